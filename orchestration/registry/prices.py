@@ -1,0 +1,110 @@
+"""What tokens cost: the workspace's price table, held in memory for a few seconds."""
+
+from __future__ import annotations
+
+import re
+import time
+from dataclasses import dataclass, field
+from decimal import Decimal
+
+from orchestration.registry.models import Price, ToolSystem
+from orchestration.workspaces.models import Workspace
+
+FRESH_S = 5.0
+# What may follow a row's name in a model's: a date, a release or a deployment, never another word (`-mini`, `-audio`).
+_RELEASE = re.compile(r"(-v?\d|[:@]|$)")
+
+# List prices of a million tokens in US dollars, so that a new workspace shows costs at all; an admin corrects them.
+STARTERS: dict[str, tuple[str, str, str | None]] = {
+    "gpt-4.1": ("2", "8", "0.5"),
+    "gpt-4.1-mini": ("0.4", "1.6", "0.1"),
+    "gpt-4.1-nano": ("0.1", "0.4", "0.025"),
+    "gpt-4o": ("2.5", "10", "1.25"),
+    "gpt-4o-mini": ("0.15", "0.6", "0.075"),
+    "claude-sonnet-4": ("3", "15", "0.3"),
+    "claude-haiku-4-5": ("1", "5", "0.1"),
+    "claude-opus-4-5": ("5", "25", "0.5"),
+    "gemini-2.5-pro": ("1.25", "10", "0.31"),
+    "gemini-2.5-flash": ("0.3", "2.5", "0.075"),
+    "amazon.nova-pro": ("0.8", "3.2", None),
+}
+
+
+@dataclass(slots=True)
+class PriceTable:
+    """Prices as billionths of the currency for one token: a price of 2.50 a million is 2,500."""
+
+    rows: dict[str, tuple[Decimal, Decimal, Decimal]]
+    known: dict[str, tuple[Decimal, Decimal, Decimal] | None] = field(default_factory=dict)
+
+    def cost(self, model: str, tokens_in: int, tokens_out: int, cached: int = 0) -> int | None:
+        """Billionths of the currency, rounded to a whole one; None when the model has no price (never 0)."""
+        if model not in self.known:
+            self.known[model] = self._find(model)
+        price = self.known[model]
+        if price is None:
+            return None
+        cached = min(cached, tokens_in)
+        return round(price[0] * (tokens_in - cached) + price[1] * tokens_out + price[2] * cached)
+
+    def _find(self, model: str) -> tuple[Decimal, Decimal, Decimal] | None:
+        """The longest row that the name starts with, also behind a provider's prefix (`openai/gpt-4.1`)."""
+        name = model.casefold()
+        for candidate in (name, name.rsplit("/", 1)[-1]):
+            fits = [row for row in self.rows if candidate.startswith(row) and _RELEASE.match(candidate, len(row))]
+            if fits:
+                return self.rows[max(fits, key=len)]
+        return None
+
+
+_tables: dict[int, tuple[float, PriceTable]] = {}
+_tools: dict[int, tuple[float, dict[str, str]]] = {}
+
+
+def table(workspace_id: int) -> PriceTable:
+    """The price table, at most `FRESH_S` old. Figures already counted keep the price of their time."""
+    found = _tables.get(workspace_id)
+    if found and time.monotonic() - found[0] < FRESH_S:
+        return found[1]
+    rows = {
+        price.model.casefold(): (
+            price.input * 1000,
+            price.output * 1000,
+            (price.input if price.cached is None else price.cached) * 1000,
+        )
+        for price in Price.objects.filter(workspace_id=workspace_id)
+    }
+    fresh = PriceTable(rows)
+    if found and found[1].rows == rows:
+        fresh = found[1]  # keeps its memory of names
+    _tables[workspace_id] = (time.monotonic(), fresh)
+    return fresh
+
+
+def tool_systems(workspace_id: int) -> dict[str, str]:
+    """Tool name (without case) to the system that an admin says it touches."""
+    found = _tools.get(workspace_id)
+    if found and time.monotonic() - found[0] < FRESH_S:
+        return found[1]
+    rows = {row.tool.casefold(): row.system for row in ToolSystem.objects.filter(workspace_id=workspace_id)}
+    _tools[workspace_id] = (time.monotonic(), rows)
+    return rows
+
+
+def forget() -> None:
+    """Empty the memory, between tests."""
+    _tables.clear()
+    _tools.clear()
+
+
+def seed(workspace: Workspace) -> None:
+    """Give a new workspace the starting prices; rows it already has are left alone."""
+    Price.objects.bulk_create(
+        [
+            Price(
+                workspace=workspace, model=model, input=Decimal(i), output=Decimal(o), cached=Decimal(c) if c else None
+            )
+            for model, (i, o, c) in STARTERS.items()
+        ],
+        ignore_conflicts=True,
+    )

@@ -1,0 +1,129 @@
+"""From the names in telemetry to the ids of registry rows, in memory; a name not seen before is made on the side.
+
+Names are made in a connection of their own, at once committed: inside the digest's transaction two workers that meet
+the same new names would wait for each other until commit. A name that nothing uses after a crash does no harm.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable, Sequence
+from contextlib import contextmanager
+from typing import Any
+
+import psycopg
+from django.db import connection
+from django.utils.text import slugify
+
+MOST_NAMES = 20_000  # of each kind in a workspace; beyond it a name counts as none, so that a flood of names ends
+
+_side: psycopg.Connection[Any] | None = None
+
+
+@contextmanager
+def side_cursor() -> Any:
+    """A cursor on a connection that commits at once, apart from the transaction that runs."""
+    global _side
+    if _side is None or _side.closed or _side.broken:
+        params = dict(connection.get_connection_params())
+        for extra in ("cursor_factory", "context", "prepare_threshold", "pool", "server_side_binding"):
+            params.pop(extra, None)
+        _side = psycopg.connect(**params, autocommit=True)
+    with _side.cursor() as cursor:
+        yield cursor
+
+
+def forget() -> None:
+    """Empty every cache and close the side connection (after a fork, and between tests that empty the tables)."""
+    global _side
+    if _side is not None and not _side.closed:
+        _side.close()
+    _side = None
+    for book in _books:
+        book.clear()
+
+
+def normal(name: str) -> str:
+    """A name without what is ignored when names are compared: case, hyphens and underscores."""
+    return name.casefold().replace("-", "").replace("_", "")
+
+
+def short_hash(*parts: str) -> str:
+    return hashlib.sha256("\0".join(parts).encode()).hexdigest()[:8]
+
+
+class Book:
+    """Names of one table: identity (a tuple of column values) to id, by workspace.
+
+    `table` has an `id`, a `workspace_id`, the `identity` columns under one unique constraint and, where `slug` is
+    true, a unique `slug`. `extra` columns are written when the row is made.
+    """
+
+    def __init__(self, table: str, identity: Sequence[str], extra: Sequence[str] = (), *, slug: bool = False) -> None:
+        self.table, self.identity, self.extra, self.slug = table, tuple(identity), tuple(extra), slug
+        self.known: dict[int, dict[tuple[Any, ...], int]] = {}
+        _books.append(self)
+
+    def clear(self) -> None:
+        self.known.clear()
+
+    def ids(self, workspace_id: int, wanted: dict[tuple[Any, ...], tuple[Any, ...]]) -> dict[tuple[Any, ...], int]:
+        """Ids of all `wanted` identities (value: their extra columns, and last the text of the slug if there is one).
+
+        Identities over the limit are absent from the answer.
+        """
+        known = self.known.setdefault(workspace_id, {})
+        missing = sorted(key for key in wanted if key not in known)
+        if missing:
+            self._read(workspace_id, missing)
+            missing = [key for key in missing if key not in known]
+        if missing and len(known) < MOST_NAMES:
+            self._make(workspace_id, [(key, wanted[key]) for key in missing[: MOST_NAMES - len(known)]])
+        return known
+
+    def _read(self, workspace_id: int, keys: Iterable[tuple[Any, ...]]) -> None:
+        columns = ", ".join(self.identity)
+        holes = ", ".join(["%s"] * len(self.identity))
+        known = self.known[workspace_id]
+        keys = list(keys)
+        with side_cursor() as cursor:
+            for start in range(0, len(keys), 200):
+                part = keys[start : start + 200]
+                rows = ", ".join([f"({holes})"] * len(part))
+                cursor.execute(
+                    f"select id, {columns} from {self.table} where workspace_id = %s and ({columns}) in ({rows})",  # noqa: S608
+                    [workspace_id, *(value for key in part for value in key)],
+                )
+                known.update({tuple(row[1:]): row[0] for row in cursor})
+
+    def _make(self, workspace_id: int, rows: list[tuple[tuple[Any, ...], tuple[Any, ...]]]) -> None:
+        """Insert in order of identity, then read; a slug that is taken gets a hash of the identity behind it."""
+        for hashed in (False, True):
+            known = self.known[workspace_id]
+            rows = [(key, extra) for key, extra in rows if key not in known]
+            if not rows:
+                return
+            columns = ["workspace_id", "created_at", *self.identity, *self.extra, *(["slug"] if self.slug else [])]
+            sql = (
+                f"insert into {self.table} ({', '.join(columns)}) values "  # noqa: S608
+                f"({', '.join('now()' if c == 'created_at' else '%s' for c in columns)}) on conflict do nothing"
+            )
+            with side_cursor() as cursor:
+                cursor.executemany(sql, [self._values(workspace_id, key, extra, hashed) for key, extra in rows])
+            self._read(workspace_id, [key for key, _ in rows])
+            if not self.slug:
+                return
+
+    def _values(self, workspace_id: int, key: tuple[Any, ...], extra: tuple[Any, ...], hashed: bool) -> list[Any]:
+        values = [workspace_id, *key, *extra[: len(self.extra)]]
+        if not self.slug:
+            return values
+        text = slugify(extra[-1], allow_unicode=False)[:180] or "unnamed"
+        digest = short_hash(*(str(part) for part in key))
+        return [*values, f"{text}-{digest}" if hashed or text == "unnamed" else text]
+
+
+_books: list[Book] = []
+applications = Book("registry_application", ("name", "environment"))
+agents = Book("registry_agent", ("application_id", "key"), ("name", "kind", "external_id", "version"), slug=True)
+systems = Book("registry_system", ("kind", "key"), ("name", "provider"), slug=True)

@@ -1,0 +1,169 @@
+"""Days as partitions: made ahead, dropped when old, never in the way of a writer.
+
+There is no default partition, since with one PostgreSQL refuses to detach concurrently. So every day between the
+oldest kept and tomorrow has a partition, and what lies outside is refused before it is written (`kept`).
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, timedelta
+from typing import Any
+
+from django.db import connection, models, transaction
+from django.db.models import Max
+from django.db.utils import OperationalError
+
+from orchestration.workspaces.models import Workspace
+
+PARTITIONED = ("telemetry_span", "telemetry_logrecord")
+AHEAD_DAYS = 3
+MAKE_LOCK = 0x6261_7470
+DAY_NAME = re.compile(r"_(\d{8})$")
+SLICE = 20_000
+
+
+@dataclass(frozen=True, slots=True)
+class Partition:
+    table: str
+    name: str
+    day: date
+
+
+def longest_span_days() -> int:
+    """The longest retention of any workspace: partitions are shared, so they live that long."""
+    found = Workspace.objects.aggregate(longest=Max("span_days"))["longest"]
+    return int(found) if found else 30
+
+
+def partitions(cursor: Any) -> list[Partition]:
+    cursor.execute(
+        "select p.relname, c.relname from pg_inherits i join pg_class p on p.oid = i.inhparent "
+        "join pg_class c on c.oid = i.inhrelid where p.relname = any(%s) and not i.inhdetachpending",
+        [list(PARTITIONED)],
+    )
+    found = []
+    for table, name in cursor.fetchall():
+        match = DAY_NAME.search(name)
+        if match:
+            found.append(Partition(table, name, datetime.strptime(match[1], "%Y%m%d").replace(tzinfo=UTC).date()))
+    return sorted(found, key=lambda p: (p.table, p.day))
+
+
+def ensure_partitions(first: date | None = None, last: date | None = None) -> int:
+    """Make the missing partitions from `first` (default: retention ago) to `last` (default: a few days ahead).
+
+    Returns how many were made. Safe when two run: a lock, and `if not exists`.
+    """
+    today = datetime.now(UTC).date()
+    first = first or today - timedelta(days=longest_span_days())
+    last = last or today + timedelta(days=AHEAD_DAYS)
+    with transaction.atomic(), connection.cursor() as cursor:
+        cursor.execute("select pg_advisory_xact_lock(%s)", [MAKE_LOCK])
+        have = {(p.table, p.day) for p in partitions(cursor)}
+        missing = [(table, day) for table in PARTITIONED for day in _days(first, last) if (table, day) not in have]
+        for table, day in missing:
+            cursor.execute(
+                f"create table if not exists {table}_{day:%Y%m%d} partition of {table} "
+                f"for values from ('{day.isoformat()} 00:00+00') to ('{(day + timedelta(days=1)).isoformat()} 00:00+00')"
+            )
+    return len(missing)
+
+
+def _days(first: date, last: date) -> Iterator[date]:
+    for n in range((last - first).days + 1):
+        yield first + timedelta(days=n)
+
+
+def drop_old(today: date | None = None) -> list[str]:
+    """Drop the partitions of days beyond retention in which nothing was received lately; returns their names.
+
+    Detaching concurrently needs no lock on the parent that a writer would wait for. It cannot run inside a
+    transaction; a detach that was cut short is finished by the next call.
+    """
+    today = today or datetime.now(UTC).date()
+    oldest = today - timedelta(days=longest_span_days() + 1)
+    dropped = []
+    with connection.cursor() as cursor:
+        _finish_detaching(cursor)
+        for partition in partitions(cursor):
+            if partition.day >= oldest or _received_lately(cursor, partition, oldest):
+                continue
+            cursor.execute(f"alter table {partition.table} detach partition {partition.name} concurrently")
+            cursor.execute(f"drop table {partition.name}")
+            dropped.append(partition.name)
+    return dropped
+
+
+def _received_lately(cursor: Any, partition: Partition, oldest: date) -> bool:
+    """Retention counts from receipt: an imported old day lives as long as data arrived in it recently."""
+    cursor.execute(
+        "select exists (select 1 from workflows_trace where started_at < %s and ended_at >= %s and received_at >= %s)",
+        [partition.day + timedelta(days=1), partition.day, oldest],
+    )
+    return bool(cursor.fetchone()[0])
+
+
+def _finish_detaching(cursor: Any) -> None:
+    cursor.execute(
+        "select p.relname, c.relname from pg_inherits i join pg_class p on p.oid = i.inhparent "
+        "join pg_class c on c.oid = i.inhrelid where p.relname = any(%s) and i.inhdetachpending",
+        [list(PARTITIONED)],
+    )
+    for table, name in cursor.fetchall():
+        cursor.execute(f"alter table {table} detach partition {name} finalize")
+        cursor.execute(f"drop table {name}")
+
+
+def forget_rows(model: type[models.Model], column: str, before: datetime, workspace_id: int) -> int:
+    """Delete rows of one workspace older than `before` in slices, so that no lock is held for long."""
+    table = model._meta.db_table
+    total = 0
+    while True:
+        with connection.cursor() as cursor:
+            cursor.execute(
+                f"delete from {table} where ctid = any(array(select ctid from {table} "  # noqa: S608
+                f"where workspace_id = %s and {column} < %s limit %s))",
+                [workspace_id, before, SLICE],
+            )
+            total += cursor.rowcount
+            if cursor.rowcount < SLICE:
+                return total
+
+
+def storage() -> list[tuple[str, int]]:
+    """Bytes on disk by kind, indexes included, largest first."""
+    kinds = {
+        "spans": "telemetry_span%",
+        "logs": "telemetry_logrecord%",
+        "deliveries": "telemetry_delivery",
+        "runs": "workflows_run%",
+        "traces": "workflows_trace%",
+        "steps": "workflows_step%",
+        "figures by minute": "%minute",
+        "figures by hour": "%hour",
+    }
+    with connection.cursor() as cursor:
+        sizes = []
+        for kind, pattern in kinds.items():
+            excluded = "%minute|%hour" if pattern.startswith("telemetry_span") else ""
+            cursor.execute(
+                "select coalesce(sum(pg_total_relation_size(c.oid)), 0) from pg_class c "
+                "join pg_namespace n on n.oid = c.relnamespace where c.relkind = 'r' and n.nspname = current_schema() "
+                "and c.relname like %s and not c.relname like any(string_to_array(%s, '|'))",
+                [pattern, excluded],
+            )
+            sizes.append((kind, int(cursor.fetchone()[0])))
+    return sorted(sizes, key=lambda row: -row[1])
+
+
+def try_keep() -> dict[str, Any]:
+    """The hourly round: partitions ahead, old days dropped, old figures deleted. Returns what was done."""
+    made = ensure_partitions()
+    try:
+        dropped = drop_old()
+    except OperationalError as error:  # a reader holds the day open: the next round tries again
+        dropped = [f"not now: {type(error).__name__}"]
+    return {"made": made, "dropped": dropped}

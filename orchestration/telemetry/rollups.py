@@ -1,0 +1,179 @@
+"""Figures: additive rows by minute and by hour, with histograms that merge by adding.
+
+Pages read these and never count spans. A row is changed only by adding (or taking away) what newly stored rows or a
+newly settled run contribute, in the transaction that stores them, so that a replay changes nothing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import orjson
+from django.db import connection, transaction
+
+from orchestration.lib.stats import COLUMNS, bucket
+
+MINUTE_US = 60_000_000
+HOUR_LOCK = 0x6261_746F  # advisory lock: one sweep of hours at a time
+
+
+@dataclass(frozen=True, slots=True)
+class Table:
+    """A pair of rollup tables: rows by minute, and the same by hour. `keys` follow (workspace_id, at)."""
+
+    name: str
+    minute: str
+    hour: str
+    keys: tuple[tuple[str, str], ...]
+    sums: tuple[tuple[str, str], ...]
+
+
+SPANS = Table(
+    "span",
+    "telemetry_spanminute",
+    "telemetry_spanhour",
+    (("application_id", "int"), ("agent_id", "int"), ("system_id", "int"), ("kind", "smallint")),
+    (
+        ("n", "int"),
+        ("errors", "int"),
+        ("tokens_in", "bigint"),
+        ("tokens_out", "bigint"),
+        ("cost", "bigint"),
+        ("ms", "bigint"),
+    ),
+)
+
+Sums = list[int]  # the table's sums in order, then the counts of all buckets
+
+
+class Tally:
+    """Contributions to one table, keyed by (minute as Unix microseconds, then the table's keys)."""
+
+    __slots__ = ("rows", "table", "width")
+
+    def __init__(self, table: Table) -> None:
+        self.table = table
+        self.width = len(table.sums)
+        self.rows: dict[tuple[int, ...], tuple[Sums, dict[int, int]]] = {}
+
+    def add(self, key: tuple[int, ...], sums: Iterable[int], duration_us: int | None, sign: int = 1) -> None:
+        """Add one observation: its sums, and its duration to the histogram (None: no duration, as while open)."""
+        found = self.rows.get(key)
+        if found is None:
+            found = self.rows[key] = ([0] * self.width, {})
+        total, counts = found
+        for i, value in enumerate(sums):
+            if value:
+                total[i] += sign * value
+        if duration_us is not None:
+            b = bucket(duration_us)
+            counts[b] = counts.get(b, 0) + sign
+
+    def minus(self, other: Tally) -> Tally:
+        """What has to be booked to come from `other` to this."""
+        result = Tally(self.table)
+        for key, (sums, counts) in self.rows.items():
+            result.rows[key] = (list(sums), dict(counts))
+        for key, (sums, counts) in other.rows.items():
+            mine = result.rows.setdefault(key, ([0] * self.width, {}))
+            for i, value in enumerate(sums):
+                mine[0][i] -= value
+            for b, value in counts.items():
+                mine[1][b] = mine[1].get(b, 0) - value
+        return result
+
+    def plus(self, other: Tally) -> None:
+        """Add all of `other`."""
+        for key, (sums, counts) in other.rows.items():
+            mine = self.rows.setdefault(key, ([0] * self.width, {}))
+            for i, value in enumerate(sums):
+                mine[0][i] += value
+            for b, value in counts.items():
+                mine[1][b] = mine[1].get(b, 0) + value
+
+    def packed(self) -> list[list[Any]]:
+        """A JSON-ready form, and back by `unpacked`."""
+        return [
+            [list(key), sums, list(counts.items())]
+            for key, (sums, counts) in sorted(self.rows.items())
+            if any(sums) or any(counts.values())
+        ]
+
+    @classmethod
+    def unpacked(cls, table: Table, rows: list[list[Any]]) -> Tally:
+        tally = cls(table)
+        for key, sums, counts in rows:
+            tally.rows[tuple(key)] = (list(sums), {b: n for b, n in counts})
+        return tally
+
+
+def book(workspace_id: int, tally: Tally) -> None:
+    """Add a tally to its minutes and note the touched hours. Rows are sorted, so that two bookings never deadlock."""
+    rows, hours = [], set()
+    used: set[int] = set()
+    for key, (sums, counts) in sorted(tally.rows.items()):
+        filled = {b: n for b, n in counts.items() if n}
+        if not filled and not any(sums):
+            continue
+        row: dict[str, Any] = {"at": key[0]}
+        row.update(zip((name for name, _ in tally.table.keys), key[1:], strict=True))
+        row.update(zip((name for name, _ in tally.table.sums), sums, strict=True))
+        row.update({COLUMNS[b]: n for b, n in filled.items()})
+        used.update(filled)
+        rows.append(row)
+        hours.add(key[0] // 3_600_000_000 * 3600)
+    if not rows:
+        return
+    with connection.cursor() as cursor:
+        cursor.execute(_upsert(tally.table, sorted(used)), [workspace_id, orjson.dumps(rows).decode()])
+        cursor.execute(
+            'insert into telemetry_touchedhour (workspace_id, "table", at) '
+            "select %s, %s, to_timestamp(h) from unnest(%s::bigint[]) h",
+            [workspace_id, tally.table.name, sorted(hours)],
+        )
+
+
+def _upsert(table: Table, buckets: list[int]) -> str:
+    """An upsert that names only the buckets which occur: an absent one stays NULL and costs nothing."""
+    columns = [COLUMNS[b] for b in buckets]
+    keys = [name for name, _ in table.keys]
+    sums = [name for name, _ in table.sums]
+    shape = ", ".join(
+        ["at bigint", *(f"{n} {t}" for n, t in table.keys + table.sums), *(f"{column} int" for column in columns)]
+    )
+    changes = [f"{name} = t.{name} + excluded.{name}" for name in sums]
+    changes += [f"{c} = coalesce(t.{c} + excluded.{c}, t.{c}, excluded.{c})" for c in columns]
+    names = ", ".join([*keys, *sums, *columns])
+    return (
+        f"insert into {table.minute} as t (workspace_id, at, {names}) "  # noqa: S608
+        f"select %s, to_timestamp(at / 1000000), {names} from json_to_recordset(%s) as x({shape}) "
+        f"order by x.at, {', '.join(keys)} "
+        f"on conflict (workspace_id, at, {', '.join(keys)}) do update set {', '.join(changes)}"
+    )
+
+
+def roll_hours(tables: Mapping[str, Table]) -> int:
+    """Recompute each touched hour from its minutes; returns how many. Safe when two run: the second finds the lock."""
+    with transaction.atomic(), connection.cursor() as cursor:
+        cursor.execute("select pg_try_advisory_xact_lock(%s)", [HOUR_LOCK])
+        if not cursor.fetchone()[0]:
+            return 0
+        cursor.execute('delete from telemetry_touchedhour returning workspace_id, "table", at')
+        hours = sorted(set(cursor.fetchall()))
+        for workspace_id, name, at in hours:
+            _roll_hour(cursor, tables[name], workspace_id, at)
+    return len(hours)
+
+
+def _roll_hour(cursor: Any, table: Table, workspace_id: int, at: Any) -> None:
+    keys = ", ".join(name for name, _ in table.keys)
+    values = [*(name for name, _ in table.sums), *COLUMNS]
+    cursor.execute(f"delete from {table.hour} where workspace_id = %s and at = %s", [workspace_id, at])  # noqa: S608
+    cursor.execute(
+        f"insert into {table.hour} (workspace_id, at, {keys}, {', '.join(values)}) "  # noqa: S608
+        f"select workspace_id, %s, {keys}, {', '.join(f'sum({v})' for v in values)} from {table.minute} "
+        f"where workspace_id = %s and at >= %s and at < %s + interval '1 hour' group by workspace_id, {keys}",
+        [at, workspace_id, at, at],
+    )

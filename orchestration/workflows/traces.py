@@ -1,0 +1,88 @@
+"""Trace rows: what the digest adds to them, and when they are to be settled."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+from django.db import connection
+
+# A trace is settled soon after it is first seen and after its root came; else when it has been quiet, or has grown
+# by half since it was settled last: growth by a factor keeps the reading linear in the spans.
+FIRST_S, ROOT_S, QUIET_S, APART_S, GROWTH = 0.3, 0.5, 5.0, 2.0, 1.5
+
+
+@dataclass(slots=True)
+class Seen:
+    """New spans of one trace in a batch: their number, bounds (Unix microseconds), whether the root is among them, and
+    the keys that tie the trace to others as (kind, key)."""
+
+    started: int
+    ended: int
+    spans: int = 0
+    root: bool = False
+    keys: set[tuple[str, str]] = field(default_factory=set)
+
+
+def note(workspace_id: int, seen: Mapping[bytes, Seen], received_at: datetime) -> None:
+    """Add a batch's new spans to their traces; locks the rows in order of id until the transaction ends."""
+    if not seen:
+        return
+    ids = sorted(seen)
+    rows = [seen[i] for i in ids]
+    with connection.cursor() as cursor:
+        cursor.execute(
+            _NOTE,
+            [
+                workspace_id,
+                received_at,
+                ids,
+                [r.started for r in rows],
+                [r.ended for r in rows],
+                [r.spans for r in rows],
+                [r.root for r in rows],
+            ],
+        )
+    keys = sorted((kind, key, trace) for trace, row in seen.items() for kind, key in row.keys)
+    if keys:
+        tie(workspace_id, keys)
+
+
+def tie(workspace_id: int, keys: Iterable[tuple[str, str, bytes]]) -> None:
+    """Store (kind, key, trace id) ties, in order, so that two writers never deadlock."""
+    rows = sorted(set(keys))
+    values: list[Any] = [workspace_id, [k for k, _, _ in rows], [k for _, k, _ in rows], [t for _, _, t in rows]]
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "insert into workflows_tracekey (workspace_id, kind, key, trace_id) "
+            "select %s, k, v, t from unnest(%s::text[], %s::text[], %s::bytea[]) as x(k, v, t) "
+            "order by k, v, t on conflict do nothing",
+            values,
+        )
+
+
+_NOTE = f"""
+insert into workflows_trace as t
+    (workspace_id, trace_id, started_at, ended_at, received_at, spans, root_came, due_at, settled_spans)
+select %s, i, to_timestamp(s / 1000000.0), to_timestamp(e / 1000000.0), r, n, c,
+    now() + case when c then interval '{ROOT_S} s' else interval '{FIRST_S} s' end, 0
+from (select %s::timestamptz as r) as stamp,
+    unnest(%s::bytea[], %s::bigint[], %s::bigint[], %s::int[], %s::bool[]) as x(i, s, e, n, c)
+order by i
+on conflict (workspace_id, trace_id) do update set
+    started_at = least(t.started_at, excluded.started_at),
+    ended_at = greatest(t.ended_at, excluded.ended_at),
+    received_at = greatest(t.received_at, excluded.received_at),
+    spans = t.spans + excluded.spans,
+    root_came = t.root_came or excluded.root_came,
+    due_at = case
+        when t.due_at <= now() then t.due_at
+        when t.settled_at is null then least(t.due_at, excluded.due_at)
+        when excluded.root_came then now() + interval '{ROOT_S} s'
+        when t.spans + excluded.spans >= {GROWTH} * t.settled_spans
+            then greatest(now(), t.settled_at + interval '{APART_S} s')
+        else now() + interval '{QUIET_S} s'
+    end
+"""

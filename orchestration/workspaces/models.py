@@ -1,0 +1,83 @@
+"""Tenants, the people in them and the keys of machines."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+from django.contrib.auth.models import AbstractUser
+from django.contrib.postgres.fields import ArrayField
+from django.db import models
+from django.utils import timezone
+
+ROLES = ("operator", "reviewer", "admin")
+SCOPES = ("ingest", "decide", "work", "read", "admin")
+
+
+class Workspace(models.Model):
+    """The tenant: everything belongs to exactly one."""
+
+    slug = models.SlugField(max_length=60, unique=True)
+    name = models.CharField(max_length=120)
+    zone = models.CharField(max_length=60, default="UTC", help_text="Time zone of the workspace's day")
+    currency = models.CharField(max_length=3, default="USD")
+    keeps_content = models.BooleanField(default=True, help_text="Store prompts and results of telemetry")
+    span_days = models.PositiveSmallIntegerField(default=30, help_text="Days that spans and minute figures are kept")
+    run_days = models.PositiveSmallIntegerField(default=400, help_text="Days that runs and hour figures are kept")
+    created_at = models.DateTimeField(default=timezone.now)
+
+    def __str__(self) -> str:
+        return self.slug
+
+
+class User(AbstractUser):
+    """A person. Our own class from the first migration on, so that it can grow."""
+
+    zone = models.CharField(max_length=60, blank=True, default="")
+
+
+class Membership(models.Model):
+    """A person in a workspace, with the roles held there. Admin includes the other two (`has`)."""
+
+    user = models.ForeignKey(User, on_delete=models.CASCADE, related_name="memberships")
+    workspace = models.ForeignKey(Workspace, on_delete=models.CASCADE, related_name="memberships")
+    roles: ArrayField[list[str], list[str]] = ArrayField(models.CharField(max_length=10), default=list)
+    sees_content = models.BooleanField(default=False, help_text="May read prompts and results")
+    created_at = models.DateTimeField(default=timezone.now)
+
+    class Meta:
+        constraints: ClassVar = [models.UniqueConstraint(fields=["user", "workspace"], name="one_membership_a_person")]
+
+    def __str__(self) -> str:
+        return f"{self.user_id} in {self.workspace_id}: {', '.join(self.roles)}"
+
+    def has(self, role: str) -> bool:
+        return role in self.roles or "admin" in self.roles
+
+
+class ApiKeyQuerySet(models.QuerySet["ApiKey"]):
+    def usable(self) -> ApiKeyQuerySet:
+        return self.filter(revoked_at=None)
+
+
+class ApiKey(models.Model):
+    """What a machine presents. Only the SHA-256 of the key is kept; `prefix` lets people recognise it."""
+
+    workspace = models.ForeignKey(Workspace, on_delete=models.CASCADE, related_name="keys")
+    name = models.CharField(max_length=80)
+    prefix = models.CharField(max_length=16)
+    digest = models.BinaryField(max_length=32, unique=True)
+    scopes: ArrayField[list[str], list[str]] = ArrayField(models.CharField(max_length=10))
+    agents: ArrayField[list[str], list[str]] = ArrayField(
+        models.CharField(max_length=256), default=list, blank=True, help_text="Agents it vouches for; empty: any"
+    )
+    spans_per_second = models.PositiveIntegerField(null=True, blank=True, help_text="Quota; empty: none")
+    bytes_per_day = models.PositiveBigIntegerField(null=True, blank=True, help_text="Quota; empty: none")
+    created_by = models.ForeignKey(User, null=True, on_delete=models.SET_NULL)
+    created_at = models.DateTimeField(default=timezone.now)
+    last_used_at = models.DateTimeField(null=True, blank=True)
+    revoked_at = models.DateTimeField(null=True, blank=True)
+
+    objects = ApiKeyQuerySet.as_manager()
+
+    def __str__(self) -> str:
+        return f"{self.name} ({self.prefix}…)"
