@@ -15,8 +15,6 @@ import hashlib
 import os
 import pwd
 import secrets
-import stat
-import tempfile
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -78,7 +76,7 @@ class State:
         near = self.place / "sockets"
         if len(os.fsencode(near)) <= SOCKET_PATH - 4:
             return near
-        return Path(tempfile.gettempdir()) / f"baton-{os.geteuid()}-{self.digest}"
+        return Path("/tmp", f"baton-{self.digest}")  # noqa: S108  `engines` makes sure that it is ours alone
 
     @property
     def digest(self) -> str:
@@ -133,9 +131,9 @@ def open_state() -> State:
     """The state folder that the environment names, created when it is missing."""
     path = folder()
     try:
-        # as root others may pass through, since PostgreSQL's account has to; what is secret is closed by itself
-        path.mkdir(parents=True, exist_ok=True)
-        if stat.S_IMODE(path.stat().st_mode) & 0o077 and path.stat().st_uid == os.geteuid():
+        if not path.exists():
+            path.mkdir(parents=True)
+            # as root others may pass through, since PostgreSQL's account has to; what is secret is closed by itself
             path.chmod(0o711 if os.geteuid() == 0 else 0o700)
         probe = path / "logs"
         probe.mkdir(exist_ok=True, mode=0o700)

@@ -1,0 +1,31 @@
+#!/usr/bin/env python
+"""Django's commands. One that needs the database attaches to Baton's engines, or starts them for its own time."""
+
+import os
+import sys
+
+NEED_NO_ENGINES = {"check", "collectstatic", "findstatic", "help", "makemigrations", "up", "version"}
+
+
+def main(arguments: list[str]) -> None:
+    os.environ.setdefault("DJANGO_SETTINGS_MODULE", "orchestration.config.settings")
+    if arguments[1:2] == ["up"] and "--demo" in arguments:
+        os.environ.setdefault("BATON_STATE", "var/demo")
+    from django.core.exceptions import ImproperlyConfigured
+    from django.core.management import execute_from_command_line
+
+    if len(arguments) < 2 or arguments[1] in NEED_NO_ENGINES or "--help" in arguments or "-h" in arguments:
+        execute_from_command_line(arguments)
+        return
+    try:
+        from django.conf import settings
+        from orchestration.config import engines
+
+        with engines.attached(settings.STATE):
+            execute_from_command_line(arguments)
+    except ImproperlyConfigured as error:
+        sys.exit(f"Baton cannot start: {error}")
+
+
+if __name__ == "__main__":
+    main(sys.argv)

@@ -1,0 +1,61 @@
+"""The web application: a lean dispatcher in front of Django.
+
+Telemetry and decisions arrive thousands of times a minute, and Django's handler costs more than they do. So the doors
+are plain ASGI applications that are asked first. All of them are woken at start-up, not by the first request.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Awaitable, Callable, MutableMapping
+from typing import Any
+
+os.environ.setdefault("DJANGO_SETTINGS_MODULE", "orchestration.config.settings")
+
+from django.core.asgi import get_asgi_application
+
+pages = get_asgi_application()
+
+from orchestration.api import events, otlp
+
+Scope = MutableMapping[str, Any]
+Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
+Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
+App = Callable[[Scope, Receive, Send], Awaitable[None]]
+
+DOORS = (otlp, events)  # each has `application`, and may have `startup` and `shutdown`
+
+
+async def application(scope: Scope, receive: Receive, send: Send) -> None:
+    if scope["type"] == "lifespan":
+        await live(receive, send)
+    elif scope["type"] == "http":
+        await choose(scope["path"])(scope, receive, send)
+
+
+def choose(path: str) -> App:
+    if path.startswith("/v1/"):
+        return otlp.application
+    if path == "/api/v1/events":
+        return events.application
+    return pages
+
+
+async def live(receive: Receive, send: Send) -> None:
+    """Starts the doors before the first request and ends them after the last one."""
+    await receive()
+    try:
+        await each("startup")
+    except Exception as error:
+        await send({"type": "lifespan.startup.failed", "message": str(error)})
+        raise
+    await send({"type": "lifespan.startup.complete"})
+    await receive()
+    await each("shutdown")
+    await send({"type": "lifespan.shutdown.complete"})
+
+
+async def each(moment: str) -> None:
+    for door in DOORS:
+        if step := getattr(door, moment, None):
+            await step()

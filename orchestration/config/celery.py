@@ -1,0 +1,30 @@
+"""The Celery application. Importing `orchestration.config` brings it, so that every process publishes to one broker."""
+
+from __future__ import annotations
+
+import os
+import signal
+from typing import Any
+
+from celery import Celery, signals
+
+from .processes import die_with_parent
+from .schedule import SCHEDULE
+
+os.environ.setdefault("DJANGO_SETTINGS_MODULE", "orchestration.config.settings")
+
+app = Celery("baton")
+app.config_from_object("django.conf:settings", namespace="CELERY")
+app.conf.beat_schedule = SCHEDULE
+app.autodiscover_tasks()
+
+
+@signals.setup_logging.connect
+def keep_our_logging(**kwargs: Any) -> None:
+    """A receiver is all that Celery needs to leave Django's logging alone."""
+
+
+@signals.worker_process_init.connect
+def follow_the_worker(**kwargs: Any) -> None:
+    """A child whose worker was killed would wait for its pipe for ever. Its transaction is rolled back."""
+    die_with_parent(os.getppid(), signal.SIGKILL)

@@ -1,0 +1,157 @@
+"""The engines of a state folder, together: start, attach, stop.
+
+Whoever uses them holds a share of the lock `engines.users`. The first one starts what is not running yet, the last one
+to leave stops it: so a command attaches to what `make run` started, or starts the engines for its own time, and two
+such commands do not stop each other's.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import signal
+import subprocess
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import partial
+
+from django.core.exceptions import ImproperlyConfigured
+
+from . import env
+from .postgres import Postgres, clean_environment
+from .processes import Process, die_with_parent, recall, remember, wait_for
+from .state import State
+from .valkey import Valkey
+
+Engine = Postgres | Valkey
+PATIENCE = 120  # seconds; PostgreSQL may have a crash to recover from
+STOPS = {
+    "postgres": ((signal.SIGINT, 20.0), (signal.SIGQUIT, 5.0), (signal.SIGKILL, 2.0)),  # fast, immediate, never mind
+    "valkey": ((signal.SIGTERM, 3.0), (signal.SIGKILL, 2.0)),
+}
+_started: dict[int, subprocess.Popen[bytes]] = {}  # our own children, kept so that they can be reaped
+
+
+def of(state: State, *, durable: bool = True) -> list[Engine]:
+    """The engines that this environment wants embedded: none whose server is named by a variable."""
+    wanted: list[Engine] = []
+    if not env.secret("DATABASE_URL"):
+        wanted.append(Postgres(state, durable))
+    if not env.secret("REDIS_URL"):
+        wanted.append(Valkey(state))
+    return wanted
+
+
+def start(engines: list[Engine], *, lasting: bool = False) -> None:
+    """Starts those that do not run yet, all at once, and returns when all of them answer.
+
+    `lasting` ones stay when the process that started them is killed; the others go with it.
+    """
+    for engine in engines:
+        if not serves(engine):
+            launch(engine, lasting=lasting)
+    for engine in engines:
+        await_answer(engine)
+        engine.furnish()
+
+
+def serves(engine: Engine) -> bool:
+    """Whether it runs and answers; one that is starting up, or on its way out, is waited for."""
+    if engine.running() is None:
+        return False
+    wait_for(lambda: gone(engine) or engine.answers(), PATIENCE)
+    return not gone(engine) and engine.answers()
+
+
+def launch(engine: Engine, *, lasting: bool = False) -> Process:
+    """Starts one engine without waiting for it."""
+    stop(engine)
+    own_folder(engine.state)
+    log = engine.state.logs / f"{engine.name}.log"
+    farewell = signal.SIGINT if engine.name == "postgres" else signal.SIGTERM
+    command = engine.prepare()
+    with log.open("ab") as out:
+        child = subprocess.Popen(
+            command,
+            stdin=subprocess.DEVNULL,
+            stdout=out,
+            stderr=out,
+            env=clean_environment(),
+            start_new_session=True,  # Ctrl-C is for us: we stop the engines last
+            preexec_fn=None if lasting else partial(die_with_parent, os.getpid(), farewell),
+            **engine.owner(),
+        )
+    _started[child.pid] = child
+    return remember(engine.state.pids / engine.name, child.pid)
+
+
+def await_answer(engine: Engine) -> None:
+    wait_for(lambda: gone(engine) or engine.answers(), PATIENCE)
+    if gone(engine) or not engine.answers():
+        log = engine.state.logs / f"{engine.name}.log"
+        raise ImproperlyConfigured(f"{engine.name.title()} does not start. The end of {log} says: {last_words(engine)}")
+
+
+def gone(engine: Engine) -> bool:
+    """Whether it has ended; also reaps it when it was a child of ours."""
+    for pid, child in list(_started.items()):
+        if child.poll() is not None:
+            del _started[pid]
+    return recall(engine.state.pids / engine.name) is None
+
+
+def last_words(engine: Engine) -> str:
+    lines = (engine.state.logs / f"{engine.name}.log").read_text(errors="replace").strip().splitlines()
+    return " | ".join(lines[-3:])
+
+
+def stop(engine: Engine) -> None:
+    process = engine.running()
+    if process is None:
+        return
+    for number, seconds in STOPS[engine.name]:
+        process.signal(number)
+        if wait_for(lambda: gone(engine), seconds):
+            return
+
+
+def own_folder(state: State) -> None:
+    """Makes the sockets' folder, and makes sure that it is a folder which nobody else can enter."""
+    account = state.account
+    path = state.sockets
+    try:
+        path.mkdir(mode=0o700)
+        os.chown(path, account.pw_uid, account.pw_gid)
+    except FileExistsError:
+        found = path.lstat()
+        if found.st_uid != account.pw_uid or found.st_mode & 0o170077 != 0o040000:
+            raise ImproperlyConfigured(f"{path} belongs to another user or is open to others: remove it.") from None
+
+
+@contextmanager
+def attached(state: State, *, durable: bool = True) -> Iterator[None]:
+    """The engines run inside this block: attached to, or started for its time."""
+    engines = of(state, durable=durable)
+    users = os.open(state.folder / "engines.users", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    starting = state.folder / "engines.starting"
+    try:
+        with starting.open("a") as turn:
+            fcntl.flock(turn, fcntl.LOCK_EX)  # two commands at once: the second attaches to what the first starts
+            fcntl.flock(users, fcntl.LOCK_SH)
+            start(engines, lasting=True)
+        yield
+    finally:
+        with starting.open("a") as turn:
+            fcntl.flock(turn, fcntl.LOCK_EX)
+            if alone(users):
+                for engine in reversed(engines):
+                    stop(engine)
+        os.close(users)
+
+
+def alone(users: int) -> bool:
+    try:
+        fcntl.flock(users, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True

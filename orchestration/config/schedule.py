@@ -1,0 +1,21 @@
+"""What Celery beat starts, and how often. Every entry is a sweep that may run twice or be skipped.
+
+Each message expires after about its own period, so that a worker which was away does not work through a pile of them.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+
+def every(seconds: float, task: str) -> dict[str, Any]:
+    return {"task": task, "schedule": seconds, "options": {"expires": max(seconds, 1.0)}}
+
+
+SCHEDULE = {
+    "digest": every(1, "orchestration.control.tasks.digest"),
+    "settle": every(1, "orchestration.control.tasks.settle"),
+    "stalled runs": every(30, "orchestration.control.tasks.sweep_stalled"),
+    "hours": every(5, "orchestration.telemetry.tasks.roll_hours"),
+    "partitions": every(3600, "orchestration.telemetry.tasks.keep_partitions"),
+}

@@ -1,0 +1,86 @@
+"""What every test may ask for: the engines, a workspace, people.
+
+The suite runs on its own PostgreSQL and Valkey, started when the first test asks and thrown away at the end; or on the
+servers that DATABASE_URL and REDIS_URL name.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+# before Django's settings are read: pytest-django does that after this file
+FOLDER = Path(tempfile.mkdtemp(prefix="baton-tests-"))
+FOLDER.chmod(0o711)  # as root PostgreSQL runs as another account, which has to reach it
+os.environ["BATON_STATE"] = str(FOLDER / "state")
+os.environ["DJANGO_SETTINGS_MODULE"] = "orchestration.config.settings"
+
+import django
+import pytest
+from django.test import Client
+
+django.setup()
+
+from django.conf import settings
+
+from orchestration.config import engines as embedded
+from orchestration.workspaces.models import Membership, User, Workspace
+
+
+@pytest.fixture(scope="session")
+def engines() -> Iterator[None]:
+    """PostgreSQL and Valkey; asked for by the database fixtures, and by what needs the broker alone."""
+    with embedded.attached(settings.STATE, durable=False):
+        yield
+
+
+@pytest.fixture(scope="session")
+def django_db_modify_db_settings(engines: None) -> None:
+    """Where pytest-django lets a project prepare: the database is made after this."""
+
+
+def pytest_unconfigure() -> None:
+    shutil.rmtree(FOLDER, ignore_errors=True)
+
+
+@pytest.fixture
+def workspace(db: None) -> Workspace:
+    return Workspace.objects.get_or_create(slug="default", defaults={"name": "Default"})[0]
+
+
+def person(workspace: Workspace, name: str, *roles: str) -> User:
+    user = User.objects.create_user(username=name, password=f"{name}-password-12")
+    if roles:
+        Membership.objects.create(user=user, workspace=workspace, roles=list(roles), sees_content="admin" in roles)
+    return user
+
+
+@pytest.fixture
+def operator(workspace: Workspace) -> User:
+    return person(workspace, "operator", "operator")
+
+
+@pytest.fixture
+def reviewer(workspace: Workspace) -> User:
+    return person(workspace, "reviewer", "reviewer")
+
+
+@pytest.fixture
+def admin(workspace: Workspace) -> User:
+    return person(workspace, "admin", "admin")
+
+
+@pytest.fixture
+def stranger(db: None) -> User:
+    """Somebody with an account, and with a workspace of another tenant."""
+    other = Workspace.objects.get_or_create(slug="elsewhere", defaults={"name": "Elsewhere"})[0]
+    return person(other, "stranger", "admin")
+
+
+@pytest.fixture
+def as_operator(client: Client, operator: User) -> Client:
+    client.force_login(operator)
+    return client
