@@ -8,12 +8,14 @@ from __future__ import annotations
 
 from collections import Counter
 from dataclasses import dataclass, field
+from math import isfinite, isnan
 from typing import Generic, TypeVar
 
 DAY_NS = 86_400_000_000_000
 NAME_BYTES = 256
 TEXT_BYTES = 16_384
 DEPTH = 32  # levels of nesting kept of a value
+TOO_DEEP = "[baton: nested too deep]"
 
 _NO_TRACE = bytes(16)
 _NO_SPAN = bytes(8)
@@ -30,6 +32,14 @@ class Decoded(Generic[T]):
     """What a body held: the items that may come in, and how many may not, by reason."""
 
     items: list[T]
+    rejected: Counter[str] = field(default_factory=Counter)
+
+
+@dataclass(slots=True)
+class Tally:
+    """The same, only counted."""
+
+    kept: int = 0
     rejected: Counter[str] = field(default_factory=Counter)
 
 
@@ -74,6 +84,13 @@ def log_fault(trace_id: bytes, span_id: bytes, at_ns: int, when: Window) -> str:
 def real_id(value: bytes) -> bytes:
     """An id, or b"" for the zeros by which some producers say "none"."""
     return value if any(value) else b""
+
+
+def finite(number: float) -> float | str:
+    """JSON knows no NaN and no infinity: their names in protobuf's own JSON stand for them."""
+    if isfinite(number):
+        return number
+    return "NaN" if isnan(number) else "Infinity" if number > 0 else "-Infinity"
 
 
 def clean(text: str) -> str:

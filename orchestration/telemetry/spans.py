@@ -10,6 +10,8 @@ from dataclasses import dataclass, field
 from enum import IntEnum
 from typing import Any
 
+from orchestration.telemetry.admission import name
+
 
 class Kind(IntEnum):
     """What a span is about. The number is stored; the API folds it into its six words (`word`)."""
@@ -60,6 +62,23 @@ class Resource:
     service: str = ""  # service.name, "" when absent or "unknown_service…"
     version: str = ""
     environment: str = ""  # deployment.environment.name, else deployment.environment
+
+
+def resource_of(attributes: dict[str, Any]) -> Resource:
+    """SDKs name a service that nobody named `unknown_service:python`: that is no name."""
+    service = _text(attributes, "service.name")
+    return Resource(
+        attributes,
+        "" if service.startswith("unknown_service") else service,
+        _text(attributes, "service.version"),
+        _text(attributes, "deployment.environment.name") or _text(attributes, "deployment.environment"),
+    )
+
+
+def _text(attributes: dict[str, Any], key: str) -> str:
+    """A resource's name as kept, also when it was sent as a number."""
+    value = attributes.get(key)
+    return name(str(value)) if isinstance(value, str | int | float) else ""
 
 
 @dataclass(slots=True)

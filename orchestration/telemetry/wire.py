@@ -7,13 +7,10 @@ of bytes. It lets one undecodable span be left out of a request whose other span
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any
 
 from google.protobuf import descriptor_pb2, descriptor_pool, message_factory
 from google.protobuf.message import DecodeError, Message
-from opentelemetry.proto.common.v1.common_pb2 import InstrumentationScope
-from opentelemetry.proto.resource.v1.resource_pb2 import Resource
 
 _Field = descriptor_pb2.FieldDescriptorProto
 _INT32, _STRING, _BYTES, _MESSAGE = _Field.TYPE_INT32, _Field.TYPE_STRING, _Field.TYPE_BYTES, _Field.TYPE_MESSAGE
@@ -43,25 +40,32 @@ Status: Any = _CLASSES["Status"]
 _Shallow: Any = _CLASSES["Shallow"]
 
 
-def without_bad_items(body: bytes, item: type[Message]) -> tuple[bytes, int]:
-    """The same request without the items that are not an `item`, and their number. An item whose resource or scope
-    cannot be read is bad too: nobody could say whose it is. Raises DecodeError when not even the frame is sound."""
-    request, bad = _Shallow.FromString(body), 0
+def without_bad_items(body: bytes, whole: type[Message]) -> tuple[bytes, int, int]:
+    """The same request without the items that cannot be read, how many it holds now and how many were left out.
+    `whole` is the class of the export request.
+
+    An item whose resource or scope cannot be read is bad too: nobody could say whose it is. Each is tried in a request
+    of its own, since how deep a message may nest is counted from the top. Raises DecodeError when not even the frame
+    is sound.
+    """
+    request, kept, bad = _Shallow.FromString(body), 0, 0
     for group in request.groups:
-        whose = _readable(Resource.FromString, group.resource)
         for scope in group.scopes:
-            known = whose and _readable(InstrumentationScope.FromString, scope.scope)
-            good = [data for data in scope.items if known and _readable(item.FromString, data)]
+            good = [data for data in scope.items if _readable(whole, group.resource, scope.scope, data)]
+            kept += len(good)
             bad += len(scope.items) - len(good)
             scope.items[:] = good
-            scope.scope = scope.scope if known else b""
-        group.resource = group.resource if whose else b""
-    return request.SerializeToString(), bad
+            if not good:
+                scope.scope = b""
+        if not any(scope.items for scope in group.scopes):
+            group.resource = b""
+    return request.SerializeToString(), kept, bad
 
 
-def _readable(parse: Callable[[bytes], Message], data: bytes) -> bool:
+def _readable(whole: type[Message], resource: bytes, scope: bytes, item: bytes) -> bool:
+    alone = _Shallow(groups=[{"resource": resource, "scopes": [{"scope": scope, "items": [item]}]}])
     try:
-        parse(data)
+        whole.FromString(alone.SerializeToString())
     except DecodeError:
         return False
     return True
