@@ -5,8 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from orchestration.control.fleet import Census, Interval
 from orchestration.control.health_figures import SpanFlow
+from orchestration.control.states import Census
+from orchestration.control.usage import Interval
 from orchestration.workflows.stats import Bottleneck, Durations
 
 
