@@ -1,0 +1,459 @@
+"""What an agent uses to talk to Baton: traces, and plain events for whatever knows no tracing.
+
+One file, standard library only. Import it, or copy it into a program of your own:
+
+    baton = Baton("http://127.0.0.1:8000", key, service="refunds", environment="production")
+
+    with baton.span("invoke_agent refund", {"gen_ai.operation.name": "invoke_agent",
+                                            "gen_ai.agent.name": "refund"}) as turn:
+        with baton.span("execute_tool issue_refund", {"gen_ai.operation.name": "execute_tool",
+                                                      "gen_ai.tool.name": "issue_refund"}, parent=turn):
+            call_the_payment_service(headers={"traceparent": turn.context.traceparent})
+
+    with baton.run("invoice-4711", workflow="invoice entry", agent="entry-bot") as run:   # no tracing needed
+        with run.step("read mail", system="mailbox"):
+            ...
+        run.heartbeat()
+
+    baton.close()
+
+Spans and events wait in bounded queues and leave in batches, from threads of their own: the caller never waits and
+never sees an error of the network. What could not be delivered is counted (`baton.counts()`) and logged.
+A batch is sent again only where that can help: no answer, or 429, 502, 503, 504, after the `Retry-After` they ask for.
+"""
+
+from __future__ import annotations
+
+import atexit
+import gzip
+import http.client
+import json
+import logging
+import os
+import random
+import re
+import threading
+import time
+from collections import deque
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from email.utils import parsedate_to_datetime
+from types import TracebackType
+from typing import Any
+from urllib.parse import urlsplit
+
+Json = dict[str, Any]
+Attributes = Mapping[str, Any]  # values: str, bool, int, float, and lists or dicts of those; None is left out
+
+INTERNAL, SERVER, CLIENT, PRODUCER, CONSUMER = 1, 2, 3, 4, 5  # span kinds of OpenTelemetry
+RETRYABLE = frozenset({0, 429, 502, 503, 504})  # 0: no answer at all
+
+log = logging.getLogger("baton.client")
+_UNREAL = {float("inf"): "Infinity", float("-inf"): "-Infinity"}  # as protobuf's JSON names what JSON cannot say
+_TRACEPARENT = re.compile(r"(?!ff)[0-9a-f]{2}-(?!0{32})([0-9a-f]{32})-(?!0{16})([0-9a-f]{16})-[0-9a-f]{2}(-.*)?")
+
+
+@dataclass(frozen=True, slots=True)
+class Context:
+    """A place in a trace: what one service hands to the next in the header `traceparent` (W3C Trace Context)."""
+
+    trace_id: str
+    span_id: str
+
+    @property
+    def traceparent(self) -> str:
+        return f"00-{self.trace_id}-{self.span_id}-01"
+
+    @classmethod
+    def parse(cls, traceparent: str) -> Context | None:
+        """The context that a header names, None when it names none."""
+        found = _TRACEPARENT.fullmatch(traceparent.strip())
+        return cls(found[1], found[2]) if found else None
+
+
+class Span:
+    """A piece of work. It is sent when it is finished, by `finish` or at the end of a `with` block."""
+
+    def __init__(self, baton: Baton, name: str, context: Context, parent_id: str, kind: int) -> None:
+        self.context = context
+        self.attributes: Json = {}
+        self._baton = baton
+        self._sent = False
+        self._json: Json = {
+            "traceId": context.trace_id,
+            "spanId": context.span_id,
+            "name": name,
+            "kind": kind,
+            "startTimeUnixNano": str(baton.clock()),
+        }
+        if parent_id:
+            self._json["parentSpanId"] = parent_id
+
+    def set(self, attributes: Attributes) -> Span:
+        """Add attributes, replacing those of the same name."""
+        self.attributes.update(attributes)
+        return self
+
+    def event(self, name: str, attributes: Attributes | None = None) -> Span:
+        """Note something that happened at a moment inside the span."""
+        event = {"name": name, "timeUnixNano": str(self._baton.clock()), "attributes": _key_values(attributes or {})}
+        self._json.setdefault("events", []).append(event)
+        return self
+
+    def link(self, context: Context) -> Span:
+        """Tie this span to one of another trace."""
+        self._json.setdefault("links", []).append({"traceId": context.trace_id, "spanId": context.span_id})
+        return self
+
+    def fail(self, error: str, message: str = "") -> Span:
+        """Mark the span as failed: the error's type and what it said."""
+        self._json["status"] = {"code": 2, "message": message or error}
+        self.attributes.setdefault("error.type", error)
+        return self.event("exception", {"exception.type": error, "exception.message": message})
+
+    def succeed(self) -> Span:
+        """Mark the span as explicitly successful; a span without a mark is one that nobody complained about."""
+        self._json["status"] = {"code": 1}
+        return self
+
+    def finish(self) -> None:
+        """End the span and send it. The second time does nothing."""
+        if self._sent:
+            return
+        self._sent = True
+        self._json["endTimeUnixNano"] = str(self._baton.clock())
+        self._json["attributes"] = _key_values(self.attributes)
+        self._baton.spans.put(self._json)
+
+    def __enter__(self) -> Span:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
+        if kind is not None and issubclass(kind, Exception):
+            self.fail(kind.__name__, str(error))
+        self.finish()
+
+
+class _Told:
+    """A run or a step told by events: started when it is made, finished or failed at the end of a `with` block."""
+
+    def __init__(self, baton: Baton, word: str, **fields: Any) -> None:
+        self._baton, self._word, self._over = baton, word, False
+        self._ids = {name: fields[name] for name in ("run", "step", "agent") if fields.get(name)}
+        baton.event(f"{word}.started", **fields)
+
+    def finish(self, **fields: Any) -> None:
+        self._end("finished", fields)
+
+    def fail(self, error: str, **fields: Any) -> None:
+        self._end("failed", {"error": error, **fields})
+
+    def _end(self, how: str, fields: Json) -> None:
+        if not self._over:
+            self._over = True
+            self._baton.event(f"{self._word}.{how}", **self._ids, **fields)
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
+        if kind is not None and issubclass(kind, Exception):
+            self.fail(f"{kind.__name__}: {error}")
+        self.finish()
+
+
+class Step(_Told):
+    """A step of a run."""
+
+    def __enter__(self) -> Step:
+        return self
+
+
+class Run(_Told):
+    """A run of a process that is told by events. Baton shows it as live from its first one."""
+
+    def __enter__(self) -> Run:
+        return self
+
+    def step(self, name: str, *, system: str = "", kind: str = "", **attributes: Any) -> Step:
+        """Start a step; `kind` is agent, llm, tool, retrieval, human or other."""
+        step = os.urandom(8).hex()
+        return Step(
+            self._baton, "step", **self._ids, step=step, name=name, system=system, kind=kind, attributes=attributes
+        )
+
+    def heartbeat(self) -> None:
+        """Say that the run's agent is still alive, where steps take long."""
+        self._baton.event("heartbeat", **self._ids)
+
+
+@dataclass(frozen=True, slots=True)
+class Sending:
+    """How a queue is emptied. `linger_s`: how long the first of a batch waits for company."""
+
+    batch: int = 512
+    queue: int = 4096
+    linger_s: float = 1.0
+    timeout_s: float = 10.0
+    patience_s: float = 300.0  # after that a batch that nobody takes is given up
+
+
+class Baton:
+    """The connection of one program to Baton. `service` is its name there (`service.name`); safe between threads."""
+
+    def __init__(
+        self,
+        url: str,
+        key: str,
+        *,
+        service: str,
+        environment: str = "",
+        version: str = "",
+        resource: Attributes | None = None,
+        clock: Callable[[], int] = time.time_ns,
+        sending: Sending | None = None,
+    ) -> None:
+        self.clock = clock
+        self.service, self.environment = service, environment
+        named = {"service.name": service, "deployment.environment.name": environment, "service.version": version}
+        about = _key_values({name: value for name, value in named.items() if value} | dict(resource or {}))
+
+        def spans(items: list[Json]) -> Json:
+            scope = {"scope": {"name": "baton.client"}, "spans": items}
+            return {"resourceSpans": [{"resource": {"attributes": about}, "scopeSpans": [scope]}]}
+
+        self.spans = Courier(_Line(url, "/v1/traces", key), spans, sending or Sending())
+        self.events = Courier(_Line(url, "/api/v1/events", key), lambda items: {"events": items}, sending or Sending())
+        atexit.register(self.close, 2.0)
+
+    def span(
+        self,
+        name: str,
+        attributes: Attributes | None = None,
+        *,
+        parent: Span | Context | None = None,
+        kind: int = INTERNAL,
+    ) -> Span:
+        """Start a span below `parent`, or a trace of its own."""
+        above = parent.context if isinstance(parent, Span) else parent
+        trace_id = above.trace_id if above else os.urandom(16).hex()
+        context = Context(trace_id, os.urandom(8).hex())
+        return Span(self, name, context, above.span_id if above else "", kind).set(attributes or {})
+
+    def run(self, run: str, *, workflow: str, agent: str, name: str = "", **attributes: Any) -> Run:
+        """Start a run that is told by events; `run` is any text of yours that is unique in the workspace."""
+        return Run(self, "run", run=run, workflow=workflow, agent=agent, name=name, attributes=attributes)
+
+    def heartbeat(self, agent: str) -> None:
+        """Say that an agent is alive though it has nothing to do."""
+        self.event("heartbeat", agent=agent)
+
+    def event(self, type: str, **fields: Any) -> None:
+        """Send one event as it is. Fields: run, step, parent, workflow, agent, kind, system, name, status, error,
+        attributes; what is empty is left out."""
+        known = {name: value for name, value in fields.items() if value}
+        self.events.put({"type": type, "at": self.clock(), **known})
+
+    def flush(self, timeout_s: float = 10.0) -> bool:
+        """Send what waits, now; True when all of it has left."""
+        until = time.monotonic() + timeout_s
+        spans, events = self.spans.flush(timeout_s), self.events.flush(until - time.monotonic())
+        return spans and events
+
+    def close(self, timeout_s: float = 5.0) -> bool:
+        """Send what waits and stop; what Baton has not taken within the time is given up and counted."""
+        until = time.monotonic() + timeout_s
+        atexit.unregister(self.close)
+        spans, events = self.spans.close(timeout_s), self.events.close(until - time.monotonic())
+        return spans and events
+
+    def counts(self) -> dict[str, int]:
+        """Taken by Baton, refused by it, and dropped because it could not be reached or the queue was full."""
+        both = (self.spans, self.events)
+        return {name: sum(getattr(courier, name) for courier in both) for name in ("taken", "refused", "dropped")}
+
+
+class Courier:
+    """A bounded queue, and a thread that posts what is in it until Baton has taken it."""
+
+    def __init__(self, line: _Line, wrap: Callable[[list[Json]], Json], sending: Sending) -> None:
+        self.taken = self.refused = self.dropped = 0
+        self._line, self._wrap, self._sending = line, wrap, sending
+        self._waiting: deque[Json] = deque()
+        self._changed = threading.Condition()
+        self._thread: threading.Thread | None = None
+        self._under_way = 0
+        self._hurry = False  # somebody waits for the queue to be empty
+        self._closed_by: float | None = None  # on the monotonic clock
+
+    def put(self, item: Json) -> None:
+        """Queue an item; dropped, and counted, when the queue is full or closed."""
+        with self._changed:
+            if self._closed_by is not None or len(self._waiting) >= self._sending.queue:
+                self.dropped += 1
+                return
+            self._waiting.append(item)
+            if self._thread is None:
+                self._thread = threading.Thread(target=self._work, name="baton-courier", daemon=True)
+                self._thread.start()
+            # the thread need not wake for each item: for the first, and when a batch is full
+            if len(self._waiting) in (1, self._sending.batch):
+                self._changed.notify_all()
+
+    def flush(self, timeout_s: float) -> bool:
+        with self._changed:
+            self._hurry = True
+            self._changed.notify_all()
+            return self._changed.wait_for(lambda: not self._waiting and not self._under_way, max(0.0, timeout_s))
+
+    def close(self, timeout_s: float) -> bool:
+        """Send what waits and stop; False when some of it had to be given up."""
+        with self._changed:
+            dropped = self.dropped
+            self._closed_by = time.monotonic() + timeout_s
+            self._changed.notify_all()
+        if self._thread:
+            self._thread.join(max(0.0, timeout_s) + 0.5)
+        left = len(self._waiting) + self._under_way
+        if left:
+            log.warning("closed with %d items that baton has not taken", left)
+        return not left and self.dropped == dropped
+
+    def _work(self) -> None:
+        while batch := self._next():
+            body = json.dumps(self._wrap(batch), separators=(",", ":")).encode()
+            refused, dropped = self._deliver(gzip.compress(body, 1), len(batch))
+            with self._changed:
+                self._under_way = 0
+                self.refused += refused
+                self.dropped += dropped
+                self.taken += len(batch) - refused - dropped
+                self._changed.notify_all()
+        self._line.hang_up()
+
+    def _next(self) -> list[Json]:
+        """The next batch: a full one, or what came within `linger_s`; empty when closed."""
+        with self._changed:
+            self._changed.wait_for(lambda: self._waiting or self._closed_by is not None)
+            self._changed.wait_for(
+                lambda: len(self._waiting) >= self._sending.batch or self._hurry or self._closed_by is not None,
+                self._sending.linger_s,
+            )
+            batch = [self._waiting.popleft() for _ in range(min(self._sending.batch, len(self._waiting)))]
+            self._under_way = len(batch)
+            self._hurry = self._hurry and bool(self._waiting)
+            return batch
+
+    def _deliver(self, body: bytes, items: int) -> tuple[int, int]:
+        """Post until somebody answers for good; how many items were refused, how many never arrived."""
+        give_up, attempt = time.monotonic() + self._sending.patience_s, 0
+        while True:
+            status, after, answer = self._line.post(body, self._sending.timeout_s)
+            if status == 200:
+                return min(items, _rejected(answer)), 0
+            if status not in RETRYABLE:
+                log.warning("baton refused %d items with status %d: %.200r", items, status, answer)
+                return items, 0
+            attempt += 1
+            pause = after if after is not None else min(30.0, 0.25 * 2**attempt) * random.uniform(0.5, 1.0)  # noqa: S311
+            if not self._wait(pause, give_up):
+                log.warning("baton did not take %d items (last status %d); given up", items, status)
+                return 0, items
+
+    def _wait(self, seconds: float, give_up: float) -> bool:
+        """Sleep before the next try; False when there is to be none."""
+        until = time.monotonic() + seconds
+        with self._changed:
+            while (now := time.monotonic()) < until:
+                last = give_up if self._closed_by is None else min(give_up, self._closed_by)
+                if until > last:
+                    return False
+                self._changed.wait(until - now)
+        return True
+
+
+class _Line:
+    """One kept-alive connection for posts to one address."""
+
+    def __init__(self, url: str, path: str, key: str) -> None:
+        parts = urlsplit(url)
+        if parts.scheme not in ("http", "https") or not parts.hostname:
+            raise ValueError("the address must be like http://127.0.0.1:8000")
+        self._secure, self._host, self._port = parts.scheme == "https", parts.hostname, parts.port
+        self._path = parts.path.rstrip("/") + path
+        self._headers = {
+            "Authorization": f"Bearer {key}",
+            "Content-Type": "application/json",
+            "Content-Encoding": "gzip",
+            "User-Agent": "baton-client/1",
+        }
+        self._connection: http.client.HTTPConnection | None = None
+
+    def post(self, body: bytes, timeout_s: float) -> tuple[int, float | None, bytes]:
+        """Status (0: no answer), seconds of Retry-After, and the answer's body."""
+        kept = self._connection is not None
+        try:
+            return self._try(body, timeout_s)
+        except (OSError, http.client.HTTPException):
+            self.hang_up()
+        if not kept:
+            return 0, None, b""
+        try:  # a kept connection may have been closed while it was idle: that says nothing about Baton
+            return self._try(body, timeout_s)
+        except (OSError, http.client.HTTPException):
+            self.hang_up()
+            return 0, None, b""
+
+    def _try(self, body: bytes, timeout_s: float) -> tuple[int, float | None, bytes]:
+        if self._connection is None:
+            kind = http.client.HTTPSConnection if self._secure else http.client.HTTPConnection
+            self._connection = kind(self._host, self._port, timeout=timeout_s)
+        self._connection.request("POST", self._path, body, self._headers)
+        response = self._connection.getresponse()
+        answer = response.read(1 << 20)
+        if response.will_close or not response.isclosed():
+            self.hang_up()
+        return response.status, _seconds(response.getheader("Retry-After")), answer
+
+    def hang_up(self) -> None:
+        if self._connection is not None:
+            self._connection.close()
+            self._connection = None
+
+
+def _seconds(retry_after: str | None) -> float | None:
+    """Seconds that a Retry-After header asks for: a number, or a date."""
+    if not retry_after:
+        return None
+    if retry_after.strip().isdigit():
+        return float(retry_after)
+    try:
+        return max(0.0, parsedate_to_datetime(retry_after).timestamp() - time.time())
+    except ValueError:
+        return None
+
+
+def _rejected(answer: bytes) -> int:
+    """How many items a 200 says were not taken, for traces and for events."""
+    try:
+        said = json.loads(answer or b"{}")
+        partial = said.get("partialSuccess") or {}
+        return int(partial.get("rejectedSpans") or said.get("rejected") or 0)
+    except (ValueError, TypeError, AttributeError):
+        return 0
+
+
+def _key_values(attributes: Attributes) -> list[Json]:
+    return [{"key": str(key), "value": _value(value)} for key, value in attributes.items() if value is not None]
+
+
+def _value(value: Any) -> Json:
+    """An attribute's value as OTLP/JSON has it. bool before int: it is one."""
+    if isinstance(value, bool):
+        return {"boolValue": value}
+    if isinstance(value, int) and -(1 << 63) <= value < 1 << 63:
+        return {"intValue": str(value)}
+    if isinstance(value, float):
+        return {"doubleValue": value if value - value == 0 else _UNREAL.get(value, "NaN")}
+    if isinstance(value, Mapping):
+        return {"kvlistValue": {"values": _key_values(value)}}
+    if isinstance(value, Sequence) and not isinstance(value, (str, bytes)):
+        return {"arrayValue": {"values": [_value(one) for one in value]}}
+    return {"stringValue": str(value)}
