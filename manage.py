@@ -3,8 +3,9 @@
 
 import os
 import sys
+from contextlib import nullcontext
 
-NEED_NO_ENGINES = {"check", "collectstatic", "findstatic", "help", "makemigrations", "up", "version"}
+NEED_NO_ENGINES = {"check", "findstatic", "help", "makemigrations", "up", "version"}
 
 
 def main(arguments: list[str]) -> None:
@@ -14,14 +15,14 @@ def main(arguments: list[str]) -> None:
     from django.core.exceptions import ImproperlyConfigured
     from django.core.management import execute_from_command_line
 
-    if len(arguments) < 2 or arguments[1] in NEED_NO_ENGINES or "--help" in arguments or "-h" in arguments:
-        execute_from_command_line(arguments)
-        return
     try:
         from django.conf import settings
+
         from orchestration.config import engines
 
-        with engines.attached(settings.STATE):
+        helped = {"--help", "-h"} & set(arguments) or len(arguments) < 2
+        needless = helped or arguments[1] in NEED_NO_ENGINES
+        with nullcontext() if needless else engines.attached(settings.STATE):
             execute_from_command_line(arguments)
     except ImproperlyConfigured as error:
         sys.exit(f"Baton cannot start: {error}")

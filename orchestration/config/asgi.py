@@ -8,20 +8,20 @@ from __future__ import annotations
 
 import os
 from collections.abc import Awaitable, Callable, MutableMapping
-from typing import Any
+from typing import Any, cast
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "orchestration.config.settings")
 
 from django.core.asgi import get_asgi_application
 
-pages = get_asgi_application()
-
-from orchestration.api import events, otlp
-
 Scope = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
 Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
 App = Callable[[Scope, Receive, Send], Awaitable[None]]
+
+pages = cast(App, get_asgi_application())
+
+from orchestration.api import events, otlp
 
 DOORS = (otlp, events)  # each has `application`, and may have `startup` and `shutdown`
 

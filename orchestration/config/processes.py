@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextlib
 import ctypes
 import os
+import pwd
 import signal
 import subprocess
 import sys
@@ -16,8 +17,9 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TypedDict
 
-PR_SET_PDEATHSIG = 1
+PR_SET_PDEATHSIG, PR_SET_NAME = 1, 15
 LINUX = sys.platform.startswith("linux")
 
 
@@ -32,7 +34,7 @@ class Process:
     def alive(self) -> bool:
         return born(self.pid) == self.born
 
-    def signal(self, number: signal.Signals) -> None:
+    def send(self, number: signal.Signals) -> None:
         if self.alive:
             with contextlib.suppress(ProcessLookupError):
                 os.kill(self.pid, number)
@@ -40,7 +42,7 @@ class Process:
     def stop(self, *steps: tuple[signal.Signals, float]) -> bool:
         """Sends each signal in turn and gives the process that many seconds to go. True when it is gone."""
         for number, seconds in steps:
-            self.signal(number)
+            self.send(number)
             if wait_for(lambda: not self.alive, seconds):
                 return True
         return not self.alive
@@ -50,7 +52,7 @@ def born(pid: int) -> str:
     """When a living process was started, as text only fit for comparing; empty if it is dead or a zombie."""
     if not LINUX:
         found = subprocess.run(
-            ["ps", "-o", "stat=,lstart=", "-p", str(pid)], capture_output=True, text=True, check=False
+            ["/bin/ps", "-o", "stat=,lstart=", "-p", str(pid)], capture_output=True, text=True, check=False
         )
         state, _, started = found.stdout.strip().partition(" ")
         return "" if state.startswith("Z") else started.strip()
@@ -87,6 +89,20 @@ def wait_for(condition: Callable[[], bool], seconds: float, pause: float = 0.02)
     return True
 
 
+class Owner(TypedDict, total=False):
+    """Arguments of `subprocess` that make a child run as another account."""
+
+    user: int
+    group: int
+    extra_groups: list[int]
+
+
+def owned_by(account: pwd.struct_passwd | None) -> Owner:
+    if account is None:
+        return {}
+    return {"user": account.pw_uid, "group": account.pw_gid, "extra_groups": []}
+
+
 def die_with_parent(parent: int, number: signal.Signals) -> None:
     """To be called in a child: the kernel sends it `number` when its parent is gone, be it by kill -9.
 
@@ -94,6 +110,16 @@ def die_with_parent(parent: int, number: signal.Signals) -> None:
     """
     if not LINUX:
         return
-    ctypes.CDLL(None, use_errno=True).prctl(PR_SET_PDEATHSIG, int(number), 0, 0, 0)
+    prctl(PR_SET_PDEATHSIG, int(number))
     if os.getppid() != parent:  # it died before the wish was made
         os.kill(os.getpid(), number)
+
+
+def set_name(name: str) -> None:
+    """What `top` and `ps -o comm` show; at most 15 characters."""
+    if LINUX:
+        prctl(PR_SET_NAME, name.encode())
+
+
+def prctl(option: int, value: int | bytes) -> None:
+    ctypes.CDLL(None, use_errno=True).prctl(option, value, 0, 0, 0)

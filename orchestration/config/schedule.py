@@ -16,6 +16,6 @@ SCHEDULE = {
     "digest": every(1, "orchestration.control.tasks.digest"),
     "settle": every(1, "orchestration.control.tasks.settle"),
     "stalled runs": every(30, "orchestration.control.tasks.sweep_stalled"),
-    "hours": every(5, "orchestration.telemetry.tasks.roll_hours"),
+    "hours": every(5, "orchestration.control.tasks.roll_hours"),
     "partitions": every(3600, "orchestration.telemetry.tasks.keep_partitions"),
 }

@@ -15,7 +15,7 @@ Answer = Callable[[HttpRequest], HttpResponse | Awaitable[HttpResponse]]
 TOUCH = 300  # seconds; the idle limit need not be more exact than this, and a write per request is dear
 
 
-class LoginAdapter(DefaultAccountAdapter):
+class LoginAdapter(DefaultAccountAdapter):  # type: ignore[misc]  # allauth tells no types
     """Nobody signs up, and failed tries count per name *and* address: a stranger cannot lock out the true person."""
 
     def is_open_for_signup(self, request: HttpRequest) -> bool:

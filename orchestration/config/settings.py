@@ -8,6 +8,7 @@ from csp.constants import NONCE, NONE, SELF
 
 from . import env, state
 from .addresses import broker_address, database, redis_address
+from .compression import digest_of
 from .logs import logging_config
 
 BASE_DIR = Path(__file__).resolve().parents[2]
@@ -50,8 +51,8 @@ INSTALLED_APPS = [
 ]
 MIDDLEWARE = [
     "django.middleware.security.SecurityMiddleware",
+    "orchestration.config.compression.Gzip",
     "whitenoise.middleware.WhiteNoiseMiddleware",
-    "django.middleware.gzip.GZipMiddleware",
     "csp.middleware.CSPMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.common.CommonMiddleware",
@@ -161,12 +162,12 @@ SILENCED_SYSTEM_CHECKS = [
     "security.W021",  # HSTS preloading: likewise
 ]
 
-# Static files: found where they lie, so there is no collecting; whitenoise compresses nothing it was not given
-STATIC_URL = "/static/"
-STATIC_ROOT = STATE.folder / "static"
+# Static files are found where they lie, so there is no collecting. Their address changes with their content, so that
+# browsers may keep them for good.
+STATIC_URL = f"/static/{digest_of(BASE_DIR / 'static', BASE_DIR / 'requirements.txt')}/"
 STATICFILES_DIRS = [BASE_DIR / "static"]
 WHITENOISE_USE_FINDERS = True
-WHITENOISE_MAX_AGE = 3600
+WHITENOISE_IMMUTABLE_FILE_TEST = "."
 
 # E-mail
 globals().update(env.mail("BATON_EMAIL_URL"))

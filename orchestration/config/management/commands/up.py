@@ -1,0 +1,106 @@
+"""Everything on this machine, in front: engines, tables, people, web, workers, beat, and for the demo the agents."""
+
+from __future__ import annotations
+
+import time
+import urllib.request
+from argparse import ArgumentParser
+from pathlib import Path
+from typing import Any
+from urllib.error import URLError
+
+from django.conf import settings
+from django.core.exceptions import ImproperlyConfigured
+from django.core.management.base import BaseCommand, CommandError
+from django.db import OperationalError, connections
+
+from orchestration.config import engines, first_run, roles
+from orchestration.config.processes import wait_for
+from orchestration.config.state import State, locked
+from orchestration.config.supervise import Supervisor, end_old, listen, share_memory
+
+PARTS = ("demo", "beat", "worker", "digest", "web")
+
+
+class Command(BaseCommand):
+    help = "Starts Baton and stays in front; Ctrl-C ends all of it."
+
+    def add_arguments(self, parser: ArgumentParser) -> None:
+        parser.add_argument("--demo", action="store_true", help="with users for three roles and simulated agents")
+
+    def handle(self, *args: Any, demo: bool, **options: Any) -> None:
+        state: State = settings.STATE
+        lock = state.lock("up.lock")
+        if not locked(lock):
+            self.stdout.write(f"Baton already runs on {state.folder}: {address_file(state).read_text().strip()}")
+            return
+        begun = time.monotonic()
+        for name in PARTS:
+            end_old(state.pids / name)
+        try:
+            with engines.attached(state, lasting=False) as embedded:
+                self.run(state, embedded, demo=demo, begun=begun)
+        except ImproperlyConfigured as error:
+            raise CommandError(str(error)) from error
+        except OperationalError as error:
+            raise CommandError(f"The database that DATABASE_URL names does not serve us: {error}") from error
+        finally:
+            lock.close()
+
+    def run(self, state: State, embedded: list[engines.Engine], *, demo: bool, begun: float) -> None:
+        if first_run.migrate():
+            self.stdout.write("Tables are up to date.")
+        passwords = first_run.ensure_people(state, demo=demo)
+        connections.close_all()
+        server, port = listen(settings.BATON_HOST, settings.BATON_PORT)
+        address = local_address(port)
+        address_file(state).write_text(address + "\n")
+        share_memory()
+        supervisor = Supervisor(state)
+        for engine in embedded:
+            supervisor.adopt(engine)
+        try:
+            supervisor.add("web", roles.web(server))
+            supervisor.add("digest", roles.worker("digest", processes=1), nice=15)
+            supervisor.add("worker", roles.worker("work", processes=1), nice=5)
+            supervisor.add("beat", roles.beat)
+            wait_for(lambda: serves(address), 30, pause=0.05)
+            self.greet(address, passwords, state, time.monotonic() - begun)
+            supervisor.watch()
+            self.stdout.write("\nStopping …")
+        finally:
+            supervisor.stop()
+            address_file(state).unlink(missing_ok=True)
+
+    def greet(self, address: str, passwords: dict[str, str], state: State, seconds: float) -> None:
+        public = settings.PUBLIC_URL.geturl() if settings.PUBLIC_URL else address
+        lines = ["", f"  Baton      {public}    (ready after {seconds:.1f} s)"]
+        if public != address:
+            lines.append(f"  on this machine  {address}")
+        lines += [f"  log in     {name:10} {password}" for name, password in passwords.items()]
+        lines += [
+            "  a key      .venv/bin/python manage.py create_key --workspace default --name NAME --scopes ingest",
+            f"  exporter   OTEL_EXPORTER_OTLP_ENDPOINT={public}",
+            f"  logs       {state.logs}",
+            "  Ctrl-C ends all of it.",
+            "",
+        ]
+        self.stdout.write("\n".join(lines))
+        self.stdout.flush()
+
+
+def address_file(state: State) -> Path:
+    return state.folder / "address"
+
+
+def local_address(port: int) -> str:
+    host = {"0.0.0.0": "127.0.0.1", "::": "[::1]"}.get(settings.BATON_HOST, settings.BATON_HOST)  # noqa: S104
+    return f"http://{f'[{host}]' if ':' in host and not host.startswith('[') else host}:{port}"
+
+
+def serves(address: str) -> bool:
+    try:
+        with urllib.request.urlopen(f"{address}/healthz", timeout=2) as answer:  # noqa: S310  an address of ours
+            return bool(answer.status == 200)
+    except (URLError, OSError):
+        return False

@@ -1,0 +1,64 @@
+"""What the processes of Baton do, each as a function that runs until a signal ends it."""
+
+from __future__ import annotations
+
+import socket
+from collections.abc import Callable
+
+import uvicorn
+from django.conf import settings
+from django.db import connections
+
+from .asgi import application
+from .celery import app
+
+CHILD_KILOBYTES = 400_000  # a worker's child that has grown beyond is replaced after its task
+
+
+def web(server: socket.socket) -> Callable[[], None]:
+    def work() -> None:
+        # pages are served by a new thread each, so their connections come from a pool; workers keep one of their own
+        connections["default"].settings_dict["OPTIONS"]["pool"] = {"min_size": 1, "max_size": 8, "timeout": 5}
+        config = uvicorn.Config(
+            application,
+            loop="uvloop",
+            http="httptools",
+            lifespan="on",
+            interface="asgi3",
+            ws="none",
+            log_config=None,
+            access_log=False,
+            server_header=False,
+            proxy_headers=False,  # Django and allauth are told which headers to trust
+            timeout_graceful_shutdown=5,
+            timeout_keep_alive=75,
+        )
+        uvicorn.Server(config).run(sockets=[server])
+
+    return work
+
+
+def worker(queue: str, *, processes: int) -> Callable[[], None]:
+    def work() -> None:
+        app.worker_main(
+            [
+                "--quiet",
+                "worker",
+                f"--queues={queue}",
+                f"--hostname={queue}@baton",
+                f"--concurrency={processes}",
+                f"--max-memory-per-child={CHILD_KILOBYTES}",
+                "--pool=prefork",
+                "--loglevel=WARNING",
+                "--without-gossip",
+                "--without-mingle",
+                "--without-heartbeat",
+            ]
+        )
+
+    return work
+
+
+def beat() -> None:
+    """The clock. Its table is static and every entry a sweep, so it keeps no file of when it last ran what."""
+    app.Beat(scheduler="celery.beat:Scheduler", loglevel="WARNING", quiet=True, redirect_stdouts=False).run()
