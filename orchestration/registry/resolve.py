@@ -127,3 +127,14 @@ _books: list[Book] = []
 applications = Book("registry_application", ("name", "environment"))
 agents = Book("registry_agent", ("application_id", "key"), ("name", "kind", "external_id", "version"), slug=True)
 systems = Book("registry_system", ("kind", "key"), ("name", "provider"), slug=True)
+
+
+def applications_named(workspace_id: int, wanted: set[str]) -> dict[str, int]:
+    """Application ids by name alone, for steps whose environment is not at hand: the newest one of a name."""
+    known = applications.known.get(workspace_id, {})
+    found = {name: i for (name, _), i in sorted(known.items(), key=lambda item: item[1]) if name in wanted}
+    missing = wanted - set(found)
+    if missing:
+        ids = applications.ids(workspace_id, {(name, ""): () for name in missing})
+        found.update({name: ids[name, ""] for name in missing if (name, "") in ids})
+    return found

@@ -23,6 +23,7 @@ class Heard:
     trace_id: bytes
     step: str
     step_at: datetime
+    started: int = 0  # the same, Unix microseconds
 
 
 def hear(workspace_id: int, heard: Mapping[int, Heard]) -> None:

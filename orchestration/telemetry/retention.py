@@ -7,7 +7,7 @@ oldest kept and tomorrow has a partition, and what lies outside is refused befor
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
@@ -23,6 +23,8 @@ AHEAD_DAYS = 3
 MAKE_LOCK = 0x6261_7470
 DAY_NAME = re.compile(r"_(\d{8})$")
 SLICE = 20_000
+DAY_US = 86_400_000_000
+EPOCH_DAY = date(2000, 1, 1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,6 +72,28 @@ def ensure_partitions(first: date | None = None, last: date | None = None) -> in
                 f"for values from ('{day.isoformat()} 00:00+00') to ('{(day + timedelta(days=1)).isoformat()} 00:00+00')"
             )
     return len(missing)
+
+
+_made: set[int] = set()
+
+
+def need_days(starts: Iterable[int]) -> None:
+    """Make the partitions of the days in which these starts lie (microseconds since 2000) if they are missing.
+
+    Beat makes them ahead; this is for the time after a long stop, and for old data that an import brings.
+    """
+    days = {start // DAY_US for start in starts} - _made
+    if not days:
+        return
+    for day in sorted(days):
+        at = EPOCH_DAY + timedelta(days=day)
+        ensure_partitions(at, at)
+    _made.update(days)
+
+
+def forget() -> None:
+    """Empty the memory of days that have a partition: after dropping one, and between tests."""
+    _made.clear()
 
 
 def _days(first: date, last: date) -> Iterator[date]:

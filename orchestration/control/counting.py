@@ -1,0 +1,79 @@
+"""What new spans add to figures, to their traces and to signs of life: one pass over a batch."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+
+from orchestration.lib.stats import bucket
+from orchestration.telemetry.liveness import PAST_S, Heard
+from orchestration.telemetry.rollups import MINUTE_US, SPANS, Tally
+from orchestration.telemetry.rows import Taken
+from orchestration.telemetry.spans import Outcome
+from orchestration.telemetry.writer import EPOCH_US, Row
+from orchestration.workflows.traces import Seen
+
+ERROR = int(Outcome.ERROR)
+
+
+@dataclass(slots=True)
+class Counted:
+    """Contributions of a batch's new spans: figures, by trace, and by agent."""
+
+    tally: Tally = field(default_factory=lambda: Tally(SPANS))
+    traces: dict[bytes, Seen] = field(default_factory=dict)
+    heard: dict[int, Heard] = field(default_factory=dict)
+
+
+def count(fresh: Sequence[tuple[Row, Taken]], received: Sequence[datetime]) -> Counted:
+    """`received`: time of receipt by a span's delivery. A span that claims another's name counts under no agent."""
+    counted = Counted()
+    figures, width = counted.tally.rows, counted.tally.width
+    wakes = [int((at.timestamp() - PAST_S) * 1_000_000) for at in received]
+    for row, taken in fresh:
+        started = row[1] + EPOCH_US
+        ended = row[5] + EPOCH_US if row[5] is not None else None
+        agent = 0 if row[11] else row[7]
+        key = (started // MINUTE_US * MINUTE_US, row[6], agent, row[8], row[9])
+        found = figures.get(key)
+        if found is None:
+            found = figures[key] = ([0] * width, {})
+        sums, counts = found
+        sums[0] += 1
+        if row[10] == ERROR:
+            sums[1] += 1
+        sums[2] += row[16]
+        sums[3] += row[17]
+        if row[18]:
+            sums[4] += row[18]
+        if ended is not None:
+            us = ended - started if ended > started else 0
+            sums[5] += us // 1000
+            b = bucket(us)
+            counts[b] = counts.get(b, 0) + 1
+        _note(counted.traces, row, taken, started, ended if ended is not None else started)
+        if agent and started >= wakes[taken.delivery]:
+            _hear(counted.heard, agent, row, started, received[taken.delivery])
+    return counted
+
+
+def _note(traces: dict[bytes, Seen], row: Row, taken: Taken, started: int, ended: int) -> None:
+    seen = traces.get(row[2])
+    if seen is None:
+        seen = traces[row[2]] = Seen(started, ended)
+    seen.spans += 1
+    if started < seen.started:
+        seen.started = started
+    if ended > seen.ended:
+        seen.ended = ended
+    if row[4] is None and row[5] is not None:
+        seen.root = True
+    if taken.seen.joins:
+        seen.keys.update(taken.seen.joins)
+
+
+def _hear(heard: dict[int, Heard], agent: int, row: Row, started: int, received_at: datetime) -> None:
+    found = heard.get(agent)
+    if found is None or received_at > found.received_at or started > found.started:
+        heard[agent] = Heard(received_at, row[2], row[12], datetime.fromtimestamp(started / 1e6, UTC), started)

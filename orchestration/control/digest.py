@@ -1,0 +1,173 @@
+"""From received requests to rows and figures, each exactly once. Reads like a table of contents:
+
+1. claim     waiting deliveries of one workspace, locked
+2. decode    bodies to spans, records and events; what cannot be decoded is set aside, what may not come in is counted
+3. observe   what each span means by its own attributes
+4. names     to ids, made in a connection of their own
+5. write     spans, of which the new ones are told
+6. count     new spans into figures, traces and signs of life
+7. done      deliveries removed; all of it commits together
+
+A crash anywhere repeats work and neither loses nor doubles it. Settling (`runs`) follows in its own transaction.
+"""
+
+from __future__ import annotations
+
+import time
+from collections import Counter, defaultdict
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from uuid import UUID
+
+import structlog
+from django.db import OperationalError, transaction
+
+from orchestration.control import sent
+from orchestration.control.counting import Counted, count
+from orchestration.control.settling import settle_due
+from orchestration.lib.pulse import publish
+from orchestration.telemetry import deliveries, intake, liveness, logs, packing, retention, rollups, rows, writer
+from orchestration.telemetry.admission import Undecodable
+from orchestration.telemetry.conventions import observe
+from orchestration.telemetry.deliveries import Waiting
+from orchestration.telemetry.events import decode_events
+from orchestration.telemetry.models import Signal
+from orchestration.telemetry.otlp import decode_logs, decode_traces
+from orchestration.telemetry.reading import raw_cursor
+from orchestration.telemetry.spans import RawEvent, RawLog
+from orchestration.workflows import traces
+from orchestration.workspaces.keys import vouched_agents
+from orchestration.workspaces.models import Workspace
+
+log = structlog.get_logger(__name__)
+SETTLE_EACH_S = 0.5
+MIXED = {"40P01", "40001"}  # deadlock, serialization: the deliveries are still there, go on
+
+
+@dataclass(slots=True)
+class Batch:
+    """What one claim held, decoded."""
+
+    workspace: Workspace
+    claimed: list[Waiting]
+    spans: list[rows.Taken] = field(default_factory=list)
+    logs: list[tuple[RawLog, Waiting]] = field(default_factory=list)
+    events: list[tuple[RawEvent, Waiting]] = field(default_factory=list)
+    rejected: Counter[str] = field(default_factory=Counter)
+    poisoned: set[UUID] = field(default_factory=set)
+
+
+def drain(seconds: float = 5.0) -> int:
+    """Digest what waits, of all workspaces in turn, for at most `seconds`; returns how many deliveries.
+
+    Now and then what is due is settled in between, so that runs appear also while the queue never empties.
+    """
+    now = time.monotonic()
+    until, settle_at, total = now + seconds, now + SETTLE_EACH_S, 0
+    while time.monotonic() < until:
+        done = sum(digest(workspace_id) for workspace_id in deliveries.workspaces_waiting())
+        total += done
+        if not done:
+            break
+        if time.monotonic() >= settle_at:
+            settle_due(SETTLE_EACH_S)
+            settle_at = time.monotonic() + SETTLE_EACH_S
+    settle_due()
+    return total
+
+
+def digest(workspace_id: int) -> int:
+    """Digest one claim of a workspace; returns how many deliveries were taken (0: none waits)."""
+    claimed: list[Waiting] = []
+    try:
+        with transaction.atomic():
+            claimed = deliveries.claim(workspace_id)
+            if claimed:
+                _take(workspace_id, claimed)
+        return len(claimed) or _suspect(workspace_id)
+    except OperationalError as error:
+        if getattr(error.__cause__, "sqlstate", None) not in MIXED:
+            raise
+        return len(claimed)
+    except Exception as error:  # whatever it is, it must not stop the queue: each is tried alone from now on
+        log.exception("digest_failed", workspace=workspace_id, deliveries=len(claimed))
+        deliveries.blame(workspace_id, claimed, type(error).__name__)
+        return len(claimed)
+
+
+def _suspect(workspace_id: int) -> int:
+    delivery_id = deliveries.pick_suspect(workspace_id)
+    if delivery_id is None:
+        return 0
+    try:
+        with transaction.atomic():
+            claimed = deliveries.claim_one(workspace_id, delivery_id)
+            if claimed:
+                _take(workspace_id, claimed)
+    except OperationalError:
+        raise
+    except Exception as error:
+        log.exception("digest_failed", workspace=workspace_id, delivery=str(delivery_id))
+        deliveries.blame(workspace_id, claimed, type(error).__name__)
+    return 1
+
+
+def _take(workspace_id: int, claimed: list[Waiting]) -> None:
+    batch = _decode(Workspace.objects.get(pk=workspace_id), claimed)
+    now = datetime.now(UTC)
+    fresh: Counter[datetime] = Counter()
+    counted = _spans(batch, fresh)
+    logs.store(workspace_id, batch.logs, keeps_content=batch.workspace.keeps_content)
+    sent.take(workspace_id, batch.events, counted)
+    traces.note(workspace_id, counted.traces, max(d.received_at for d in claimed))
+    liveness.hear(workspace_id, counted.heard)
+    intake.refuse(workspace_id, batch.rejected, now)
+    stored = [d for d in claimed if d.id not in batch.poisoned]
+    intake.book(workspace_id, stored, fresh, now)
+    rollups.book(workspace_id, counted.tally)
+    deliveries.done(workspace_id, stored)
+    transaction.on_commit(lambda: publish(workspace_id, "run", {"spans": sum(fresh.values())}))
+
+
+def _decode(workspace: Workspace, claimed: list[Waiting]) -> Batch:
+    batch = Batch(workspace, claimed)
+    vouched = vouched_agents({d.key for d in claimed if d.key})
+    for place, delivery in enumerate(claimed):
+        received_ns = int(delivery.received_at.timestamp() * 1_000_000) * 1000
+        try:
+            body = packing.unpack(delivery.body, delivery.compression)
+            if delivery.signal == Signal.TRACES:
+                found = decode_traces(body, delivery.encoding, received_ns, workspace.span_days)
+                agents = vouched.get(delivery.key) if delivery.key else None
+                batch.spans.extend(rows.Taken(raw, observe(raw), agents, place) for raw in found.items)
+                batch.rejected.update(found.rejected)
+            elif delivery.signal == Signal.LOGS:
+                records = decode_logs(body, delivery.encoding, received_ns, workspace.span_days)
+                batch.logs.extend((record, delivery) for record in records.items)
+                batch.rejected.update(records.rejected)
+            else:
+                batch.events.extend((event, delivery) for event in decode_events(body, received_ns).items)
+        except Undecodable as error:
+            deliveries.poison(workspace.pk, delivery, str(error))
+            batch.poisoned.add(delivery.id)
+    return batch
+
+
+def _spans(batch: Batch, fresh: Counter[datetime]) -> Counted:
+    """Stages 3 to 6 for spans. `fresh` gets the number of new rows by minute of receipt."""
+    workspace_id = batch.workspace.pk
+    combinations = {rows.combination(taken.seen): taken.seen for taken in batch.spans}
+    build = rows.Builder(
+        workspace_id, rows.ids_of(workspace_id, combinations), keeps_content=batch.workspace.keeps_content
+    ).row
+    pairs = rows.distinct([(build(taken), taken) for taken in batch.spans])
+    retention.need_days({pair[0][1] for pair in pairs})
+    with raw_cursor() as cursor:
+        new = {writer.key_of(row) for row in writer.store(cursor, [pair[0] for pair in pairs])}
+    fresh_pairs = pairs if len(new) == len(pairs) else [pair for pair in pairs if writer.key_of(pair[0]) in new]
+    by_place: dict[int, int] = defaultdict(int)
+    for _, taken in fresh_pairs:
+        by_place[taken.delivery] += 1
+    for place, n in by_place.items():
+        fresh[intake.minute(batch.claimed[place].received_at)] += n
+    return count(fresh_pairs, [d.received_at for d in batch.claimed])

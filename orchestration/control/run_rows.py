@@ -1,0 +1,227 @@
+"""Writes what settling found: runs, their handoffs, what they are booked with; many runs in few statements."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from datetime import UTC, datetime
+from typing import Any, Protocol
+from uuid import UUID
+
+import orjson
+from django.db import connection
+
+from orchestration.registry import resolve
+from orchestration.registry.models import AgentKind, SystemKind
+from orchestration.telemetry.spans import Kind
+from orchestration.workflows import names as books
+from orchestration.workflows.booking import Booking, Names
+from orchestration.workflows.groups import Group
+from orchestration.workflows.story import Story
+
+PLAIN = frozenset((Kind.OTHER, Kind.MESSAGING, Kind.REGISTRATION))
+OLD_S = 900  # what is older than this at receipt and has no end will not get one
+AGENTS_NAMED = 200  # agents of a run that its row names
+
+Who = tuple[str, str]
+
+
+class Told(Protocol):
+    """A run as told in this round."""
+
+    group: Group
+    story: Story
+    twins: int
+    run_id: UUID | None
+    losers: list[UUID]
+
+
+def is_run(story: Story, group: Group) -> bool:
+    """Ordinary traffic without any agent, model, tool or step of one is no run; a trace that was one stays one."""
+    return any(t.run_id for t in group.traces) or any(p.kind not in PLAIN for p in story.placed)
+
+
+def names(workspace_id: int, stories: Sequence[Story]) -> Callable[[Story], Names]:
+    """Ids for all names in these stories, made where they are new; gives each story its own."""
+    workflows = books.workflows.ids(workspace_id, {(_workflow(s),): (_workflow(s),) for s in stories})
+    steps = books.steps.ids(
+        workspace_id,
+        {
+            (workflows[(_workflow(s),)], step.name[:256], step.owner[:256]): ()
+            for s in stories
+            for step in s.steps
+            if (_workflow(s),) in workflows
+        },
+    )
+    agents = _agents(workspace_id, stories)
+    systems = _systems(workspace_id, stories)
+
+    def of(story: Story) -> Names:
+        workflow = workflows.get((_workflow(story),), 0)
+        mine = {
+            (step.name[:256], step.owner[:256]): steps.get((workflow, step.name[:256], step.owner[:256]), 0)
+            for step in story.steps
+        }
+        return Names(workflow, agents, mine, systems)
+
+    return of
+
+
+def _workflow(story: Story) -> str:
+    return story.workflow[:256] or "unnamed"
+
+
+def _agents(workspace_id: int, stories: Iterable[Story]) -> dict[Who, tuple[int, int]]:
+    """(application, agent) to ids. Names in a story carry no environment: the one its spans came with is taken."""
+    wanted = {who for s in stories for who in s.agents}
+    wanted |= {
+        who
+        for s in stories
+        for h in s.handoffs
+        for who in ((h.application, h.from_agent), (h.to_application, h.to_agent))
+    }
+    wanted = {(application, name) for application, name in wanted if name}
+    apps = resolve.applications_named(workspace_id, {application for application, _ in wanted})
+    keys = {who: (apps[who[0]], resolve.normal(who[1])) for who in wanted if who[0] in apps}
+    rows = {
+        key: (who[1][:256], AgentKind.AI, "", "", f"{who[0]} {who[1]}" if who[0] else who[1])
+        for who, key in keys.items()
+    }
+    ids = resolve.agents.ids(workspace_id, rows)
+    return {who: (key[0], ids.get(key, 0)) for who, key in keys.items()}
+
+
+def _systems(workspace_id: int, stories: Iterable[Story]) -> dict[str, int]:
+    names = {call.system for s in stories for call in s.tool_calls if call.system}
+    keys = {name: (SystemKind.SYSTEM, resolve.normal(name)) for name in names}
+    ids = resolve.systems.ids(workspace_id, {key: (name[:256], "", name) for name, key in keys.items()})
+    return {name: ids.get(key, 0) for name, key in keys.items()}
+
+
+def bookings(workspace_id: int, runs: list[UUID]) -> dict[UUID, Booking]:
+    """What these runs are booked with so far."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "select run_id, body from workflows_runbooking where workspace_id = %s and run_id = any(%s)",
+            [workspace_id, runs],
+        )
+        return {run_id: Booking.unpacked(bytes(body)) for run_id, body in cursor}
+
+
+def write(
+    workspace_id: int, told: Sequence[Told], names_of: Callable[[Story], Names], booked: Mapping[UUID, Booking]
+) -> None:
+    rows = [_row(one, names_of(one.story)) for one in told]
+    rows.sort(key=lambda row: str(row["id"]))
+    losers = [(loser, one.run_id) for one in told for loser in one.losers]
+    with connection.cursor() as cursor:
+        cursor.execute(_UPSERT, [workspace_id, orjson.dumps(rows).decode()])
+        if losers:
+            _give_up(cursor, workspace_id, losers)
+        ids = sorted(booked)
+        cursor.execute(
+            "insert into workflows_runbooking (workspace_id, run_id, body) "
+            "select %s, i, b from unnest(%s::uuid[], %s::bytea[]) as x(i, b) "
+            "on conflict (workspace_id, run_id) do update set body = excluded.body",
+            [workspace_id, ids, [booked[i].packed() for i in ids]],
+        )
+        _handoffs(cursor, workspace_id, told, names_of)
+
+
+def _give_up(cursor: Any, workspace_id: int, losers: Sequence[tuple[UUID, UUID | None]]) -> None:
+    """An id that was given out leads to the run that took its traces."""
+    values = [workspace_id, [loser for loser, _ in losers], [winner for _, winner in losers]]
+    cursor.execute(
+        "update workflows_run r set merged_into = x.winner, status = 'cancelled' "
+        "from (select %s::bigint as w) k, unnest(%s::uuid[], %s::uuid[]) as x(loser, winner) "
+        "where r.workspace_id = k.w and r.id = x.loser",
+        values,
+    )
+    gone = [loser for loser, _ in losers]
+    for table in ("workflows_runbooking", "handoffs_handoff"):
+        cursor.execute(f"delete from {table} where workspace_id = %s and run_id = any(%s)", [workspace_id, gone])  # noqa: S608
+
+
+def _row(one: Told, ids: Names) -> dict[str, Any]:
+    story = one.story
+    tools = story.tool_calls
+    agents = [ids.agents[who][1] for who in story.agents if who in ids.agents][:AGENTS_NAMED]
+    return {
+        "id": str(one.run_id),
+        "workflow_id": ids.workflow,
+        "title": story.title[:500],
+        "status": _status(story, one.group),
+        "root_said_ok": story.root_said_ok,
+        "conversation": story.conversation[:256] or None,
+        "external_key": one.group.external_key,
+        "started_at": _time(story.started_ns // 1000),
+        "ended_at": _time(story.ended_ns // 1000),
+        "heard_at": _time(one.group.received),
+        "duration_ms": max(0, story.ended_ns - story.started_ns) // 1_000_000,
+        "active_ms": story.active_ns // 1_000_000,
+        "spans": len(story.placed),
+        "errors": story.errors,
+        "retries": story.retries,
+        "tokens_in": story.tokens_in,
+        "tokens_out": story.tokens_out,
+        "cost": story.cost,
+        "tool_calls": len(tools),
+        "tool_failures": sum(not call.ok for call in tools),
+        "handoffs": len(story.handoffs),
+        "escalations": len(story.escalations),
+        "guardrail_hits": len(story.guardrail_hits),
+        "orphans": story.orphans,
+        "twins": one.twins,
+        "agents": [a for a in dict.fromkeys(agents) if a],
+    }
+
+
+def _status(story: Story, group: Group) -> str:
+    """A run without an end whose steps lie long before their receipt (history, an import) gets none any more."""
+    if story.status == "running" and story.ended_ns // 1000 < group.received - OLD_S * 1_000_000:
+        return "stalled"
+    return story.status
+
+
+def _time(us: int) -> str:
+    return datetime.fromtimestamp(us / 1e6, UTC).isoformat()
+
+
+def _handoffs(cursor: Any, workspace_id: int, told: Sequence[Told], names_of: Callable[[Story], Names]) -> None:
+    cursor.execute(
+        "delete from handoffs_handoff where workspace_id = %s and run_id = any(%s)",
+        [workspace_id, [one.run_id for one in told]],
+    )
+    rows = []
+    for one in told:
+        agents = names_of(one.story).agents
+        for place, handoff in enumerate(one.story.handoffs):
+            giver = agents.get((handoff.application, handoff.from_agent), (0, 0))[1]
+            taker = agents.get((handoff.to_application, handoff.to_agent), (0, 0))[1]
+            rows.append((one.run_id, place, handoff.at_ns // 1000, giver, taker, handoff.rule))
+    if rows:
+        columns = [list(column) for column in zip(*rows, strict=True)]
+        cursor.execute(
+            "insert into handoffs_handoff (workspace_id, run_id, place, at, from_agent_id, to_agent_id, rule) "
+            "select %s, r, p, to_timestamp(a / 1000000.0), f, t, u from "
+            "unnest(%s::uuid[], %s::int[], %s::bigint[], %s::int[], %s::int[], %s::text[]) as x(r, p, a, f, t, u)",
+            [workspace_id, *columns],
+        )
+
+
+_SHAPE = (
+    "id uuid, workflow_id int, title text, status text, root_said_ok bool, conversation text, external_key text, "
+    "started_at timestamptz, ended_at timestamptz, heard_at timestamptz, duration_ms bigint, active_ms bigint, "
+    "spans int, errors int, retries int, tokens_in bigint, tokens_out bigint, cost bigint, tool_calls int, "
+    "tool_failures int, handoffs int, escalations int, guardrail_hits int, orphans int, twins int, agents int[]"
+)
+_COLUMNS = [part.split()[0] for part in _SHAPE.split(", ")]
+_UPSERT = f"""
+insert into workflows_run as r (workspace_id, {", ".join(_COLUMNS)}, revision, late)
+select %s, {", ".join(_COLUMNS)}, 1, false from json_to_recordset(%s) as x({_SHAPE}) order by id
+on conflict (workspace_id, id) do update set
+    {", ".join(f"{c} = excluded.{c}" for c in _COLUMNS if c not in ("id", "external_key"))},
+    external_key = coalesce(excluded.external_key, r.external_key),
+    revision = r.revision + 1,
+    late = r.late or (r.status in ('completed', 'failed') and excluded.spans > r.spans),
+    merged_into = null
+"""

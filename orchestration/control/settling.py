@@ -1,0 +1,152 @@
+"""From traces to runs: what only the whole tree can tell is told again for each trace that is due.
+
+1. due       traces whose time has come, oldest first; one settler a workspace (advisory lock), so no row is locked
+2. gather    the traces that belong to the same run, by shared keys and by the run they already have
+3. tell      the fold over all their steps; a run that ended waiting takes up the next trace of its conversation
+4. write     runs, handoffs, what is booked; figures get the difference to what was booked before
+5. mark      traces as settled, unless spans came meanwhile: then they stay due
+
+Everything is computed anew from stored rows, so settling twice, late or in any order ends at the same state.
+"""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass, field
+from uuid import UUID
+
+import structlog
+from django.db import connection, transaction
+
+from orchestration.control import run_rows
+from orchestration.lib.pulse import publish
+from orchestration.telemetry import rollups
+from orchestration.workflows import groups
+from orchestration.workflows.booking import Booking, contributions
+from orchestration.workflows.fold import fold
+from orchestration.workflows.groups import Due, Group
+from orchestration.workflows.models import Run
+from orchestration.workflows.reading import keyed, rows_of, to_steps
+from orchestration.workflows.story import Story
+
+log = structlog.get_logger(__name__)
+MOST_SPANS = 30_000  # read in one transaction; a longer run is read whole all the same
+MOST_TRACES = 600
+SETTLE_LOCK = 0x6261_7365
+
+
+@dataclass(slots=True)
+class Told:
+    """A run as told in this round: its traces and story, the runs it swallowed, and rows for booking."""
+
+    group: Group
+    story: Story
+    rows: dict[tuple[bytes, bytes], tuple[object, ...]]
+    sent: frozenset[bytes]
+    twins: int
+    run_id: UUID | None = None
+    losers: list[UUID] = field(default_factory=list)
+
+
+def settle_due(seconds: float = 3.0) -> int:
+    """Settle what is due in all workspaces, for at most `seconds`; returns how many traces."""
+    until = time.monotonic() + seconds
+    total = 0
+    for workspace_id in groups.workspaces_due():
+        while time.monotonic() < until and (done := settle(workspace_id)):
+            total += done
+    return total
+
+
+def settle(workspace_id: int) -> int:
+    """Settle what is due in a workspace, as much as fits one transaction; returns how many traces."""
+    with transaction.atomic():
+        with connection.cursor() as cursor:
+            cursor.execute("select pg_try_advisory_xact_lock(%s, %s)", [SETTLE_LOCK, workspace_id])
+            if not cursor.fetchone()[0]:
+                return 0
+        due = groups.due(workspace_id, MOST_TRACES, MOST_SPANS)
+        if not due:
+            return 0
+        told = _tell(workspace_id, groups.gather(workspace_id, due))
+        told = _continue(workspace_id, told)
+        change = _write(workspace_id, told)
+        groups.mark(workspace_id, _read_counts(due, told), due)
+        rollups.book(workspace_id, change.spans)
+        rollups.book(workspace_id, change.workflows)
+        transaction.on_commit(lambda: publish(workspace_id, "run", {"runs": len(told)}))
+    return len(due)
+
+
+def _tell(workspace_id: int, found: list[Group]) -> list[Told]:
+    """Read and fold each group. One read serves all, since most are small."""
+    rows = rows_of(workspace_id, [trace.bounds for group in found for trace in group.traces])
+    by_trace: dict[bytes, list[tuple[object, ...]]] = {}
+    for row in rows.spans:
+        by_trace.setdefault(row[0], []).append(row)
+    for row in rows.sent:
+        by_trace.setdefault(row[0], []).append(row)
+    sent = frozenset(row[1] for row in rows.sent)
+    return [_tell_one(workspace_id, group, by_trace, sent) for group in found]
+
+
+def _tell_one(
+    workspace_id: int, group: Group, by_trace: dict[bytes, list[tuple[object, ...]]], sent: frozenset[bytes]
+) -> Told:
+    rows = [row for trace in group.traces for row in by_trace.get(trace.trace_id, [])]
+    known, twins = keyed(rows)
+    return Told(group, fold(to_steps(workspace_id, list(known.values()))), known, sent, twins)
+
+
+def _continue(workspace_id: int, told: list[Told]) -> list[Told]:
+    """Join what continues a waiting run of the same conversation, until nothing joins any more."""
+    while True:
+        joined = groups.continued(workspace_id, [(t.group, t.story) for t in told])
+        if not joined:
+            return told
+        gone = {id(group) for _, parts in joined for group in parts}
+        kept = [t for t in told if id(t.group) not in gone]
+        told = kept + _tell(workspace_id, [whole for whole, _ in joined])
+
+
+def _write(workspace_id: int, told: list[Told]) -> Booking:
+    """Store the runs and what each is booked with; returns the change to all figures."""
+    runs = [t for t in told if run_rows.is_run(t.story, t.group)]
+    for one in runs:
+        one.run_id, one.losers = one.group.identity()
+    names = run_rows.names(workspace_id, [t.story for t in runs])
+    before = run_rows.bookings(workspace_id, [i for t in runs for i in (t.run_id, *t.losers) if i])
+    change, after = Booking(), {}
+    for one in runs:
+        if one.run_id is None:
+            continue
+        after[one.run_id] = contributions(one.story, one.rows, one.sent, names(one.story))
+        change.plus(after[one.run_id])
+    total = Booking()
+    for old in before.values():
+        total.plus(old)
+    run_rows.write(workspace_id, runs, names, after)
+    return change.minus(total)
+
+
+def _read_counts(due: list[Due], told: list[Told]) -> dict[bytes, tuple[UUID | None, int]]:
+    """Run and number of rows read, for every trace that was read."""
+    counts: dict[bytes, tuple[UUID | None, int]] = {}
+    for one in told:
+        sizes: dict[bytes, int] = {}
+        for trace_id, _ in one.rows:
+            sizes[trace_id] = sizes.get(trace_id, 0) + 1
+        for trace in one.group.traces:
+            counts[trace.trace_id] = (one.run_id, sizes.get(trace.trace_id, 0))
+    return counts
+
+
+def sweep_stalled(workspace_id: int) -> int:
+    """Runs that nothing was heard of for ten minutes, and whose root never came, are stalled."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            f"update {Run._meta.db_table} set status = 'stalled' where workspace_id = %s and status = 'running' "  # noqa: S608
+            "and heard_at < now() - interval '10 minutes'",
+            [workspace_id],
+        )
+        return int(cursor.rowcount)

@@ -1,0 +1,126 @@
+"""The queue of received requests: claimed by workspace, taken away in the transaction that stores what was in them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from django.db import connection
+
+BATCH = 16  # deliveries in one transaction: with one, PostgreSQL costs about twice as much a span
+BATCH_ITEMS = 12_000
+SUSPECT_S = 120  # waiting for longer than this while others go by: perhaps it kills its worker
+TRIES = 3
+KEEP_POISONED_DAYS = 7
+
+
+@dataclass(frozen=True, slots=True)
+class Waiting:
+    """A claimed delivery. `received_at` is the server's time of receipt."""
+
+    id: UUID
+    key: int | None
+    signal: int
+    encoding: str
+    compression: str
+    items: int
+    received_at: datetime
+    body: bytes
+
+
+def workspaces_waiting() -> list[int]:
+    """Workspaces with something to digest, in random order, so that none is always last."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "select w.id from workspaces_workspace w where exists "
+            "(select 1 from telemetry_delivery d where d.workspace_id = w.id and d.poisoned_at is null) order by random()"
+        )
+        return [row[0] for row in cursor]
+
+
+def claim(workspace_id: int) -> list[Waiting]:
+    """Lock up to `BATCH` deliveries, oldest first; none twice, whoever else claims. Call inside a transaction."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "select id, key, signal, encoding, compression, items, received_at, body from telemetry_delivery "
+            "where workspace_id = %s and poisoned_at is null and attempts = 0 "
+            f"and received_at > now() - interval '{SUSPECT_S} s' order by id limit {BATCH} for update skip locked",  # noqa: S608
+            [workspace_id],
+        )
+        found = [_waiting(row) for row in cursor]
+    total = 0
+    for place, delivery in enumerate(found):
+        total += delivery.items
+        if total > BATCH_ITEMS and place:
+            return found[:place]
+    return found
+
+
+def pick_suspect(workspace_id: int) -> UUID | None:
+    """A delivery that failed before or has waited strangely long, to be tried alone. The try is counted and committed
+    before it is made, so that one which kills its worker is set aside too; None when there is no such delivery."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "update telemetry_delivery set attempts = attempts + 1, "
+            f"poisoned_at = case when attempts >= {TRIES} then now() end, "
+            f"fault = case when attempts >= {TRIES} and fault = '' then 'its worker died' else fault end "
+            "where workspace_id = %s and id = (select id from telemetry_delivery where workspace_id = %s "
+            f"and poisoned_at is null and (attempts > 0 or received_at <= now() - interval '{SUSPECT_S} s') "  # noqa: S608
+            "order by attempts, id limit 1 for update skip locked) returning id, poisoned_at",
+            [workspace_id, workspace_id],
+        )
+        row = cursor.fetchone()
+    return row[0] if row and row[1] is None else None
+
+
+def claim_one(workspace_id: int, delivery_id: UUID) -> list[Waiting]:
+    """Lock that one, if it still waits. Call inside a transaction."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "select id, key, signal, encoding, compression, items, received_at, body from telemetry_delivery "
+            "where workspace_id = %s and id = %s and poisoned_at is null for update skip locked",
+            [workspace_id, delivery_id],
+        )
+        return [_waiting(row) for row in cursor]
+
+
+def _waiting(row: tuple[Any, ...]) -> Waiting:
+    return Waiting(*row[:7], bytes(row[7]))
+
+
+def done(workspace_id: int, claimed: list[Waiting]) -> None:
+    """Take digested deliveries away, in the caller's transaction."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "delete from telemetry_delivery where workspace_id = %s and id = any(%s)",
+            [workspace_id, [delivery.id for delivery in claimed]],
+        )
+
+
+def blame(workspace_id: int, claimed: list[Waiting], fault: str) -> None:
+    """After a failed try: count it, so that each of these is tried alone from now on."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "update telemetry_delivery set attempts = greatest(attempts, 1), fault = %s "
+            "where workspace_id = %s and id = any(%s)",
+            [fault[:200], workspace_id, [delivery.id for delivery in claimed]],
+        )
+
+
+def poison(workspace_id: int, delivery: Waiting, fault: str) -> None:
+    """Set a delivery aside that cannot be decoded; admins see its facts, never its content."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "update telemetry_delivery set poisoned_at = now(), fault = %s where workspace_id = %s and id = %s",
+            [fault[:200], workspace_id, delivery.id],
+        )
+
+
+def forget_poisoned() -> int:
+    with connection.cursor() as cursor:
+        cursor.execute(
+            f"delete from telemetry_delivery where poisoned_at < now() - interval '{KEEP_POISONED_DAYS} days'"  # noqa: S608
+        )
+        return int(cursor.rowcount)

@@ -1,0 +1,155 @@
+"""From observed spans to rows: ids for names, a price for tokens, attributes without secrets and within bounds."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import orjson
+
+from orchestration.registry import prices, resolve
+from orchestration.registry.models import AgentKind, SystemKind
+from orchestration.telemetry.redaction import bound_attributes, is_content, redact_attributes, redact_text
+from orchestration.telemetry.spans import Kind, Observed, RawSpan
+from orchestration.telemetry.writer import EPOCH_US, Row
+
+EPOCH_NS = EPOCH_US * 1000
+MODELS = frozenset((Kind.LLM, Kind.EMBEDDING))
+ACTS_ON_SYSTEM = frozenset((Kind.TOOL, Kind.RETRIEVAL))
+Ids = tuple[int, int, int]  # application, agent, system
+Combination = tuple[str, str, str, Kind, str, str]
+
+
+@dataclass(slots=True)
+class Taken:
+    """A span on its way into the table, with the agents its key vouches for (None: any) and where it came from."""
+
+    raw: RawSpan
+    seen: Observed
+    vouched: frozenset[str] | None
+    delivery: int
+
+
+def combination(seen: Observed) -> Combination:
+    """What decides a span's ids: few distinct ones in a batch, so names are looked up once for each."""
+    return seen.application, seen.environment, seen.agent, seen.kind, seen.subject, seen.system
+
+
+def ids_of(workspace_id: int, combinations: Mapping[Combination, Observed]) -> dict[Combination, Ids]:
+    """Ids of each combination; names that are new are made. 0 where there is none."""
+    tools = prices.tool_systems(workspace_id)
+    apps = resolve.applications.ids(workspace_id, {(c[0], c[1]): () for c in combinations})
+    wanted_agents: dict[tuple[Any, ...], tuple[Any, ...]] = {}
+    wanted_systems: dict[tuple[Any, ...], tuple[Any, ...]] = {}
+    parts: dict[Combination, tuple[int, tuple[Any, ...] | None, tuple[Any, ...] | None]] = {}
+    for c, seen in combinations.items():
+        app = apps.get((c[0], c[1]), 0)
+        agent = system = None
+        if c[2] and app:
+            agent = (app, resolve.normal(c[2]))
+            slug = f"{c[0]} {c[2]}" if c[0] else c[2]
+            wanted_agents[agent] = (c[2], AgentKind.AI, seen.agent_id, seen.agent_version, slug)
+        kind, name = _system_name(c, tools)
+        if name:
+            system = (kind, resolve.normal(name))
+            wanted_systems[system] = (name, seen.provider if kind == SystemKind.MODEL else "", name)
+        parts[c] = app, agent, system
+    agents = resolve.agents.ids(workspace_id, wanted_agents)
+    systems = resolve.systems.ids(workspace_id, wanted_systems)
+    return {
+        c: (app, agents.get(agent, 0) if agent else 0, systems.get(system, 0) if system else 0)
+        for c, (app, agent, system) in parts.items()
+    }
+
+
+def _system_name(c: Combination, tools: Mapping[str, str]) -> tuple[str, str]:
+    """A model for an LLM call; for a tool the system an admin named, else its own, else the tool itself."""
+    if c[3] in MODELS:
+        return SystemKind.MODEL, c[4]
+    if c[3] in ACTS_ON_SYSTEM:
+        return SystemKind.SYSTEM, tools.get(c[4].casefold()) or c[5] or c[4]
+    return SystemKind.SYSTEM, c[5]
+
+
+class Builder:
+    """Makes rows for `writer`, in the order of its columns."""
+
+    def __init__(self, workspace_id: int, ids: Mapping[Combination, Ids], *, keeps_content: bool) -> None:
+        self.workspace_id = workspace_id
+        self.ids = ids
+        self.keeps_content = keeps_content
+        self.cost: Callable[[str, int, int, int], int | None] = prices.table(workspace_id).cost
+
+    def row(self, taken: Taken) -> Row:
+        seen, raw = taken.seen, taken.raw
+        application, agent, system = self.ids[combination(seen)]
+        kind = seen.kind
+        cost = None
+        if kind in MODELS:
+            cost = self.cost(seen.subject, seen.tokens_in, seen.tokens_out, seen.tokens_cached)
+        if cost is None and seen.cost is not None:
+            cost = round(seen.cost * 1_000_000_000)
+        claimed = taken.vouched is not None and bool(seen.agent) and resolve.normal(seen.agent) not in taken.vouched
+        hints = seen.hints
+        return (
+            self.workspace_id,
+            seen.start_ns // 1000 - EPOCH_US,
+            seen.trace_id,
+            seen.span_id,
+            seen.parent_id or None,
+            seen.end_ns // 1000 - EPOCH_US if seen.end_ns else None,
+            application,
+            agent,
+            system,
+            int(kind),
+            int(seen.outcome),
+            claimed,
+            seen.name,
+            seen.subject,
+            seen.workflow or None,
+            seen.conversation or None,
+            seen.tokens_in,
+            seen.tokens_out,
+            cost,
+            redact_text(seen.error) if seen.error else None,
+            b"\x01" + orjson.dumps(hints, default=str) if hints else None,
+            b"\x01" + orjson.dumps(self._attributes(raw), default=str),
+        )
+
+    def _attributes(self, raw: RawSpan) -> dict[str, Any]:
+        """What is shown of a span: `a` attributes, `e` events, `l` links, `m` status message, `s` scope, `k` its OTLP
+        kind. Absent where empty."""
+        kept: dict[str, Any] = {"a": self._clean(raw.attributes), "k": raw.span_kind, "s": raw.scope}
+        if raw.message:
+            kept["m"] = redact_text(raw.message)
+        if raw.events:
+            kept["e"] = [[e.name, e.at_ns, self._clean(e.attributes)] for e in raw.events[:128]]
+        if raw.links:
+            kept["l"] = [
+                [link.trace_id.hex(), link.span_id.hex(), self._clean(link.attributes)] for link in raw.links[:128]
+            ]
+        return kept
+
+    def _clean(self, attributes: dict[str, Any]) -> dict[str, Any]:
+        if not attributes:
+            return attributes
+        if not self.keeps_content:
+            attributes = {key: value for key, value in attributes.items() if not is_content(key)}
+        return bound_attributes(redact_attributes(attributes)[0])[0]
+
+
+def distinct(rows: Sequence[tuple[Row, Taken]]) -> list[tuple[Row, Taken]]:
+    """Sorted by key, a key that occurs twice once: a sender's repeat may lie in the same claim."""
+    rows = sorted(rows, key=_order)
+    kept, last = [], None
+    for row in rows:
+        key = row[0][1:4]
+        if key != last:
+            kept.append(row)
+            last = key
+    return kept
+
+
+def _order(pair: tuple[Row, Taken]) -> tuple[Any, ...]:
+    return pair[0][1:4]
