@@ -6,7 +6,6 @@ import socket
 from collections.abc import Callable
 
 import uvicorn
-from django.conf import settings
 from django.db import connections
 
 from .asgi import application

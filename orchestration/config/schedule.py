@@ -17,5 +17,5 @@ SCHEDULE = {
     "settle": every(1, "orchestration.control.tasks.settle"),
     "stalled runs": every(30, "orchestration.control.tasks.sweep_stalled"),
     "hours": every(5, "orchestration.control.tasks.roll_hours"),
-    "partitions": every(3600, "orchestration.telemetry.tasks.keep_partitions"),
+    "retention": every(3600, "orchestration.control.tasks.keep"),
 }

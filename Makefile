@@ -1,0 +1,67 @@
+# Baton. `make` lists what there is.
+.DEFAULT_GOAL := help
+.PHONY: help demo run test check bench judge stories lock clean
+PY := .venv/bin/python
+# CPython before 3.14 does not tell `python3` apart by version on every system, so names are tried in turn.
+FIND_PYTHON = for p in $(PYTHON) python3 python3.14 python3.13 python3.12 python3.11; do \
+	"$$p" -c 'import sys, venv, ensurepip; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo "$$p" && break; done
+COMPILE = $(PY) -m uv pip compile -q --universal --generate-hashes --no-header --no-emit-index-url --python-version 3.11
+
+help: ## This list
+	@sed -n 's/^\([a-z]*\):.*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 16
+
+demo: .venv/ready ## Everything, with simulated agents; Ctrl-C ends it
+	@exec $(PY) manage.py up --demo
+
+run: .venv/ready ## The same without demo data, for real use on one machine
+	@exec $(PY) manage.py up
+
+test: .venv/ready-dev ## The whole test suite, on its own throw-away PostgreSQL and Valkey
+	@$(PY) -m pytest -q
+
+check: .venv/ready-dev ## Format, lint, types, import order, templates, migrations, deployment, dependency audit
+	@.venv/bin/ruff format --check --quiet . && .venv/bin/ruff check --quiet .
+	@.venv/bin/mypy
+	@.venv/bin/lint-imports --no-logo
+	@.venv/bin/djlint templates --lint --quiet
+	@$(PY) -W ignore::RuntimeWarning manage.py makemigrations --check --dry-run
+	@BATON_PUBLIC_URL=https://baton.example.org $(PY) manage.py check --deploy --fail-level WARNING
+	@$(PY) -m tests.audit
+
+bench: .venv/ready-dev ## The benchmarks, as a table with ratios
+	@$(PY) -m tests.bench
+
+judge: .venv/ready ## Agreement with what people decided, on data of your own (DATA=FOLDER)
+	@echo "Nothing is judged yet: the parts that decide and assess are still to come."
+
+stories: .venv/ready ## Stories with real agent frameworks
+	@echo "No stories are told yet: real frameworks are covered by their captured telemetry in make test."
+
+lock: .venv/ready-dev ## Make the locks anew from pyproject.toml
+	$(COMPILE) $(UPGRADE) pyproject.toml -o requirements.txt
+	$(COMPILE) $(UPGRADE) --group dev pyproject.toml -c requirements.txt -o requirements-dev.txt
+
+clean: ## Remove the virtual environment and caches; data in var/ stays
+	rm -rf .venv .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+
+.venv/bin/python:
+	@python=$$($(FIND_PYTHON)); \
+	if [ -z "$$python" ]; then \
+	  echo "Baton needs Python 3.11 or newer with venv (Debian, Ubuntu: apt-get install python3-venv)."; exit 1; fi; \
+	"$$python" -m venv .venv
+
+.venv/ready: requirements.txt requirements-uv.txt | .venv/bin/python
+	@$(INSTALL) requirements.txt
+	@touch $@
+
+.venv/ready-dev: requirements-dev.txt requirements.txt requirements-uv.txt | .venv/bin/python
+	@$(INSTALL) requirements-dev.txt
+	@touch .venv/ready $@
+
+# uv where it can be had, since it takes seconds; pip where not. Either insists on the hashes of the lock.
+INSTALL = install() { \
+	  echo "Installing $$1 …"; \
+	  [ -w "$${HOME:-/nowhere}" ] || export UV_CACHE_DIR=.venv/cache PIP_NO_CACHE_DIR=1; \
+	  [ -x .venv/bin/uv ] || $(PY) -m pip install -q --disable-pip-version-check --require-hashes -r requirements-uv.txt 2>/dev/null || true; \
+	  if [ -x .venv/bin/uv ] && .venv/bin/uv pip install -q --python $(PY) --require-hashes -r "$$1"; then return; fi; \
+	  $(PY) -m pip install -q --disable-pip-version-check --require-hashes -r "$$1"; }; install
