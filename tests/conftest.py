@@ -27,6 +27,8 @@ django.setup()
 from django.conf import settings
 
 from orchestration.config import engines as embedded
+from orchestration.registry import labels, prices, resolve
+from orchestration.telemetry import retention
 from orchestration.workspaces.models import Membership, User, Workspace
 
 
@@ -84,3 +86,11 @@ def stranger(db: None) -> User:
 def as_operator(client: Client, operator: User) -> Client:
     client.force_login(operator)
     return client
+
+
+@pytest.fixture(autouse=True)
+def nothing_remembered() -> Iterator[None]:
+    """Names, prices and days held in memory must not outlive the rows of a test."""
+    yield
+    for memory in (resolve, labels, prices, retention):
+        memory.forget()

@@ -24,7 +24,7 @@ from orchestration.telemetry import rollups
 from orchestration.workflows import groups
 from orchestration.workflows.booking import Booking, contributions
 from orchestration.workflows.fold import fold
-from orchestration.workflows.groups import Due, Group
+from orchestration.workflows.groups import Group
 from orchestration.workflows.models import Run
 from orchestration.workflows.reading import keyed, rows_of, to_steps
 from orchestration.workflows.story import Story
@@ -68,10 +68,12 @@ def settle(workspace_id: int) -> int:
         due = groups.due(workspace_id, MOST_TRACES, MOST_SPANS)
         if not due:
             return 0
-        told = _tell(workspace_id, groups.gather(workspace_id, due))
+        found = groups.gather(workspace_id, due)
+        told = [one for one in _tell(workspace_id, found) if one.rows and not _forgotten(one)]
         told = _continue(workspace_id, told)
         change = _write(workspace_id, told)
-        groups.mark(workspace_id, _read_counts(due, told), due)
+        as_before = {t.trace_id: (t.run_id, t.settled_spans) for group in found for t in group.traces}
+        groups.mark(workspace_id, as_before | _read_counts(told), due)
         rollups.book(workspace_id, change.spans)
         rollups.book(workspace_id, change.workflows)
         transaction.on_commit(lambda: publish(workspace_id, "run", {"runs": len(told)}))
@@ -79,7 +81,8 @@ def settle(workspace_id: int) -> int:
 
 
 def _tell(workspace_id: int, found: list[Group]) -> list[Told]:
-    """Read and fold each group. One read serves all, since most are small."""
+    """Read and fold each group. One read serves all, since most are small. Nothing stored (a heartbeat alone, or days
+    that were dropped): nothing told."""
     rows = rows_of(workspace_id, [trace.bounds for group in found for trace in group.traces])
     by_trace: dict[bytes, list[tuple[object, ...]]] = {}
     for row in rows.spans:
@@ -129,7 +132,13 @@ def _write(workspace_id: int, told: list[Told]) -> Booking:
     return change.minus(total)
 
 
-def _read_counts(due: list[Due], told: list[Told]) -> dict[bytes, tuple[UUID | None, int]]:
+def _forgotten(one: Told) -> bool:
+    """Some of its spans are gone by retention: what was told when they were there stands."""
+    counts = _read_counts([one])
+    return any(counts[trace.trace_id][1] < trace.settled_spans for trace in one.group.traces)
+
+
+def _read_counts(told: list[Told]) -> dict[bytes, tuple[UUID | None, int]]:
     """Run and number of rows read, for every trace that was read."""
     counts: dict[bytes, tuple[UUID | None, int]] = {}
     for one in told:

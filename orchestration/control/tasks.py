@@ -5,7 +5,7 @@ from __future__ import annotations
 from celery import shared_task
 
 from orchestration.control import digest as digesting
-from orchestration.control import settling
+from orchestration.control import keeping, settling
 from orchestration.telemetry.rollups import roll_hours as roll
 from orchestration.workflows.booking import TABLES
 from orchestration.workspaces.models import Workspace
@@ -29,3 +29,8 @@ def sweep_stalled() -> int:
 @shared_task(ignore_result=True)
 def roll_hours() -> int:
     return roll(TABLES)
+
+
+@shared_task(ignore_result=True)
+def keep() -> int:
+    return len(keeping.keep()["dropped"])

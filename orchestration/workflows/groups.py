@@ -16,7 +16,7 @@ from orchestration.workflows.story import Story
 
 MOST_TIED = 5_000  # traces of one run: beyond it a key is taken for one that everything carries
 MOST_RUNS = 200  # of one conversation looked at
-_COLUMNS = "trace_id, run_id, started_at, ended_at, received_at, spans, root_came"
+_COLUMNS = "trace_id, run_id, started_at, ended_at, received_at, spans, root_came, settled_spans"
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,6 +30,7 @@ class Due:
     received: int
     spans: int
     root_came: bool
+    settled_spans: int
 
     @property
     def bounds(self) -> Bounds:

@@ -1,0 +1,120 @@
+from __future__ import annotations
+
+import threading
+import time
+from datetime import UTC, datetime
+
+import pytest
+from django.db import connection, transaction
+
+from orchestration.telemetry.models import SpanHour, SpanMinute, TouchedHour
+from orchestration.telemetry.rollups import MINUTE_US, SPANS, Tally, book, roll_hours
+
+pytestmark = pytest.mark.django_db(transaction=True)
+TABLES = {"span": SPANS}
+NOW = int(time.time()) * 1_000_000 // MINUTE_US * MINUTE_US
+
+
+def tally(*durations_ms: int, at: int = NOW, agent: int = 1, sign: int = 1) -> Tally:
+    made = Tally(SPANS)
+    for ms in durations_ms:
+        made.add((at, 1, agent, 0, 3), (1, 0, 10, 20, 5, ms), ms * 1000, sign)
+    return made
+
+
+def test_bookings_add_up() -> None:
+    book(1, tally(5, 5, 900))
+    book(1, tally(5))
+
+    row = SpanMinute.objects.get(workspace_id=1)
+
+    assert (row.n, row.tokens_in, row.tokens_out, row.cost, row.ms) == (4, 40, 80, 20, 915)
+    assert row.b07 == 3
+
+
+def test_what_is_taken_away_leaves_nothing() -> None:
+    book(1, tally(5, 7))
+    book(1, tally(5, 7, sign=-1))
+
+    row = SpanMinute.objects.get(workspace_id=1)
+
+    assert (row.n, row.tokens_in, row.ms) == (0, 0, 0)
+    assert sum(getattr(row, f"b{i:02d}") or 0 for i in range(96)) == 0
+
+
+def test_the_difference_of_two_tallies_leads_from_one_to_the_other() -> None:
+    old, new = tally(5, 5), tally(5, 8, agent=2)
+    book(1, old)
+
+    book(1, new.minus(old))
+
+    assert dict(SpanMinute.objects.filter(workspace_id=1).values_list("agent_id", "n")) == {1: 0, 2: 2}
+
+
+def test_a_tally_survives_packing() -> None:
+    made = tally(5, 700)
+
+    again = Tally.unpacked(SPANS, made.packed())
+
+    assert again.packed() == made.packed()
+
+
+def test_an_hour_is_the_sum_of_its_minutes_also_after_a_late_span() -> None:
+    hour = NOW // 3_600_000_000 * 3_600_000_000
+    book(1, tally(5, at=hour))
+    book(1, tally(7, 9, at=hour + MINUTE_US))
+    roll_hours(TABLES)
+    book(1, tally(11, at=hour + 2 * MINUTE_US))
+
+    assert roll_hours(TABLES) == 1
+
+    row = SpanHour.objects.get(workspace_id=1)
+    assert (row.n, row.ms) == (4, 32)
+    assert row.at == datetime.fromtimestamp(hour / 1e6, UTC)
+    assert not TouchedHour.objects.exists()
+
+
+def test_a_change_not_yet_committed_is_rolled_up_by_the_next_sweep() -> None:
+    book(1, tally(5))
+    ready, go = threading.Event(), threading.Event()
+
+    def slow() -> None:
+        with transaction.atomic():
+            book(1, tally(7, at=NOW - MINUTE_US))
+            ready.set()
+            go.wait(5)
+        connection.close()
+
+    thread = threading.Thread(target=slow)
+    thread.start()
+    ready.wait(5)
+    roll_hours(TABLES)
+    go.set()
+    thread.join()
+    roll_hours(TABLES)
+
+    assert sum(SpanHour.objects.filter(workspace_id=1).values_list("n", flat=True)) == 2
+
+
+def test_concurrent_bookings_of_the_same_rows_do_not_deadlock() -> None:
+    errors: list[Exception] = []
+
+    def work(seed: int) -> None:
+        try:
+            for i in range(20):
+                made = Tally(SPANS)
+                for agent in range(30) if (seed + i) % 2 else reversed(range(30)):
+                    made.plus(tally(5, agent=agent))
+                with transaction.atomic():
+                    book(1, made)
+        except Exception as error:
+            errors.append(error)
+        finally:
+            connection.close()
+
+    threads = [threading.Thread(target=work, args=(i,)) for i in range(4)]
+    [thread.start() for thread in threads]
+    [thread.join() for thread in threads]
+
+    assert not errors
+    assert sum(SpanMinute.objects.filter(workspace_id=1).values_list("n", flat=True)) == 4 * 20 * 30
