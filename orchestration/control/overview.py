@@ -2,13 +2,23 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
+from orchestration.control import health_figures, usage
 from orchestration.control.health_figures import SpanFlow
-from orchestration.control.states import Census
-from orchestration.control.usage import Interval
+from orchestration.control.states import Census, census
+from orchestration.control.usage import NONE, Interval, Use
+from orchestration.lib.window import POINTS, window_text
+from orchestration.registry.models import Agent
+from orchestration.telemetry.sums import Stretch
+from orchestration.workflows import paces, stats
+from orchestration.workflows.models import Measure, Run, RunStatus
+from orchestration.workflows.paces import NOTHING, Pace
 from orchestration.workflows.stats import Bottleneck, Durations
+
+MOST_FAILING = 5
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,4 +82,88 @@ class Overview:
 
 def overview(workspace_id: int, window: timedelta, now: datetime) -> Overview:
     """The five answers for `window` until `now`."""
-    raise NotImplementedError
+    since = now - window
+    spans = usage.rows_between(workspace_id, since, now)
+    paced = paces.rows_between(workspace_id, since, now)
+    states = census(workspace_id, now)
+    progress = stats.in_progress(workspace_id)
+    waiting = sum(n for (_, status), n in progress.items() if status == RunStatus.WAITING)
+    lines = stats.lines(workspace_id, paced, progress)
+    whole = paces.whole(paced)
+    slow = stats.bottlenecks_of(lines)
+    failing = _failing(usage.by(spans, ("agent_id",), f"{usage.IS_CALL} and agent_id > 0"))
+    worst = failing[0][0] if failing else None
+    return Overview(
+        window=window_text(window),
+        as_of=now,
+        active_agents=states.active,
+        agents=states,
+        runs_in_progress=sum(progress.values()),
+        bottlenecks=slow,
+        failing_agents=_named(workspace_id, failing),
+        durations=stats.durations_of(lines),
+        holds=_holds(whole, waiting),
+        spans=health_figures.flow(workspace_id, window, now),
+        runs_waiting=waiting,
+        runs_ended=stats.together(whole),
+        points=_points((spans, paced), (since, now), slow, worst),
+        before=_before(workspace_id, since - window, since, worst),
+    )
+
+
+def _failing(uses: Mapping[tuple[int, ...], Use]) -> list[tuple[int, Use]]:
+    """Agents with failures; first the one whose rate is surely high: by the lower bound of its interval."""
+    found = [(key[0], use) for key, use in uses.items() if use.failures and use.interval]
+    return sorted(found, key=lambda pair: (-(pair[1].interval or (0, 0))[0], -pair[1].failures, pair[0]))[:MOST_FAILING]
+
+
+def _named(workspace_id: int, failing: list[tuple[int, Use]]) -> list[FailingAgent]:
+    rows = (
+        Agent.objects.filter(workspace_id=workspace_id).select_related("application").in_bulk([i for i, _ in failing])
+    )
+    return [
+        FailingAgent(rows[i].name, rows[i].slug, rows[i].application.name, use.failures, use.n, use.rate, use.interval)
+        for i, use in failing
+        if i in rows and use.rate is not None and use.interval is not None
+    ]
+
+
+def _holds(whole: Mapping[int, Pace], waiting: int) -> HoldFigures:
+    """Until there are holds of Baton's own: runs that wait for a person, and how many of the ended ones had asked."""
+    ended, asked = whole.get(Measure.DURATION, NOTHING).n, whole.get(Measure.ESCALATED, NOTHING).n
+    return HoldFigures(waiting, 100 * asked / ended if ended else None)
+
+
+def _points(
+    rows: tuple[Stretch, Stretch], between: tuple[datetime, datetime], slow: list[Bottleneck], worst: int | None
+) -> Points:
+    spans, paced = rows
+    ended = paces.by_part(paced, *between, Measure.DURATION)
+    waits = paces.by_part(paced, *between, Measure.WAIT, slow[0].step_id) if slow else []
+    here, wanted = (f"{usage.IS_CALL} and agent_id = %s", [worst]) if worst is not None else ("false", [])
+    calls, failures = usage.by_part(spans, *between, here, wanted)
+    return Points(
+        agents=usage.heard_by_part(spans, *between),
+        ended=[part.n for part in ended],
+        wait_ms=[part.percentile(0.95) for part in waits] or [None] * POINTS,
+        failure_rate=[min(1.0, f / n) if n else None for n, f in zip(calls, failures, strict=True)],
+        p50_ms=[part.percentile(0.5) for part in ended],
+    )
+
+
+def _before(workspace_id: int, since: datetime, until: datetime, worst: int | None) -> Before | None:
+    oldest = Run.objects.filter(workspace_id=workspace_id).order_by("started_at", "id").values("started_at").first()
+    if oldest is None or oldest["started_at"] > since:
+        return None
+    whole = paces.whole(paces.rows_between(workspace_id, since, until)).get(Measure.DURATION, NOTHING)
+    use = None
+    if worst is not None:
+        rows = usage.rows_between(workspace_id, since, until)
+        use = usage.by(rows, ("agent_id",), f"{usage.IS_CALL} and agent_id = %s", [worst]).get((worst,), NONE)
+    return Before(
+        runs=whole.n,
+        p50_ms=whole.percentile(0.5),
+        failures=use.failures if use else None,
+        calls=use.n if use else None,
+        failure_rate=use.rate if use else None,
+    )

@@ -2,11 +2,23 @@
 
 from __future__ import annotations
 
+from collections import Counter
+from collections.abc import Iterable
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
+from typing import Any
 from uuid import UUID
 
+from django.db import connection
+
+from orchestration.registry.models import Agent
+from orchestration.telemetry.liveness import usual_gap_s
+from orchestration.workflows.models import RunStatus
+
 STATES = ("working", "waiting", "idle", "held", "silent", "quarantined")
+FRESH = timedelta(seconds=60)  # heard within this time: at work
+UNUSUAL = timedelta(minutes=10)  # quiet for longer inside an unfinished run, where what is usual is not known
+OPEN = (RunStatus.RUNNING, RunStatus.WAITING, RunStatus.STALLED)
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +50,107 @@ class Census:
         return self.active + self.idle + self.silent + self.quarantined
 
 
+@dataclass(frozen=True, slots=True)
+class Signs:
+    """What an agent's state is judged by. `last`: nobody did a later step of the run it was last heard in."""
+
+    heard_at: datetime | None = None
+    usual_gap: timedelta | None = None
+    run: UUID | None = None
+    run_status: str = ""
+    last: bool = False
+    open_step: bool = False
+    step: str = ""
+    step_at: datetime | None = None
+
+    @property
+    def current(self) -> Current | None:
+        if self.run is None or self.run_status not in OPEN:
+            return None
+        return Current(self.run, self.step, self.step_at)
+
+
+NO_SIGNS = Signs()
+
+
+def state_of(signs: Signs, now: datetime) -> str:
+    """The first state that holds. Quarantined and held come before these once there are such rows."""
+    if signs.last and signs.run_status == RunStatus.WAITING:
+        return "waiting"
+    if signs.open_step:
+        return "working"
+    if signs.heard_at is None:
+        return "idle"
+    quiet = now - signs.heard_at
+    if quiet <= FRESH:
+        return "working"
+    if signs.usual_gap is not None:
+        return "silent" if quiet > max(FRESH, signs.usual_gap) else "idle"
+    inside = signs.last and signs.run_status in (RunStatus.RUNNING, RunStatus.STALLED)
+    return "silent" if inside and quiet > UNUSUAL else "idle"
+
+
+def signs_of(workspace_id: int) -> dict[int, Signs]:
+    """Signs of all agents ever heard of, by agent id."""
+    heard = _heard(workspace_id)
+    at_work = _open_steps(workspace_id)
+    latest: dict[UUID, datetime] = {}
+    for row in heard:
+        if row[4] and row[3]:
+            latest[row[4]] = max(row[3], latest.get(row[4], row[3]))
+    return {row[0]: _signs(row, latest, row[0] in at_work) for row in heard} | {
+        agent: Signs(open_step=True) for agent in at_work.difference(row[0] for row in heard)
+    }
+
+
+def _signs(row: tuple[Any, ...], latest: dict[UUID, datetime], open_step: bool) -> Signs:
+    _, heard_at, step, step_at, run, status, gaps = row
+    gap = usual_gap_s(gaps)
+    return Signs(
+        heard_at=heard_at,
+        usual_gap=None if gap is None else timedelta(seconds=gap),
+        run=run,
+        run_status=status or "",
+        last=run is not None and step_at is not None and latest[run] == step_at,
+        open_step=open_step,
+        step=step,
+        step_at=step_at,
+    )
+
+
 def census(workspace_id: int, now: datetime) -> Census:
     """Counts of agents by state."""
-    raise NotImplementedError
+    signs = signs_of(workspace_id)
+    ids = Agent.objects.filter(workspace_id=workspace_id).values_list("id", flat=True)
+    return census_of(state_of(signs.get(i, NO_SIGNS), now) for i in ids)
+
+
+def census_of(states: Iterable[str]) -> Census:
+    counts = Counter(states)
+    return Census(**{state: counts[state] for state in STATES})
+
+
+def _heard(workspace_id: int) -> list[tuple[Any, ...]]:
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "select p.agent_id, p.heard_at, p.step, p.step_at, r.id, r.status, p.gaps from telemetry_pulse p "
+            "left join workflows_trace t on t.workspace_id = p.workspace_id and t.trace_id = p.trace_id "
+            "left join workflows_run r on r.workspace_id = t.workspace_id and r.id = t.run_id "
+            "where p.workspace_id = %s",
+            [workspace_id],
+        )
+        return list(cursor)
+
+
+def _open_steps(workspace_id: int) -> set[int]:
+    """Agents with a step that was started and not finished, in a run that is not over."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "select distinct s.agent_id from workflows_run r "
+            "join workflows_trace t on t.workspace_id = r.workspace_id and t.run_id = r.id "
+            "join workflows_step s on s.workspace_id = t.workspace_id and s.trace_id = t.trace_id "
+            "where r.workspace_id = %s and r.status in ('running', 'waiting') "
+            "and s.agent_id > 0 and s.started_at is not null and s.ended_at is null",
+            [workspace_id],
+        )
+        return {row[0] for row in cursor}

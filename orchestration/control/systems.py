@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import Any
 
-from orchestration.control.usage import Interval
-from orchestration.lib.money import Money
+from orchestration.control import usage
+from orchestration.control.usage import NONE, Interval, Use
+from orchestration.lib.money import Money, money
+from orchestration.registry.models import Agent, System
 from orchestration.workflows.runs import Tokens
+from orchestration.workspaces.models import Workspace
 
 SYSTEM_SORTS = ("name", "calls", "failures", "failure_rate", "p95_ms")
 
@@ -52,9 +57,85 @@ class SystemDetail:
 def systems(
     workspace_id: int, window: timedelta, now: datetime, q: str = "", kind: str = "", sort: str = ""
 ) -> list[SystemLine]:
-    """All systems and models that fit (`kind`: system | model | "")."""
-    raise NotImplementedError
+    """All systems and models that fit (`kind`: system | model | ""). `sort` is one of SYSTEM_SORTS, as for agents."""
+    found = System.objects.filter(workspace_id=workspace_id)
+    if q:
+        found = found.filter(name__icontains=q)
+    if kind:
+        found = found.filter(kind=kind)
+    rows = usage.rows_between(workspace_id, now - window, now)
+    uses = usage.by(rows, ("system_id",), f"{usage.IS_CALL} and system_id > 0", spread=True)
+    users = usage.by(rows, ("system_id", "agent_id"), f"{usage.IS_CALL} and system_id > 0 and agent_id > 0")
+    agents: dict[int, int] = {}
+    for (system_id, _), use in users.items():
+        agents[system_id] = agents.get(system_id, 0) + bool(use.n)
+    currency = _currency(workspace_id)
+    lines = [_line(row, uses.get((row.id,), NONE), agents.get(row.id, 0), currency) for row in found]
+    return sorted(lines, key=_ORDERS[sort or "name"])
 
 
 def system(workspace_id: int, slug: str, window: timedelta, now: datetime) -> SystemDetail | None:
-    raise NotImplementedError
+    """One system or model by slug, else by name; None when there is none."""
+    found = System.objects.filter(workspace_id=workspace_id)
+    row = found.filter(slug=slug).first() or found.filter(name=slug).order_by("-kind").first()
+    if row is None:
+        return None
+    rows = usage.rows_between(workspace_id, now - window, now)
+    here = f"{usage.IS_CALL} and system_id = %s"
+    uses = {key[0]: use for key, use in usage.by(rows, ("agent_id",), here, [row.id], spread=True).items()}
+    calls, failures = usage.by_part(rows, now - window, now, here, [row.id])
+    users = _users(workspace_id, uses)
+    whole = usage.total(uses.values())
+    return SystemDetail(
+        _line(row, whole, sum(1 for user in users if user.slug), _currency(workspace_id)), users, calls, failures
+    )
+
+
+def _users(workspace_id: int, uses: Mapping[int, Use]) -> list[SystemUser]:
+    agents = Agent.objects.filter(workspace_id=workspace_id).select_related("application").in_bulk(list(uses))
+    lines = []
+    for agent_id, use in uses.items():
+        row = agents.get(agent_id)
+        who = (row.slug, row.name, row.application.name) if row else ("", "", "")
+        if use.n:
+            lines.append(SystemUser(*who, use.n, use.failures, use.interval))
+    return sorted(lines, key=lambda line: (-line.calls, line.agent, line.slug))
+
+
+def _currency(workspace_id: int) -> str:
+    return Workspace.objects.values_list("currency", flat=True).get(pk=workspace_id)
+
+
+def _line(row: System, use: Use, agents: int, currency: str) -> SystemLine:
+    return SystemLine(
+        id=row.slug,
+        name=row.name,
+        kind=row.kind,
+        provider=row.provider,
+        calls=use.n,
+        failures=use.failures,
+        failure_rate=use.rate,
+        interval=use.interval,
+        tokens=Tokens(use.tokens_in, use.tokens_out),
+        cost=money(use.cost, currency),
+        p50_ms=use.percentile(0.5),
+        p95_ms=use.percentile(0.95),
+        agents=agents,
+    )
+
+
+def _largest(value: Callable[[SystemLine], Any]) -> Callable[[SystemLine], tuple[Any, ...]]:
+    def key(line: SystemLine) -> tuple[Any, ...]:
+        found = value(line)
+        return (found is None, -found if found is not None else 0, line.name.casefold(), line.id)
+
+    return key
+
+
+_ORDERS: Mapping[str, Callable[[SystemLine], tuple[Any, ...]]] = {
+    "name": lambda line: (line.name.casefold(), line.id),
+    "calls": _largest(lambda line: line.calls),
+    "failures": _largest(lambda line: line.failures),
+    "failure_rate": _largest(lambda line: line.interval and line.interval[0]),
+    "p95_ms": _largest(lambda line: line.p95_ms),
+}

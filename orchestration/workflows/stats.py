@@ -5,8 +5,18 @@ All read the rollups that settling a run books (`WorkflowMinute`, `WorkflowHour`
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
+
+from django.db.models import Count
+
+from orchestration.telemetry.sums import Stretch
+from orchestration.workflows import paces
+from orchestration.workflows.models import Measure, Run, RunStatus, StepName, Workflow
+from orchestration.workflows.paces import NOTHING, Booked, Pace
+
+OPEN = (RunStatus.RUNNING, RunStatus.WAITING)
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,8 +43,9 @@ class Shares:
 
 @dataclass(frozen=True, slots=True)
 class StepFigure:
-    """One kind of step of a workflow, over the finished runs. A step that was started and not finished failed."""
+    """One kind of step of a workflow, over the runs that ended. What did not finish had failed."""
 
+    id: int
     name: str
     owner: str
     started: int
@@ -43,7 +54,8 @@ class StepFigure:
     wait_p50_ms: float | None
     work_p50_ms: float | None
     wait_p95_ms: float | None
-    share_of_elapsed: float | None
+    work_p95_ms: float | None
+    share_of_elapsed: float | None  # its work and wait, of all runs' time from start to end; at most 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,28 +95,140 @@ class Bottleneck:
     wait_p95_ms: float | None
     work_p95_ms: float | None
     share_of_elapsed: float
+    step_id: int
 
 
 def workflows(workspace_id: int, since: datetime, until: datetime, q: str = "") -> list[WorkflowLine]:
     """Every workflow of the workspace by name, also those without a run in the window."""
-    raise NotImplementedError
+    return lines(workspace_id, paces.rows_between(workspace_id, since, until), in_progress(workspace_id), q)
 
 
 def workflow(workspace_id: int, slug: str, since: datetime, until: datetime) -> WorkflowDetail | None:
     """One workflow by slug, else by name; None when there is none."""
-    raise NotImplementedError
+    row = workflow_called(workspace_id, slug)
+    if row is None:
+        return None
+    rows = paces.rows_between(workspace_id, since, until)
+    (line,) = _lines(workspace_id, [row], paces.by_workflow(rows, row.id), in_progress(workspace_id))
+    parts = paces.by_part(rows, since, until, Measure.DURATION, workflow_id=row.id)
+    return WorkflowDetail(line, [part.percentile(0.5) for part in parts], [part.n for part in parts])
+
+
+def workflow_called(workspace_id: int, text: str) -> Workflow | None:
+    """The workflow that has this slug, else this name."""
+    found = Workflow.objects.filter(workspace_id=workspace_id)
+    return found.filter(slug=text).first() or found.filter(name=text).first()
 
 
 def bottlenecks(workspace_id: int, since: datetime, until: datetime, most: int = 5) -> list[Bottleneck]:
     """The steps with the largest share of elapsed time, largest first."""
-    raise NotImplementedError
+    return bottlenecks_of(workflows(workspace_id, since, until), most)
+
+
+def bottlenecks_of(lines: Iterable[WorkflowLine], most: int = 5) -> list[Bottleneck]:
+    found = [
+        Bottleneck(line.name, line.slug, step.name, step.owner, step.wait_p95_ms, step.work_p95_ms, share, step.id)
+        for line in lines
+        for step in line.steps
+        if (share := step.share_of_elapsed)
+    ]
+    return sorted(found, key=lambda each: (-each.share_of_elapsed, each.workflow, each.step))[:most]
 
 
 def durations(workspace_id: int, since: datetime, until: datetime) -> list[Durations]:
     """One a workflow that had a run end in the window, most runs first."""
-    raise NotImplementedError
+    return durations_of(workflows(workspace_id, since, until))
+
+
+def durations_of(lines: Iterable[WorkflowLine]) -> list[Durations]:
+    found = [
+        Durations(line.name, line.slug, line.runs, line.failed, line.p50_ms, line.p90_ms, line.p99_ms)
+        for line in lines
+        if line.runs
+    ]
+    return sorted(found, key=lambda each: (-each.runs, each.workflow))
 
 
 def all_durations(workspace_id: int, since: datetime, until: datetime) -> Durations:
     """The same over all workflows together (name and slug "")."""
-    raise NotImplementedError
+    return together(paces.whole(paces.rows_between(workspace_id, since, until)))
+
+
+def together(whole: Mapping[int, Pace]) -> Durations:
+    pace = whole.get(Measure.DURATION, NOTHING)
+    return Durations("", "", pace.n, pace.failed, *(pace.percentile(q) for q in (0.5, 0.9, 0.99)))
+
+
+def in_progress(workspace_id: int) -> dict[tuple[int, str], int]:
+    """Runs that are not over, by (workflow id, status running or waiting)."""
+    found = Run.objects.filter(workspace_id=workspace_id, status__in=OPEN, merged_into=None)
+    rows = found.values_list("workflow_id", "status").annotate(n=Count("id"))
+    return {(workflow_id, status): n for workflow_id, status, n in rows}
+
+
+def lines(workspace_id: int, rows: Stretch, progress: Mapping[tuple[int, str], int], q: str = "") -> list[WorkflowLine]:
+    """`workflows`, from what was read already."""
+    found = Workflow.objects.filter(workspace_id=workspace_id).order_by("name", "id")
+    known = list(found.filter(name__icontains=q) if q else found)
+    return _lines(workspace_id, known, paces.by_workflow(rows), progress)
+
+
+def _lines(
+    workspace_id: int, rows: list[Workflow], booked: Mapping[int, Booked], progress: Mapping[tuple[int, str], int]
+) -> list[WorkflowLine]:
+    wanted = {step for row in rows if row.id in booked for step in booked[row.id].steps}
+    names = {
+        row[0]: (row[1], row[2])
+        for row in StepName.objects.filter(workspace_id=workspace_id, id__in=wanted).values_list("id", "name", "owner")
+    }
+    return [_line(row, booked.get(row.id, Booked()), names, progress) for row in rows]
+
+
+def _line(
+    row: Workflow,
+    booked: Booked,
+    names: Mapping[int, tuple[str, str]],
+    progress: Mapping[tuple[int, str], int],
+) -> WorkflowLine:
+    whole = booked.of(Measure.DURATION)
+    running, waiting = (progress.get((row.id, status), 0) for status in OPEN)
+    steps = [_step(i, names[i], measures, whole.ms) for i, measures in booked.steps.items() if i in names]
+    steps.sort(key=lambda step: (-(step.share_of_elapsed or 0), step.name, step.owner))
+    return WorkflowLine(
+        slug=row.slug,
+        name=row.name,
+        runs=whole.n,
+        in_progress=running + waiting,
+        waiting=waiting,
+        failed=whole.failed,
+        escalated=booked.of(Measure.ESCALATED).n,
+        p50_ms=whole.percentile(0.5),
+        p90_ms=whole.percentile(0.9),
+        p99_ms=whole.percentile(0.99),
+        shares=_shares(booked),
+        slowest=steps[0] if steps else None,
+        steps=steps,
+    )
+
+
+def _shares(booked: Booked) -> Shares | None:
+    agents, people, waiting = (booked.of(m).ms for m in (Measure.AGENTS, Measure.PEOPLE, Measure.WAITING))
+    total = agents + people + waiting
+    return Shares(agents / total, people / total, waiting / total) if total else None
+
+
+def _step(step_id: int, name: tuple[str, str], measures: Mapping[int, Pace], elapsed_ms: int) -> StepFigure:
+    work, wait = measures.get(Measure.WORK, NOTHING), measures.get(Measure.WAIT, NOTHING)
+    return StepFigure(
+        id=step_id,
+        name=name[0],
+        owner=name[1],
+        started=work.n,
+        finished=max(0, work.n - work.failed),
+        failed=work.failed,
+        wait_p50_ms=wait.percentile(0.5),
+        work_p50_ms=work.percentile(0.5),
+        wait_p95_ms=wait.percentile(0.95),
+        work_p95_ms=work.percentile(0.95),
+        share_of_elapsed=min(1.0, (work.ms + wait.ms) / elapsed_ms) if elapsed_ms else None,
+    )

@@ -1,0 +1,84 @@
+"""Sums of what settled runs have booked, by workflow and by step: the rows that `stats` makes figures of."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+from orchestration.lib.stats import COLUMNS, percentile_ms
+from orchestration.lib.window import POINTS
+from orchestration.telemetry import sums
+from orchestration.telemetry.sums import Row, Stretch
+from orchestration.workflows.booking import WORKFLOWS
+from orchestration.workflows.models import Measure
+
+_SUMS = ("n", "failed", "ms")
+_VALUES = f"sum(n), sum(failed), sum(ms), {sums.HISTOGRAM}"
+
+
+@dataclass(frozen=True, slots=True)
+class Pace:
+    """One measure: how many, of these failed, their time in all, and how it is spread."""
+
+    n: int = 0
+    failed: int = 0
+    ms: int = 0
+    counts: tuple[int | None, ...] = ()
+
+    def percentile(self, q: float) -> float | None:
+        return percentile_ms(self.counts, q)
+
+
+NOTHING = Pace()
+Measures = dict[int, Pace]
+
+
+@dataclass(slots=True)
+class Booked:
+    """All measures of one workflow: of its runs, and of each of its steps by id."""
+
+    whole: Measures = field(default_factory=dict)
+    steps: dict[int, Measures] = field(default_factory=dict)
+
+    def of(self, measure: Measure) -> Pace:
+        return self.whole.get(measure, NOTHING)
+
+
+def rows_between(workspace_id: int, since: datetime, until: datetime) -> Stretch:
+    columns = ("workflow_id", "step_id", "measure", *_SUMS, *COLUMNS)
+    return sums.stretch(WORKFLOWS, workspace_id, since, until, columns)
+
+
+def by_workflow(rows: Stretch, workflow_id: int | None = None) -> dict[int, Booked]:
+    """Everything booked, of all workflows or of one."""
+    where, params = ("true", []) if workflow_id is None else ("workflow_id = %s", [workflow_id])
+    found: dict[int, Booked] = {}
+    for row in sums.grouped(rows, ("workflow_id", "step_id", "measure"), _VALUES, where, params):
+        booked = found.setdefault(row[0], Booked())
+        measures = booked.steps.setdefault(row[1], {}) if row[1] else booked.whole
+        measures[row[2]] = _pace(row[3:])
+    return found
+
+
+def whole(rows: Stretch) -> Measures:
+    """The measures of whole runs, over all workflows together."""
+    return {row[0]: _pace(row[1:]) for row in sums.grouped(rows, ("measure",), _VALUES, "step_id = 0")}
+
+
+def by_part(
+    rows: Stretch, since: datetime, until: datetime, measure: Measure, step_id: int = 0, workflow_id: int | None = None
+) -> list[Pace]:
+    """One measure in equal parts of the window, for a small chart."""
+    part, params = sums.part_of(since, until, POINTS)
+    where, wanted = "measure = %s and step_id = %s", [int(measure), step_id]
+    if workflow_id is not None:
+        where, wanted = f"{where} and workflow_id = %s", [*wanted, workflow_id]
+    cut = Stretch(f"select {part} as part, * from ({rows.sql}) as r", (*params, *rows.params))  # noqa: S608
+    found = {row[0]: _pace(row[1:]) for row in sums.grouped(cut, ("part",), _VALUES, where, wanted)}
+    return [found.get(place, NOTHING) for place in range(POINTS)]
+
+
+def _pace(row: Row | Sequence[Any]) -> Pace:
+    return Pace(sums.count(row[0]), sums.count(row[1]), sums.count(row[2]), tuple(row[3:]))
