@@ -88,18 +88,25 @@ class Postgres:
     def prepare(self) -> list[str]:
         """Makes the data folder when there is none, and answers the command that serves it."""
         binaries = find()
-        version = self.data / "PG_VERSION"
-        if version.exists() and version.read_text().strip() != str(binaries.major):
+        made_by = self._made_by()
+        if made_by and made_by != str(binaries.major):
             raise ImproperlyConfigured(
-                f"BATON_STATE: {self.data} was made by PostgreSQL {version.read_text().strip()}, and the one found here is "
-                f"{binaries.major}. Dump it with the old and restore it with the new one, or move that folder away."
+                f"BATON_STATE: {self.data} was made by PostgreSQL {made_by}, the one found here is {binaries.major}. "
+                "Dump it with the old one and restore it with the new one, or move that folder away."
             )
         binaries = self._within_reach(binaries)
-        if not version.exists():
+        if not made_by:
             self._initialise(binaries)
         self._admit()
         clear_stale_lock(self.data)
         return [str(binaries.folder / "postgres"), "-D", str(self.data), *self._options(binaries.major)]
+
+    def _made_by(self) -> str:
+        """The major version that made the data folder; empty if there is none yet."""
+        try:
+            return (self.data / "PG_VERSION").read_text().strip()
+        except FileNotFoundError:
+            return ""
 
     def _options(self, major: int) -> list[str]:
         settings = SETTINGS | {"unix_socket_directories": str(self.state.sockets)}

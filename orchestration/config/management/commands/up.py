@@ -15,9 +15,11 @@ from django.core.management.base import BaseCommand, CommandError
 from django.db import OperationalError, connections
 
 from orchestration.config import engines, first_run, roles
+from orchestration.config.celery import app
 from orchestration.config.processes import wait_for
 from orchestration.config.state import State, locked
 from orchestration.config.supervise import Supervisor, end_old, listen, share_memory
+from orchestration.telemetry.retention import ensure_partitions
 
 PARTS = ("demo", "beat", "worker", "digest", "web")
 
@@ -50,11 +52,13 @@ class Command(BaseCommand):
     def run(self, state: State, embedded: list[engines.Engine], *, demo: bool, begun: float) -> None:
         if first_run.migrate():
             self.stdout.write("Tables are up to date.")
+        ensure_partitions()
         passwords = first_run.ensure_people(state, demo=demo)
         connections.close_all()
         server, port = listen(settings.BATON_HOST, settings.BATON_PORT)
         address = local_address(port)
         address_file(state).write_text(address + "\n")
+        app.loader.import_default_modules()  # the tasks: once here, and shared by all
         share_memory()
         supervisor = Supervisor(state)
         for engine in embedded:
