@@ -6,7 +6,6 @@ A body is read in one go. Only when that fails are its items read one by one, so
 
 from __future__ import annotations
 
-import re
 from base64 import b64decode
 from collections import Counter
 from collections.abc import Iterable, Iterator
@@ -24,6 +23,7 @@ from orchestration.telemetry.admission import (
     clean,
     finite,
     log_fault,
+    mend,
     name,
     real_id,
     span_fault,
@@ -32,7 +32,6 @@ from orchestration.telemetry.otlp_shapes import (
     LOGS,
     METRICS,
     SPANS,
-    Attributes,
     JsonEvent,
     JsonLink,
     JsonRecord,
@@ -45,9 +44,6 @@ from orchestration.telemetry.spans import Event, Link, RawLog, RawSpan, Resource
 
 _NO_ID = b"?"  # of a length that no id has
 _UNREADABLE = (msgspec.DecodeError, RecursionError, UnicodeDecodeError)
-_ESCAPE = re.compile(
-    rb"\\(?:u[dD][89aAbB][0-9a-fA-F]{2}(\\u[dD][c-fC-F][0-9a-fA-F]{2})|(u[dD][89a-fA-F][0-9a-fA-F]{2})|.)", re.DOTALL
-)
 
 
 def traces(body: bytes, when: Window) -> Decoded[RawSpan]:
@@ -106,7 +102,7 @@ def _read(reader: Reader, body: bytes) -> tuple[Any, Counter[str]]:
     except _UNREADABLE:
         pass  # perhaps one item only: look at each by itself
     try:
-        request = reader.shallow.decode(_ESCAPE.sub(_without_lone_surrogate, body))
+        request = reader.shallow.decode(mend(body))
     except _UNREADABLE:
         raise Undecodable(f"the body is not an OTLP request of {reader.of} in JSON") from None
     kept, bad = _read_items(reader, request)
@@ -119,25 +115,20 @@ def _read_items(reader: Reader, request: Any) -> tuple[int, int]:
     """Put the items that can be read into the place of the unread ones; how many there are, how many are not."""
     kept = bad = 0
     for group in request.groups or ():
-        whose = _try(reader.resource, group.resource) if group.resource else Attributes()
-        group.resource = whose
+        group.resource, whose = _try(reader.resource, group.resource or b"null")
         for scope in group.scopes or ():
-            found = [_try(reader.item, raw) if whose else None for raw in scope.items or ()]
-            scope.items = [item for item in found if item is not None]
+            found = [_try(reader.item, raw) for raw in scope.items or ()]
+            scope.items = [item for item, sound in found if sound and whose]
             kept += len(scope.items)
             bad += len(found) - len(scope.items)
     return kept, bad
 
 
-def _try(decoder: msgspec.json.Decoder[Any], raw: msgspec.Raw) -> Any:
+def _try(decoder: msgspec.json.Decoder[Any], raw: bytes | msgspec.Raw) -> tuple[Any, bool]:
     try:
-        return decoder.decode(raw)
+        return decoder.decode(raw), True
     except _UNREADABLE:
-        return None
-
-
-def _without_lone_surrogate(escape: re.Match[bytes]) -> bytes:
-    return rb"\ufffd" if escape[2] else escape[0]
+        return None, False
 
 
 def _walk(request: Any) -> Iterator[tuple[Resource, str, list[Any]]]:

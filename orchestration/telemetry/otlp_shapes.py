@@ -94,7 +94,7 @@ class _SpanScope(Struct, Generic[T]):
 
 
 class _SpanGroup(Struct, Generic[R, T]):
-    resource: R | None = None
+    resource: R = None  # type: ignore[assignment]  # absent
     scopes: list[_SpanScope[T]] | None = field(default=None, name="scopeSpans")
 
 
@@ -108,7 +108,7 @@ class _LogScope(Struct, Generic[T]):
 
 
 class _LogGroup(Struct, Generic[R, T]):
-    resource: R | None = None
+    resource: R = None  # type: ignore[assignment]  # absent
     scopes: list[_LogScope[T]] | None = field(default=None, name="scopeLogs")
 
 
@@ -151,7 +151,7 @@ class Reader:
     of: str
     whole: Decoder[Any]
     shallow: Decoder[Any]
-    resource: Decoder[Attributes]
+    resource: Decoder[Attributes | None]
     item: Decoder[Any]
 
 
@@ -160,7 +160,8 @@ def _lax(shape: Any) -> Decoder[Any]:
     return Decoder(shape, strict=False)
 
 
-_RESOURCE = _lax(Attributes)
-SPANS = Reader("spans", _lax(_Spans[Attributes, JsonSpan]), _lax(_Spans[Raw, Raw]), _RESOURCE, _lax(JsonSpan))
-LOGS = Reader("log records", _lax(_Logs[Attributes, JsonRecord]), _lax(_Logs[Raw, Raw]), _RESOURCE, _lax(JsonRecord))
+_Whose = Attributes | None
+_RESOURCE = _lax(_Whose)
+SPANS = Reader("spans", _lax(_Spans[_Whose, JsonSpan]), _lax(_Spans[Raw, Raw]), _RESOURCE, _lax(JsonSpan))
+LOGS = Reader("log records", _lax(_Logs[_Whose, JsonRecord]), _lax(_Logs[Raw, Raw]), _RESOURCE, _lax(JsonRecord))
 METRICS = _lax(_Metrics)
