@@ -63,10 +63,8 @@ def _note(traces: dict[bytes, Seen], row: Row, taken: Taken, started: int, ended
     if seen is None:
         seen = traces[row[2]] = Seen(started, ended)
     seen.spans += 1
-    if started < seen.started:
-        seen.started = started
-    if ended > seen.ended:
-        seen.ended = ended
+    seen.started = min(seen.started, started)
+    seen.ended = max(seen.ended, ended)
     if row[4] is None and row[5] is not None:
         seen.root = True
     if taken.seen.joins:

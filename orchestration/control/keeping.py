@@ -47,7 +47,9 @@ def _forget_bookings(workspace_id: int, before: datetime) -> None:
     """Run ids begin with their time (UUIDv7), so bookings need no column for it."""
     oldest = UUID(int=int(before.timestamp() * 1000) << 80)
     with connection.cursor() as cursor:
-        cursor.execute("delete from workflows_runbooking where workspace_id = %s and run_id < %s", [workspace_id, oldest])
+        cursor.execute(
+            "delete from workflows_runbooking where workspace_id = %s and run_id < %s", [workspace_id, oldest]
+        )
 
 
 def _forget_keys(workspace_id: int) -> None:

@@ -138,7 +138,7 @@ def _give_up(cursor: Any, workspace_id: int, losers: Sequence[tuple[UUID, UUID |
     )
     gone = [loser for loser, _ in losers]
     for table in ("workflows_runbooking", "handoffs_handoff"):
-        cursor.execute(f"delete from {table} where workspace_id = %s and run_id = any(%s)", [workspace_id, gone])  # noqa: S608
+        cursor.execute(f"delete from {table} where workspace_id = %s and run_id = any(%s)", [workspace_id, gone])
 
 
 def _row(one: Told, ids: Names) -> dict[str, Any]:

@@ -20,12 +20,13 @@ from django.db import connection
 from orchestration.control.counting import Counted
 from orchestration.registry import prices, resolve
 from orchestration.registry.models import AgentKind, SystemKind
+from orchestration.registry.vouching import vouched_agents
+from orchestration.telemetry.bounds import bound_attributes
 from orchestration.telemetry.deliveries import Waiting
 from orchestration.telemetry.liveness import PAST_S, Heard
-from orchestration.telemetry.redaction import bound_attributes, redact_attributes, redact_text
+from orchestration.telemetry.redaction import redact_attributes, redact_text
 from orchestration.telemetry.spans import Kind, Outcome, RawEvent
 from orchestration.workflows.traces import Seen
-from orchestration.workspaces.keys import vouched_agents
 
 WORDS = {
     "agent": Kind.AGENT,
@@ -180,7 +181,7 @@ def _store(workspace_id: int, parts: list[Part], agents: dict[str, tuple[int, in
                 "outcome": int(part.outcome),
                 "started_at": _time(part.started_ns),
                 "ended_at": _time(part.ended_ns),
-                "error": redact_text(part.error)[:500] or None,
+                "error": redact_text(part.error)[0][:500] or None,
                 "tokens_in": tokens_in,
                 "tokens_out": tokens_out,
                 "cost": table.cost(model, tokens_in, tokens_out) if model else None,

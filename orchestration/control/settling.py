@@ -154,7 +154,7 @@ def sweep_stalled(workspace_id: int) -> int:
     """Runs that nothing was heard of for ten minutes, and whose root never came, are stalled."""
     with connection.cursor() as cursor:
         cursor.execute(
-            f"update {Run._meta.db_table} set status = 'stalled' where workspace_id = %s and status = 'running' "  # noqa: S608
+            f"update {Run._meta.db_table} set status = 'stalled' where workspace_id = %s and status = 'running' "
             "and heard_at < now() - interval '10 minutes'",
             [workspace_id],
         )

@@ -91,7 +91,7 @@ class Book:
                 part = keys[start : start + 200]
                 rows = ", ".join([f"({holes})"] * len(part))
                 cursor.execute(
-                    f"select id, {columns} from {self.table} where workspace_id = %s and ({columns}) in ({rows})",  # noqa: S608
+                    f"select id, {columns} from {self.table} where workspace_id = %s and ({columns}) in ({rows})",
                     [workspace_id, *(value for key in part for value in key)],
                 )
                 known.update({tuple(row[1:]): row[0] for row in cursor})
@@ -105,7 +105,7 @@ class Book:
                 return
             columns = ["workspace_id", "created_at", *self.identity, *self.extra, *(["slug"] if self.slug else [])]
             sql = (
-                f"insert into {self.table} ({', '.join(columns)}) values "  # noqa: S608
+                f"insert into {self.table} ({', '.join(columns)}) values "
                 f"({', '.join('now()' if c == 'created_at' else '%s' for c in columns)}) on conflict do nothing"
             )
             with side_cursor() as cursor:

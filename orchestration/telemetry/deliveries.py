@@ -46,7 +46,7 @@ def claim(workspace_id: int) -> list[Waiting]:
         cursor.execute(
             "select id, key, signal, encoding, compression, items, received_at, body from telemetry_delivery "
             "where workspace_id = %s and poisoned_at is null and attempts = 0 "
-            f"and received_at > now() - interval '{SUSPECT_S} s' order by id limit {BATCH} for update skip locked",  # noqa: S608
+            f"and received_at > now() - interval '{SUSPECT_S} s' order by id limit {BATCH} for update skip locked",
             [workspace_id],
         )
         found = [_waiting(row) for row in cursor]
@@ -67,7 +67,7 @@ def pick_suspect(workspace_id: int) -> UUID | None:
             f"poisoned_at = case when attempts >= {TRIES} then now() end, "
             f"fault = case when attempts >= {TRIES} and fault = '' then 'its worker died' else fault end "
             "where workspace_id = %s and id = (select id from telemetry_delivery where workspace_id = %s "
-            f"and poisoned_at is null and (attempts > 0 or received_at <= now() - interval '{SUSPECT_S} s') "  # noqa: S608
+            f"and poisoned_at is null and (attempts > 0 or received_at <= now() - interval '{SUSPECT_S} s') "
             "order by attempts, id limit 1 for update skip locked) returning id, poisoned_at",
             [workspace_id, workspace_id],
         )
@@ -121,6 +121,6 @@ def poison(workspace_id: int, delivery: Waiting, fault: str) -> None:
 def forget_poisoned() -> int:
     with connection.cursor() as cursor:
         cursor.execute(
-            f"delete from telemetry_delivery where poisoned_at < now() - interval '{KEEP_POISONED_DAYS} days'"  # noqa: S608
+            f"delete from telemetry_delivery where poisoned_at < now() - interval '{KEEP_POISONED_DAYS} days'"
         )
         return int(cursor.rowcount)

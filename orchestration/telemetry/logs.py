@@ -11,9 +11,11 @@ from django.db import connection
 
 from orchestration.registry import resolve
 from orchestration.telemetry import retention
+from orchestration.telemetry.bounds import bound_attributes
+from orchestration.telemetry.content import is_content
 from orchestration.telemetry.conventions_logs import observe_log
 from orchestration.telemetry.deliveries import Waiting
-from orchestration.telemetry.redaction import bound_attributes, is_content, redact_attributes
+from orchestration.telemetry.redaction import redact_attributes
 from orchestration.telemetry.spans import RawLog
 from orchestration.telemetry.writer import EPOCH_US
 

@@ -51,7 +51,7 @@ def spans_of(workspace_id: int, traces: Iterable[tuple[bytes, int, int]]) -> lis
     with raw_cursor() as cursor:
         for group in groups.values():
             cursor.execute(
-                f"select {COLUMNS} from telemetry_span where workspace_id = %s "  # noqa: S608
+                f"select {COLUMNS} from telemetry_span where workspace_id = %s "
                 "and trace_id = any(%s) and started_at >= to_timestamp(%s / 1000000.0) "
                 "and started_at <= to_timestamp(%s / 1000000.0)",
                 [workspace_id, [t[0] for t in group], min(t[1] for t in group) - 1, max(t[2] for t in group) + 1],

@@ -148,7 +148,7 @@ def forget_rows(model: type[models.Model], column: str, before: datetime, worksp
     while True:
         with connection.cursor() as cursor:
             cursor.execute(
-                f"delete from {table} where ctid = any(array(select ctid from {table} "  # noqa: S608
+                f"delete from {table} where ctid = any(array(select ctid from {table} "
                 f"where workspace_id = %s and {column} < %s limit %s))",
                 [workspace_id, before, SLICE],
             )

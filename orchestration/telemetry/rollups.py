@@ -147,7 +147,7 @@ def _upsert(table: Table, buckets: list[int]) -> str:
     changes += [f"{c} = coalesce(t.{c} + excluded.{c}, t.{c}, excluded.{c})" for c in columns]
     names = ", ".join([*keys, *sums, *columns])
     return (
-        f"insert into {table.minute} as t (workspace_id, at, {names}) "  # noqa: S608
+        f"insert into {table.minute} as t (workspace_id, at, {names}) "
         f"select %s, to_timestamp(at / 1000000), {names} from json_to_recordset(%s) as x({shape}) "
         f"order by x.at, {', '.join(keys)} "
         f"on conflict (workspace_id, at, {', '.join(keys)}) do update set {', '.join(changes)}"
@@ -170,9 +170,9 @@ def roll_hours(tables: Mapping[str, Table]) -> int:
 def _roll_hour(cursor: Any, table: Table, workspace_id: int, at: Any) -> None:
     keys = ", ".join(name for name, _ in table.keys)
     values = [*(name for name, _ in table.sums), *COLUMNS]
-    cursor.execute(f"delete from {table.hour} where workspace_id = %s and at = %s", [workspace_id, at])  # noqa: S608
+    cursor.execute(f"delete from {table.hour} where workspace_id = %s and at = %s", [workspace_id, at])
     cursor.execute(
-        f"insert into {table.hour} (workspace_id, at, {keys}, {', '.join(values)}) "  # noqa: S608
+        f"insert into {table.hour} (workspace_id, at, {keys}, {', '.join(values)}) "
         f"select workspace_id, %s, {keys}, {', '.join(f'sum({v})' for v in values)} from {table.minute} "
         f"where workspace_id = %s and at >= %s and at < %s + interval '1 hour' group by workspace_id, {keys}",
         [at, workspace_id, at, at],

@@ -10,7 +10,9 @@ import orjson
 
 from orchestration.registry import prices, resolve
 from orchestration.registry.models import AgentKind, SystemKind
-from orchestration.telemetry.redaction import bound_attributes, is_content, redact_attributes, redact_text
+from orchestration.telemetry.bounds import bound_attributes
+from orchestration.telemetry.content import is_content
+from orchestration.telemetry.redaction import redact_attributes, redact_text
 from orchestration.telemetry.spans import Kind, Observed, RawSpan
 from orchestration.telemetry.writer import EPOCH_US, Row
 
@@ -112,7 +114,7 @@ class Builder:
             seen.tokens_in,
             seen.tokens_out,
             cost,
-            redact_text(seen.error) if seen.error else None,
+            redact_text(seen.error)[0] if seen.error else None,
             b"\x01" + orjson.dumps(hints, default=str) if hints else None,
             b"\x01" + orjson.dumps(self._attributes(raw), default=str),
         )
@@ -122,7 +124,7 @@ class Builder:
         kind. Absent where empty."""
         kept: dict[str, Any] = {"a": self._clean(raw.attributes), "k": raw.span_kind, "s": raw.scope}
         if raw.message:
-            kept["m"] = redact_text(raw.message)
+            kept["m"] = redact_text(raw.message)[0]
         if raw.events:
             kept["e"] = [[e.name, e.at_ns, self._clean(e.attributes)] for e in raw.events[:128]]
         if raw.links:

@@ -87,7 +87,7 @@ def _through_temporary(cursor: psycopg.Cursor[Any], rows: Sequence[Row]) -> list
     cursor.execute("truncate span_in")
     _copy(cursor, "span_in", rows)
     cursor.execute(
-        f"insert into {_TABLE} ({_NAMES}) select {_NAMES} from span_in "  # noqa: S608
+        f"insert into {_TABLE} ({_NAMES}) select {_NAMES} from span_in "
         "order by workspace_id, started_at, trace_id, span_id on conflict do nothing "
         "returning (extract(epoch from started_at) * 1000000)::bigint, trace_id, span_id"
     )

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
 from uuid import UUID
 
 from django.db import connection
@@ -78,7 +77,7 @@ def due(workspace_id: int, most_traces: int, most_spans: int) -> list[Due]:
     """Traces whose time has come, oldest first, as many as fit. Nothing is locked: see `mark`."""
     with raw_cursor() as cursor:
         cursor.execute(
-            f"select {_COLUMNS} from workflows_trace where workspace_id = %s and due_at <= now() "  # noqa: S608
+            f"select {_COLUMNS} from workflows_trace where workspace_id = %s and due_at <= now() "
             "order by due_at limit %s",
             [workspace_id, most_traces],
         )
@@ -182,7 +181,7 @@ def _of_runs(workspace_id: int, runs: set[UUID]) -> set[bytes]:
 def _traces(workspace_id: int, trace_ids: set[bytes]) -> list[Due]:
     with raw_cursor() as cursor:
         cursor.execute(
-            f"select {_COLUMNS} from workflows_trace where workspace_id = %s and trace_id = any(%s)",  # noqa: S608
+            f"select {_COLUMNS} from workflows_trace where workspace_id = %s and trace_id = any(%s)",
             [workspace_id, list(trace_ids)],
         )
         return [Due(*row) for row in cursor]

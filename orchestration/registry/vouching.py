@@ -1,0 +1,16 @@
+"""Which agents a key speaks for. A key without a list vouches for whatever it sends; what another one says of agents
+that are not on its list is kept, shown as claimed, and counts for nobody."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from orchestration.registry.resolve import normal
+from orchestration.workspaces.models import ApiKey
+
+
+def vouched_agents(keys: Iterable[int]) -> dict[int, frozenset[str]]:
+    """Names (without case, - and _) by id of key, for those keys that have a list. `application/name` counts as the
+    name alone: the application is what the telemetry says it is."""
+    rows = ApiKey.objects.filter(pk__in=set(keys)).exclude(agents=[]).values_list("pk", "agents")
+    return {pk: frozenset(normal(agent.rpartition("/")[2]) for agent in agents) for pk, agents in rows}
