@@ -37,7 +37,8 @@ class AgentKind(models.TextChoices):
 
 
 class Agent(models.Model):
-    """Anything automated that acts. Identity: application (with environment) and `key`, the name without case, - and _."""
+    """Anything automated that acts. Identity: application (with environment) and `key`, the name without case, hyphen
+    and underscore."""
 
     id = models.AutoField(primary_key=True)
     workspace = models.ForeignKey(Workspace, on_delete=models.CASCADE)

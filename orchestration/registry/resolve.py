@@ -17,28 +17,27 @@ from django.utils.text import slugify
 
 MOST_NAMES = 20_000  # of each kind in a workspace; beyond it a name counts as none, so that a flood of names ends
 
-_side: psycopg.Connection[Any] | None = None
+_side: list[psycopg.Connection[Any]] = []  # at most one
 
 
 @contextmanager
 def side_cursor() -> Any:
     """A cursor on a connection that commits at once, apart from the transaction that runs."""
-    global _side
-    if _side is None or _side.closed or _side.broken:
+    if _side and (_side[0].closed or _side[0].broken):
+        _side.clear()
+    if not _side:
         params = dict(connection.get_connection_params())
         for extra in ("cursor_factory", "context", "prepare_threshold", "pool", "server_side_binding"):
             params.pop(extra, None)
-        _side = psycopg.connect(**params, autocommit=True)
-    with _side.cursor() as cursor:
+        _side.append(psycopg.connect(**params, autocommit=True))
+    with _side[0].cursor() as cursor:
         yield cursor
 
 
 def forget() -> None:
     """Empty every cache and close the side connection (after a fork, and between tests that empty the tables)."""
-    global _side
-    if _side is not None and not _side.closed:
-        _side.close()
-    _side = None
+    while _side:
+        _side.pop().close()
     for book in _books:
         book.clear()
 

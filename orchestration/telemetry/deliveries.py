@@ -34,8 +34,8 @@ def workspaces_waiting() -> list[int]:
     """Workspaces with something to digest, in random order, so that none is always last."""
     with connection.cursor() as cursor:
         cursor.execute(
-            "select w.id from workspaces_workspace w where exists "
-            "(select 1 from telemetry_delivery d where d.workspace_id = w.id and d.poisoned_at is null) order by random()"
+            "select w.id from workspaces_workspace w where exists (select 1 from telemetry_delivery d "
+            "where d.workspace_id = w.id and d.poisoned_at is null) order by random()"
         )
         return [row[0] for row in cursor]
 
@@ -87,7 +87,7 @@ def claim_one(workspace_id: int, delivery_id: UUID) -> list[Waiting]:
 
 
 def _waiting(row: tuple[Any, ...]) -> Waiting:
-    return Waiting(*row[:7], bytes(row[7]))
+    return Waiting(row[0], row[1], row[2], row[3], row[4], row[5], row[6], bytes(row[7]))
 
 
 def done(workspace_id: int, claimed: list[Waiting]) -> None:

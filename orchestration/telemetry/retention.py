@@ -69,7 +69,7 @@ def ensure_partitions(first: date | None = None, last: date | None = None) -> in
         for table, day in missing:
             cursor.execute(
                 f"create table if not exists {table}_{day:%Y%m%d} partition of {table} "
-                f"for values from ('{day.isoformat()} 00:00+00') to ('{(day + timedelta(days=1)).isoformat()} 00:00+00')"
+                f"for values from ('{day} 00:00+00') to ('{day + timedelta(days=1)} 00:00+00')"
             )
     return len(missing)
 
@@ -152,8 +152,9 @@ def forget_rows(model: type[models.Model], column: str, before: datetime, worksp
                 f"where workspace_id = %s and {column} < %s limit %s))",
                 [workspace_id, before, SLICE],
             )
-            total += cursor.rowcount
-            if cursor.rowcount < SLICE:
+            deleted = int(cursor.rowcount)
+            total += deleted
+            if deleted < SLICE:
                 return total
 
 

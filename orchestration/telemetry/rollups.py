@@ -105,7 +105,7 @@ class Tally:
     def unpacked(cls, table: Table, rows: list[list[Any]]) -> Tally:
         tally = cls(table)
         for key, sums, counts in rows:
-            tally.rows[tuple(key)] = (list(sums), {b: n for b, n in counts})
+            tally.rows[tuple(key)] = (list(sums), dict(counts))
         return tally
 
 

@@ -50,7 +50,7 @@ _NAMES = ", ".join(name for name, _ in COLUMNS)
 _TYPES = [kind for _, kind in COLUMNS]
 _TABLE = Span._meta.db_table
 _REPEAT_MEMORY = 8
-_repeats_expected = 0
+_memory = {"repeats": 0}  # batches for which repeats are still expected
 
 
 def key_of(row: Row) -> Key:
@@ -59,18 +59,17 @@ def key_of(row: Row) -> Key:
 
 def store(cursor: psycopg.Cursor[Any], rows: Sequence[Row]) -> list[Row]:
     """Write `rows` (each a tuple in the order of `COLUMNS`, keys distinct, sorted by key) and return the new ones."""
-    global _repeats_expected
     if not rows:
         return []
-    if not _repeats_expected:
+    if not _memory["repeats"]:
         try:
             with transaction.atomic():
                 _copy(cursor, _TABLE, rows)
             return list(rows)
         except psycopg.errors.UniqueViolation:
-            _repeats_expected = _REPEAT_MEMORY
+            _memory["repeats"] = _REPEAT_MEMORY
     new = _through_temporary(cursor, rows)
-    _repeats_expected = _repeats_expected - 1 if len(new) == len(rows) else _REPEAT_MEMORY
+    _memory["repeats"] = max(0, _memory["repeats"] - 1) if len(new) == len(rows) else _REPEAT_MEMORY
     return new
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import pairwise
 from uuid import UUID
 
 from django.db import connection
@@ -220,7 +221,7 @@ def continued(workspace_id: int, told: Sequence[tuple[Group, Story]]) -> list[tu
     joined = []
     for parts in conversations.values():
         parts.sort(key=lambda part: part.started)
-        for earlier, later in zip(parts, parts[1:], strict=False):
+        for earlier, later in pairwise(parts):
             if earlier.waiting and later.started >= earlier.ended and (earlier.group or later.group):
                 joined.append(_join(workspace_id, earlier, later))
                 break
