@@ -1,0 +1,183 @@
+"""An hour of the simulated company, played in no time and received by a stand-in for the network."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections import defaultdict
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import pytest
+
+from orchestration.demo.company import found
+from orchestration.demo.stage import Stage
+from tests.client.receiver import Receiver, receiver
+
+HOUR_NS = 3_600_000_000_000
+
+
+@dataclass
+class Hour:
+    """What arrived, with the service that each span came from."""
+
+    spans: list[dict[str, Any]]
+    events: list[dict[str, Any]]
+
+    def of(self, key: str, value: str) -> list[dict[str, Any]]:
+        return [span for span in self.spans if span["a"].get(key) == value]
+
+    @property
+    def traces(self) -> dict[str, list[dict[str, Any]]]:
+        found: dict[str, list[dict[str, Any]]] = defaultdict(list)
+        for span in self.spans:
+            found[span["traceId"]].append(span)
+        return found
+
+
+def play(seed: int, minutes: int = 60) -> Hour:
+    start = time.time_ns() - HOUR_NS
+    with receiver() as got:
+        stage = Stage(clock=lambda: start)
+        company = found(got.url, "a-key", seed=seed, stage=stage)
+        for minute in range(minutes):
+            stage.rush(start + (minute + 1) * HOUR_NS // 60)
+            for exporter in company.exporters:
+                exporter.flush()
+        assert company.close() == {"taken": len(got.spans) + len(got.events), "refused": 0, "dropped": 0}
+    return Hour(list(with_service(got)), got.events)
+
+
+def with_service(got: Receiver) -> Iterator[dict[str, Any]]:
+    for path, _, body in got.requests:
+        if path == "/v1/traces":
+            (group,) = body["resourceSpans"]
+            service = values(group["resource"])["service.name"]
+            for span in group["scopeSpans"][0]["spans"]:
+                yield span | {"service": service, "a": values(span)}
+
+
+def values(of: dict[str, Any]) -> dict[str, Any]:
+    return {one["key"]: next(iter(one["value"].values())) for one in of["attributes"]}
+
+
+@pytest.fixture(scope="module")
+def hour() -> Hour:
+    return play(seed=7)
+
+
+def test_every_agent_has_an_exporter_of_its_own(hour: Hour) -> None:
+    assert {span["service"] for span in hour.spans} == {"customer-service", "billing", "refunds"}
+    assert len(hour.of("gen_ai.agent.name", "customer-service")) > 500
+    assert len(hour.of("agent.name", "refund")) > 100
+
+
+def test_a_trace_is_one_across_programs_and_every_parent_comes(hour: Hour) -> None:
+    assert max(len({span["service"] for span in spans}) for spans in hour.traces.values()) == 3
+    for spans in list(hour.traces.values())[5:-80]:  # the last ones are still under way
+        known = {span["spanId"] for span in spans}
+        roots = [span for span in spans if "parentSpanId" not in span]
+        assert len(roots) == 1
+        assert all(span["parentSpanId"] in known for span in spans if "parentSpanId" in span)
+
+
+def test_a_span_lies_inside_its_trace_and_ends_after_it_starts(hour: Hour) -> None:
+    for span in hour.spans:
+        assert int(span["startTimeUnixNano"]) <= int(span["endTimeUnixNano"]) <= time.time_ns()
+
+
+def test_work_is_handed_over_by_a_tool_and_by_an_agent_below_a_tool(hour: Hour) -> None:
+    by_id = {span["spanId"]: span for span in hour.spans}
+
+    assert len(hour.of("gen_ai.tool.name", "transfer_to_billing")) > 100
+    turns = hour.of("agent.name", "refund")
+    below_tool = [t for t in turns if by_id[t["parentSpanId"]]["a"].get("gen_ai.tool.name") == "ask_refund_agent"]
+    assert len(below_tool) > 100
+
+
+def test_some_payments_are_tried_again_and_some_fail_for_good(hour: Hour) -> None:
+    payments = [[s for s in spans if s["a"].get("tool.name") == "issue_refund"] for spans in hour.traces.values()]
+    failures = [[span.get("status", {}).get("code") == 2 for span in calls] for calls in payments]
+
+    assert [True, False] in failures
+    assert [True, True, True] in failures
+
+
+def test_two_agents_look_up_the_same_customer_with_equal_arguments(hour: Hour) -> None:
+    repeated = 0
+    for spans in hour.traces.values():
+        calls = [s for s in spans if s["a"].get("gen_ai.tool.name") == "lookup_customer"]
+        services = {(s["service"], s["a"]["gen_ai.tool.call.arguments"]) for s in calls}
+        repeated += len(services) == 2 and len({arguments for _, arguments in services}) == 1
+
+    assert repeated > 100
+
+
+def test_a_person_who_was_asked_answers_in_another_trace_of_the_conversation(hour: Hour) -> None:
+    asked = hour.of("tool.name", "escalate_to_human")
+    traces = hour.traces
+    answered = [s for s in hour.of("openinference.span.kind", "CHAIN") if "parentSpanId" not in s]
+
+    assert len(asked) >= 10
+    assert len(answered) >= len(asked) - 6
+    for root in answered:
+        earlier = [t for t, spans in traces.items() if any(conversation(s) == conversation(root) for s in spans)]
+        assert len(earlier) == 2
+
+
+def conversation(span: dict[str, Any]) -> Any:
+    return span["a"].get("session.id") or span["a"].get("gen_ai.conversation.id")
+
+
+def test_a_guardrail_stops_what_is_not_meant_well(hour: Hour) -> None:
+    checks = hour.of("gen_ai.operation.name", "apply_guardrail")
+    denied = [span for span in checks if span.get("status", {}).get("code") == 2]
+
+    assert 0 < len(denied) < len(checks) / 10
+    assert all(values(span["events"][0])["gen_ai.guardrail.result.value"] == "deny" for span in denied)
+
+
+def test_tokens_are_on_calls_of_models_alone(hour: Hour) -> None:
+    counted = [s for s in hour.spans if any("tokens" in key or "token_count" in key for key in s["a"])]
+
+    assert {key for s in counted for key in s["a"] if key.endswith(("model", "model_name"))} >= {
+        "gen_ai.request.model",
+        "llm.model_name",
+    }
+    assert all(s["a"].get("gen_ai.operation.name", "chat") == "chat" for s in counted)
+
+
+def test_a_bot_and_a_script_tell_their_runs_by_events_and_stay_alive_between(hour: Hour) -> None:
+    types = defaultdict(list)
+    for event in hour.events:
+        types[event.get("run", "")].append(event["type"])
+
+    alive = types.pop("")
+    assert set(alive) == {"heartbeat"}
+    assert len(alive) > 300
+    assert len(types) > 30
+    assert all(kinds[0] == "run.started" for kinds in types.values())
+    assert {event["agent"] for event in hour.events} == {"invoice-entry/entry-bot", "cron/reconcile-payouts"}
+
+
+def test_the_same_seed_tells_the_same_stories_under_new_ids() -> None:
+    one, two = play(seed=7, minutes=10), play(seed=7, minutes=10)
+
+    assert [span["name"] for span in sorted(one.spans, key=start)] == [s["name"] for s in sorted(two.spans, key=start)]
+    assert not set(one.traces) & set(two.traces)
+    assert not {e["run"] for e in one.events if "run" in e} & {e["run"] for e in two.events if "run" in e}
+
+
+def start(span: dict[str, Any]) -> tuple[int, str]:
+    return int(span["startTimeUnixNano"]), span["name"]
+
+
+def test_another_seed_tells_other_stories() -> None:
+    assert len(play(seed=8, minutes=5).spans) != len(play(seed=9, minutes=5).spans)
+
+
+def test_prompts_are_json_that_can_be_read(hour: Hour) -> None:
+    messages = [json.loads(s["a"]["gen_ai.input.messages"]) for s in hour.of("gen_ai.operation.name", "chat")]
+
+    assert all(one[0]["role"] == "user" for one in messages)
