@@ -2,12 +2,22 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from datetime import datetime
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime, timedelta
 from uuid import UUID
 
-from orchestration.lib.money import Money
-from orchestration.workflows.runs import RunLine, Tokens
+from orchestration.lib.money import Money, money
+from orchestration.telemetry.spans import Kind, Outcome
+from orchestration.workflows import span_attributes
+from orchestration.workflows.fold import fold
+from orchestration.workflows.groups import traces_of_run
+from orchestration.workflows.models import Run, RunStatus, TraceKey
+from orchestration.workflows.reading import steps_of
+from orchestration.workflows.run_search import find_run
+from orchestration.workflows.runs import UNENDED, RunLine, Tokens, lines
+from orchestration.workflows.story import Placed, Story
+from orchestration.workspaces.models import Workspace
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,16 +113,6 @@ class RunDetail:
     findings: list[str]
 
 
-def run(
-    workspace_id: int, id_or_trace_or_text: str, *, steps_from: int = 0, steps: int | None = 200
-) -> RunDetail | None:
-    """The run called so (see `find_run`), None when there is none. A merged one answers as the run that took it.
-
-    Rows `steps_from` and following, at most `steps` of them (None: all).
-    """
-    raise NotImplementedError
-
-
 @dataclass(frozen=True, slots=True)
 class SpanDetail:
     """One opened row. `attributes` as (key, text); prompts and results only for those who may read content."""
@@ -122,6 +122,172 @@ class SpanDetail:
     hidden: int  # attributes left out for want of the permission
 
 
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_MS = 1_000_000  # nanoseconds
+_STATUS: Mapping[Outcome, str] = {Outcome.OK: "ok", Outcome.ERROR: "failed", Outcome.CONTROL: "interrupted"}
+EXACT = frozenset(("baton", "run", "link", "trace"))  # a producer or caller said it; other ties are inferred
+
+
+def run(
+    workspace_id: int, id_or_trace_or_text: str, *, steps_from: int = 0, steps: int | None = 200
+) -> RunDetail | None:
+    """The run called so (see `run_search.find_run`), None when there is none. A merged one answers as the run that
+    took it.
+
+    Rows `steps_from` and following, at most `steps` of them (None: all).
+    """
+    told = _tell(workspace_id, id_or_trace_or_text)
+    if told is None:
+        return None
+    line, story, currency = told
+    slugs = _slugs(line)
+    shown = story.placed[steps_from:] if steps is None else story.placed[steps_from : steps_from + steps]
+    return RunDetail(
+        run=line,
+        steps=[_step(placed, story.started_ns, slugs, currency) for placed in shown],
+        step_count=len(story.placed),
+        steps_from=steps_from,
+        tool_call_list=[
+            ToolCallLine(
+                call.agent or None,
+                call.tool,
+                call.system or None,
+                call.ok,
+                call.attempt,
+                _at(call.at_ns),
+                call.duration_ns / _MS,
+                call.error or None,
+                call.span_id.hex(),
+            )
+            for call in story.tool_calls
+        ],
+        handoff_list=[
+            HandoffLine(each.from_agent, each.to_agent, _at(each.at_ns), each.rule, each.span_id.hex())
+            for each in story.handoffs
+        ],
+        escalation_list=[
+            EscalationLine(
+                each.agent or None, each.question, _at(each.at_ns), each.state, each.rule, each.span_id.hex()
+            )
+            for each in story.escalations
+        ],
+        guardrail_hits=[
+            GuardrailLine(each.agent or None, each.guardrail, _at(each.at_ns), each.span_id.hex())
+            for each in story.guardrail_hits
+        ],
+        joins=_joins(workspace_id, line.trace_ids),
+        findings=[],
+    )
+
+
 def span(workspace_id: int, run_id: UUID, span_id: str, *, content: bool = False) -> SpanDetail | None:
     """A row of the run opened, by span id in hex."""
-    raise NotImplementedError
+    told = _tell(workspace_id, str(run_id))
+    if told is None:
+        return None
+    line, story, currency = told
+    placed = next((each for each in story.placed if each.step.span_id.hex() == span_id), None)
+    if placed is None:
+        return None
+    attributes, hidden = span_attributes.of(workspace_id, placed.step, content=content)
+    return SpanDetail(_step(placed, story.started_ns, _slugs(line), currency), attributes, hidden)
+
+
+def _tell(workspace_id: int, text: str) -> tuple[RunLine, Story, str] | None:
+    """The run's line as its spans tell it now, its story and the workspace's currency. Once retention has taken the
+    spans, the line stays as it was settled and the story is empty."""
+    run_id = find_run(workspace_id, text)
+    row = Run.objects.filter(workspace_id=workspace_id, id=run_id).first() if run_id else None
+    if row is None:
+        return None
+    (line,) = lines(workspace_id, [row])
+    currency = Workspace.objects.values_list("currency", flat=True).get(pk=workspace_id)
+    story = fold(steps_of(workspace_id, [trace.bounds for trace in traces_of_run(workspace_id, row.id)]))
+    return (_refreshed(line, story, currency) if story.placed else line), story, currency
+
+
+def _refreshed(line: RunLine, story: Story, currency: str) -> RunLine:
+    """The line with what the story says, which may be some spans ahead of what was settled last."""
+    settled = line.status in (RunStatus.STALLED, RunStatus.CANCELLED) and story.status == RunStatus.RUNNING
+    status = line.status if settled else story.status
+    last_at = _at(story.ended_ns)
+    return replace(
+        line,
+        status=status,
+        root_said_ok=story.root_said_ok,
+        started_at=_at(story.started_ns),
+        ended_at=None if status in UNENDED else last_at,
+        last_at=last_at,
+        duration_ms=max(0, story.ended_ns - story.started_ns) // _MS,
+        active_ms=story.active_ns // _MS,
+        agents=[name for _, name in story.agents],
+        spans=len(story.placed),
+        errors=story.errors,
+        retries=story.retries,
+        tokens=Tokens(story.tokens_in, story.tokens_out),
+        cost=money(story.cost, currency),
+        tool_calls=len(story.tool_calls),
+        tool_failures=sum(not call.ok for call in story.tool_calls),
+        handoffs=len(story.handoffs),
+        escalations=len(story.escalations),
+        guardrails=len(story.guardrail_hits),
+        orphans=story.orphans,
+    )
+
+
+def _step(placed: Placed, started_ns: int, slugs: Mapping[tuple[str, str], str], currency: str) -> StepLine:
+    step = placed.step
+    spent = step.tokens_in or step.tokens_out or placed.kind in (Kind.LLM, Kind.EMBEDDING)
+    return StepLine(
+        id=step.span_id.hex(),
+        trace_id=step.trace_id.hex(),
+        parent=placed.parent.hex() or None,
+        depth=placed.depth,
+        orphan=placed.orphan,
+        kind=placed.kind.word,
+        detail=placed.kind.name.lower(),
+        name=step.name,
+        subject=step.subject,
+        agent=placed.agent or None,
+        agent_slug=slugs.get((placed.application, placed.agent)),
+        system=step.system or None,
+        status=_STATUS[step.outcome] if step.end_ns else "running",
+        counted=placed.failed,
+        attempt=placed.attempt,
+        started_at=_at(step.start_ns),
+        ended_at=_at(step.end_ns) if step.end_ns else None,
+        offset_ms=(step.start_ns - started_ns) / _MS,
+        duration_ms=max(0, step.end_ns - step.start_ns) / _MS if step.end_ns else None,
+        tokens=Tokens(step.tokens_in, step.tokens_out) if spent else None,
+        cost=money(step.cost, currency),
+        error=step.error or None,
+    )
+
+
+def _slugs(line: RunLine) -> dict[tuple[str, str], str]:
+    return {(agent.application, agent.name): agent.slug for agent in line.agent_list}
+
+
+def _at(ns: int) -> datetime:
+    return _EPOCH + timedelta(microseconds=ns // 1000)
+
+
+def _joins(workspace_id: int, trace_ids: list[str]) -> list[Join]:
+    """Why these traces are one run. A trace that shares no key with another one continued a waiting conversation."""
+    if len(trace_ids) < 2:
+        return []
+    holders: dict[tuple[str, str], set[str]] = {}
+    mine = TraceKey.objects.filter(workspace_id=workspace_id, trace_id__in=[bytes.fromhex(i) for i in trace_ids])
+    for kind, key, trace_id in mine.values_list("kind", "key", "trace_id"):
+        holders.setdefault((kind, key), set()).add(bytes(trace_id).hex())
+        if kind in ("link", "trace") and key in trace_ids:
+            holders[kind, key].add(key)
+    kinds: dict[str, set[str]] = {}
+    for (kind, _), held in holders.items():
+        for trace_id in held if len(held) > 1 else ():
+            kinds.setdefault(trace_id, set()).add(kind)
+    found = []
+    for trace_id in trace_ids:
+        by = min(kinds.get(trace_id, {"conversation"}), key=lambda kind: (kind not in EXACT, kind))
+        found.append(Join(trace_id, by, by in EXACT))
+    return found

@@ -1,13 +1,26 @@
-"""Lists of runs, and finding one by whatever it was called."""
+"""Lists of runs."""
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime, timedelta
 from uuid import UUID
 
-from orchestration.lib.money import Money
-from orchestration.lib.paging import Page
+from django.db.models import Q, QuerySet
+
+from orchestration.lib.money import Money, money
+from orchestration.lib.paging import BadCursor, Page, from_cursor, to_cursor
+from orchestration.registry import labels
+from orchestration.workflows import run_search
+from orchestration.workflows.models import Run, RunStatus, Trace, Workflow
+from orchestration.workspaces.models import Workspace
+
+IN_PROGRESS = "in_progress"
+STATUSES = (*RunStatus.values, IN_PROGRESS)
+_OPEN = (RunStatus.RUNNING, RunStatus.WAITING)
+UNENDED = (*_OPEN, RunStatus.STALLED)
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,13 +86,97 @@ def runs(
 ) -> Page[RunLine]:
     """Runs, newest start first. Names that fit nothing give an empty page; raises BadCursor.
 
-    `workflow` is a slug or name, `status` one of RunStatus or `in_progress`, `agent` a slug, a name or
-    `application/name`, `trace` a trace id or the beginning of one; `since` and `until` bound the start.
+    `workflow` is a slug or name, `status` one of STATUSES, `agent` a slug, a name or `application/name`, `trace` a
+    trace id or the beginning of one; `since` and `until` bound the start.
     """
-    raise NotImplementedError
+    wanted = [
+        workflow and run_search.of_workflow(workspace_id, workflow),
+        status and Q(status__in=_OPEN if status == IN_PROGRESS else [status]),
+        agent and run_search.with_agent(workspace_id, agent),
+        conversation and Q(conversation=conversation),
+        trace and run_search.of_trace(workspace_id, trace),
+        since and Q(started_at__gte=since),
+        until and Q(started_at__lt=until),
+        q and run_search.saying(workspace_id, q),
+    ]
+    found = Run.objects.filter(*(each for each in wanted if each), workspace_id=workspace_id, merged_into=None)
+    if cursor:
+        found = _after(found, cursor)
+    rows = list(found.order_by("-started_at", "-id")[: limit + 1])
+    more = len(rows) > limit
+    rows = rows[:limit]
+    return Page(lines(workspace_id, rows), _cursor_of(rows[-1]) if more else None)
 
 
-def find_run(workspace_id: int, text: str) -> UUID | None:
-    """The id of the run that is called `text`: its own id, that of a run it has taken in, a trace id, or the caller's
-    own text. Differs from `text` when the run was merged: pages redirect then."""
-    raise NotImplementedError
+def lines(workspace_id: int, rows: Sequence[Run]) -> list[RunLine]:
+    """What is shown of these runs, in their order; the same few queries for any number of them."""
+    currency = Workspace.objects.values_list("currency", flat=True).get(pk=workspace_id)
+    workflows = Workflow.objects.filter(workspace_id=workspace_id).in_bulk({row.workflow_id for row in rows})
+    traces: dict[UUID, list[str]] = {}
+    mine = Trace.objects.filter(workspace_id=workspace_id, run_id__in=[row.id for row in rows])
+    for run_id, trace_id in mine.order_by("started_at", "trace_id").values_list("run_id", "trace_id"):
+        if run_id:
+            traces.setdefault(run_id, []).append(bytes(trace_id).hex())
+    agents = _agents_named(workspace_id, {i for row in rows for i in row.agents})
+    return [_line(row, workflows.get(row.workflow_id), traces.get(row.id, []), agents, currency) for row in rows]
+
+
+def _cursor_of(row: Run) -> str:
+    return to_cursor([(row.started_at - _EPOCH) // timedelta(microseconds=1), str(row.id)])
+
+
+def _after(found: QuerySet[Run], cursor: str) -> QuerySet[Run]:
+    micros, text = from_cursor(cursor, int, str)
+    try:
+        at, run_id = _EPOCH + timedelta(microseconds=micros), UUID(text)
+    except (OverflowError, ValueError) as error:
+        raise BadCursor("cursor") from error
+    return found.filter(started_at__lte=at).exclude(started_at=at, id__gte=run_id)
+
+
+def _agents_named(workspace_id: int, ids: Iterable[int]) -> dict[int, RunAgent]:
+    ids = list(ids)
+    known = labels.agents(workspace_id, ids)
+    applications = labels.applications(workspace_id, {known[i].application_id for i in ids if i in known})
+    found = {}
+    for i in ids:
+        if label := known.get(i):
+            application = applications.get(label.application_id)
+            found[i] = RunAgent(label.slug, label.name, application.name if application else "")
+    return found
+
+
+def _line(
+    row: Run, workflow: Workflow | None, traces: list[str], agents: Mapping[int, RunAgent], currency: str
+) -> RunLine:
+    known = [agents[i] for i in row.agents if i in agents]
+    return RunLine(
+        id=row.id,
+        workflow=workflow.name if workflow else "",
+        workflow_slug=workflow.slug if workflow else "",
+        title=row.title,
+        status=row.status,
+        root_said_ok=row.root_said_ok,
+        conversation=row.conversation,
+        external_key=row.external_key,
+        trace_ids=traces,
+        started_at=row.started_at,
+        ended_at=None if row.status in UNENDED else row.ended_at,
+        last_at=row.ended_at,
+        duration_ms=row.duration_ms,
+        active_ms=row.active_ms,
+        agents=[agent.name for agent in known],
+        agent_list=known,
+        spans=row.spans,
+        errors=row.errors,
+        retries=row.retries,
+        tokens=Tokens(row.tokens_in, row.tokens_out),
+        cost=money(row.cost, currency),
+        tool_calls=row.tool_calls,
+        tool_failures=row.tool_failures,
+        handoffs=row.handoffs,
+        escalations=row.escalations,
+        guardrails=row.guardrail_hits,
+        orphans=row.orphans,
+        late=row.late,
+    )
