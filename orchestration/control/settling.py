@@ -20,6 +20,7 @@ from django.db import connection, transaction
 
 from orchestration.control import run_rows
 from orchestration.lib.pulse import publish
+from orchestration.registry import prices
 from orchestration.telemetry import rollups
 from orchestration.workflows import groups
 from orchestration.workflows.booking import Booking, contributions
@@ -27,7 +28,7 @@ from orchestration.workflows.fold import fold
 from orchestration.workflows.groups import Group
 from orchestration.workflows.models import Run
 from orchestration.workflows.reading import keyed, rows_of, to_steps
-from orchestration.workflows.story import Story
+from orchestration.workflows.story import Rules, Story
 
 log = structlog.get_logger(__name__)
 MOST_SPANS = 30_000  # read in one transaction; a longer run is read whole all the same
@@ -98,7 +99,12 @@ def _tell_one(
 ) -> Told:
     rows = [row for trace in group.traces for row in by_trace.get(trace.trace_id, [])]
     known, twins = keyed(rows)
-    return Told(group, fold(to_steps(workspace_id, list(known.values()))), known, sent, twins)
+    return Told(group, fold(to_steps(workspace_id, list(known.values())), _rules(workspace_id)), known, sent, twins)
+
+
+def _rules(workspace_id: int) -> Rules:
+    """The lists an admin may edit, of which so far the table from tools to systems can be."""
+    return Rules(systems=prices.tool_systems(workspace_id))
 
 
 def _continue(workspace_id: int, told: list[Told]) -> list[Told]:
