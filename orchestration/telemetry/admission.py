@@ -15,6 +15,10 @@ from typing import Generic, TypeVar
 DAY_NS = 86_400_000_000_000
 NAME_BYTES = 256
 TEXT_BYTES = 16_384
+ITEMS = 100_000  # in one request
+ITEM_BYTES = 2 << 20  # of one span or record, encoded
+PARTS = 1_000_000  # values, maps and lists in one request: each costs memory long before it says anything
+KEPT = 1024  # events and links of a span
 DEPTH = 32  # levels of nesting kept of a value
 TOO_DEEP = "[baton: nested too deep]"
 
@@ -30,6 +34,13 @@ T = TypeVar("T")
 
 class Undecodable(ValueError):
     """The body as a whole is not what its content type says. The text is safe to show: it quotes no content."""
+
+
+class TooMany(Undecodable):
+    """More items, or more parts of items, than one request may have."""
+
+    def __init__(self) -> None:
+        super().__init__(f"the body holds more than {ITEMS:,} items or {PARTS:,} parts of them: send smaller batches")
 
 
 @dataclass(slots=True)

@@ -7,21 +7,26 @@ Bodies are unpacked (`packing`); `encoding` is protobuf or json. All raise `Unde
 
 from __future__ import annotations
 
+from collections import Counter
+
 from orchestration.telemetry import otlp_json, otlp_proto
-from orchestration.telemetry.admission import Decoded, Tally, window
+from orchestration.telemetry.admission import Decoded, Tally, Undecodable, window
 from orchestration.telemetry.spans import RawLog, RawSpan
 
 
 def decode_traces(body: bytes, encoding: str, received_ns: int, keep_days: int) -> Decoded[RawSpan]:
     when = window(received_ns, keep_days)
-    return otlp_json.traces(body, when) if encoding == "json" else otlp_proto.traces(body, when)
+    found = otlp_json.traces(body, when) if encoding == "json" else otlp_proto.traces(body, when)
+    _must_be_readable(len(found.items), found.rejected, encoding)
+    return found
 
 
 def decode_logs(body: bytes, encoding: str, received_ns: int, keep_days: int) -> Decoded[RawLog]:
     when = window(received_ns, keep_days)
-    if encoding == "json":
-        return otlp_json.logs(body, when, received_ns)
-    return otlp_proto.logs(body, when, received_ns)
+    reader = otlp_json.logs if encoding == "json" else otlp_proto.logs
+    found = reader(body, when, received_ns)
+    _must_be_readable(len(found.items), found.rejected, encoding)
+    return found
 
 
 def inspect(signal: str, body: bytes, encoding: str, received_ns: int, keep_days: int) -> Tally:
@@ -29,12 +34,19 @@ def inspect(signal: str, body: bytes, encoding: str, received_ns: int, keep_days
 
     `signal`: traces | logs | metrics. Metrics are counted by data points, none of which is refused.
     """
-    reads_json = encoding == "json"
-    if signal == "metrics":
-        return Tally(otlp_json.count_points(body) if reads_json else otlp_proto.count_points(body))
     when = window(received_ns, keep_days)
-    if signal == "traces":
-        return otlp_json.tally_spans(body, when) if reads_json else otlp_proto.tally_spans(body, when)
-    if reads_json:
-        return otlp_json.tally_logs(body, when, received_ns)
-    return otlp_proto.tally_logs(body, when, received_ns)
+    if signal == "metrics":
+        found = (otlp_json.tally_points if encoding == "json" else otlp_proto.tally_points)(body)
+    elif signal == "traces":
+        found = (otlp_json.tally_spans if encoding == "json" else otlp_proto.tally_spans)(body, when)
+    else:
+        found = (otlp_json.tally_logs if encoding == "json" else otlp_proto.tally_logs)(body, when, received_ns)
+    _must_be_readable(found.kept, found.rejected, encoding)
+    return found
+
+
+def _must_be_readable(kept: int, rejected: Counter[str], encoding: str) -> None:
+    """Items of which not one can be read are no items: the body is something else."""
+    malformed = rejected["malformed"]
+    if malformed and not kept and malformed == rejected.total():
+        raise Undecodable(f"nothing in the body can be read as OTLP in {encoding}")

@@ -9,15 +9,20 @@ from __future__ import annotations
 from base64 import b64decode
 from collections import Counter
 from collections.abc import Iterable, Iterator
+from itertools import islice
 from typing import Any
 
 import msgspec
 
 from orchestration.telemetry.admission import (
     DEPTH,
+    ITEMS,
+    KEPT,
+    PARTS,
     TOO_DEEP,
     Decoded,
     Tally,
+    TooMany,
     Undecodable,
     Window,
     clean,
@@ -73,55 +78,81 @@ def logs(body: bytes, when: Window, received_ns: int) -> Decoded[RawLog]:
 
 
 def tally_spans(body: bytes, when: Window) -> Tally:
-    decoded = traces(body, when)
-    return Tally(len(decoded.items), decoded.rejected)
+    request, bad = _read(SPANS, body)
+    out = Tally(0, bad)
+    for _, _, spans in _walk(request):
+        for s in spans:
+            ids = _id(s.trace_id), _id(s.span_id), _id(s.parent_span_id)
+            if fault := span_fault(*ids, s.start_time_unix_nano or 0, s.end_time_unix_nano or 0, when):
+                bad[fault] += 1
+            else:
+                out.kept += 1
+    return out
 
 
 def tally_logs(body: bytes, when: Window, received_ns: int) -> Tally:
-    decoded = logs(body, when, received_ns)
-    return Tally(len(decoded.items), decoded.rejected)
+    request, bad = _read(LOGS, body)
+    out = Tally(0, bad)
+    for _, _, records in _walk(request):
+        for record in records:
+            at_ns = record.time_unix_nano or record.observed_time_unix_nano or received_ns
+            if fault := log_fault(_id(record.trace_id), _id(record.span_id), at_ns, when):
+                bad[fault] += 1
+            else:
+                out.kept += 1
+    return out
 
 
-def count_points(body: bytes) -> int:
-    """Data points in a metrics request."""
+def tally_points(body: bytes) -> Tally:
+    """Data points of a metrics request."""
+    if body.count(b"{") > PARTS:
+        raise TooMany
     try:
         request = METRICS.decode(body)
     except _UNREADABLE:
         raise Undecodable("the body is not an OTLP metrics request in JSON") from None
-    return sum(
-        metric.points()
-        for group in request.resource_metrics or ()
-        for scope in group.scope_metrics or ()
-        for metric in scope.metrics or ()
+    return Tally(
+        sum(
+            metric.points()
+            for group in request.resource_metrics or ()
+            for scope in group.scope_metrics or ()
+            for metric in scope.metrics or ()
+        )
     )
 
 
 def _read(reader: Reader, body: bytes) -> tuple[Any, Counter[str]]:
+    if body.count(b"{") > PARTS:
+        raise TooMany
     try:
-        return reader.whole.decode(body), Counter()
+        return _counted(reader.whole.decode(body)), Counter()
     except _UNREADABLE:
         pass  # perhaps one item only: look at each by itself
+    if body.count(b",") > 3 * PARTS:
+        raise TooMany
     try:
-        request = reader.shallow.decode(mend(body))
+        request = _counted(reader.shallow.decode(mend(body)))
     except _UNREADABLE:
         raise Undecodable(f"the body is not an OTLP request of {reader.of} in JSON") from None
-    kept, bad = _read_items(reader, request)
-    if bad and not kept:
-        raise Undecodable(f"none of the {reader.of} in the body can be read as OTLP/JSON")
-    return request, Counter(malformed=bad)
+    return request, Counter(malformed=_read_items(reader, request))
 
 
-def _read_items(reader: Reader, request: Any) -> tuple[int, int]:
-    """Put the items that can be read into the place of the unread ones; how many there are, how many are not."""
-    kept = bad = 0
+def _counted(request: Any) -> Any:
+    if sum(len(scope.items or ()) for group in request.groups or () for scope in group.scopes or ()) > ITEMS:
+        raise TooMany
+    return request
+
+
+def _read_items(reader: Reader, request: Any) -> int:
+    """Put the items that can be read into the place of the unread ones; how many are left out."""
+    bad = 0
     for group in request.groups or ():
         group.resource, whose = _try(reader.resource, group.resource or b"null")
         for scope in group.scopes or ():
             found = [_try(reader.item, raw) for raw in scope.items or ()]
             scope.items = [item for item, sound in found if sound and whose]
-            kept += len(scope.items)
             bad += len(found) - len(scope.items)
-    return kept, bad
+    return bad
 
 
 def _try(decoder: msgspec.json.Decoder[Any], raw: bytes | msgspec.Raw) -> tuple[Any, bool]:
@@ -150,8 +181,8 @@ def _span(s: JsonSpan, ids: tuple[bytes, bytes, bytes], resource: Resource, scop
         _small(s.status.code) if s.status else 0,
         clean(s.status.message or "") if s.status else "",
         _attributes(s.attributes),
-        [_event(event) for event in s.events or ()],
-        [_link(link) for link in s.links or ()],
+        [_event(event) for event in islice(s.events or (), KEPT)],
+        [_link(link) for link in islice(s.links or (), KEPT)],
         resource,
         scope,
     )

@@ -5,22 +5,27 @@ field once, try the usual type of a value first, and call nothing that they can 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Iterator
+from itertools import islice
 from typing import Any, TypeVar
 
 from google.protobuf.message import DecodeError, Message
-from opentelemetry.proto.collector.logs.v1.logs_service_pb2 import ExportLogsServiceRequest
-from opentelemetry.proto.collector.metrics.v1.metrics_service_pb2 import ExportMetricsServiceRequest
-from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
-from opentelemetry.proto.common.v1.common_pb2 import AnyValue, KeyValue
+from opentelemetry.proto.common.v1.common_pb2 import AnyValue, InstrumentationScope, KeyValue
 from opentelemetry.proto.logs.v1.logs_pb2 import LogRecord
+from opentelemetry.proto.metrics.v1.metrics_pb2 import Metric
+from opentelemetry.proto.resource.v1.resource_pb2 import Resource as Described
 from opentelemetry.proto.trace.v1.trace_pb2 import Span
 
 from orchestration.telemetry.admission import (
     DEPTH,
+    ITEM_BYTES,
+    ITEMS,
+    KEPT,
+    PARTS,
     TOO_DEEP,
     Decoded,
     Tally,
+    TooMany,
     Undecodable,
     Window,
     clean,
@@ -31,126 +36,145 @@ from orchestration.telemetry.admission import (
     span_fault,
 )
 from orchestration.telemetry.spans import Event, Link, RawLog, RawSpan, Resource, resource_of
-from orchestration.telemetry.wire import without_bad_items
+from orchestration.telemetry.wire import Frame
 
 M = TypeVar("M", bound=Message)
+R = TypeVar("R")
 
 
 def traces(body: bytes, when: Window) -> Decoded[RawSpan]:
-    request, bad = _parse(ExportTraceServiceRequest, body)
-    out: Decoded[RawSpan] = Decoded([], bad)
-    for group in request.resource_spans:
-        resource = resource_of(attributes_of(group.resource.attributes))
-        for scope in group.scope_spans:
-            _spans(scope.spans, resource, name(scope.scope.name), when, out)
+    out: Decoded[RawSpan] = Decoded([])
+    for resource, scope, spans in _scopes(body, Span, out.rejected, _resource):
+        for s in spans:
+            trace_id, span_id, parent_id = s.trace_id, s.span_id, s.parent_span_id
+            start_ns, end_ns = s.start_time_unix_nano, s.end_time_unix_nano
+            if fault := span_fault(trace_id, span_id, parent_id, start_ns, end_ns, when):
+                out.rejected[fault] += 1
+            else:
+                out.items.append(_span(s, (trace_id, span_id, real_id(parent_id)), start_ns, end_ns, resource, scope))
     return out
 
 
 def logs(body: bytes, when: Window, received_ns: int) -> Decoded[RawLog]:
-    request, bad = _parse(ExportLogsServiceRequest, body)
-    out: Decoded[RawLog] = Decoded([], bad)
-    for group in request.resource_logs:
-        resource = resource_of(attributes_of(group.resource.attributes))
-        for scope in group.scope_logs:
-            named = name(scope.scope.name)
-            for record in scope.log_records:
-                at_ns = record.time_unix_nano or record.observed_time_unix_nano or received_ns
-                if fault := log_fault(record.trace_id, record.span_id, at_ns, when):
-                    out.rejected[fault] += 1
-                else:
-                    out.items.append(_log(record, at_ns, resource, named))
+    out: Decoded[RawLog] = Decoded([])
+    for resource, scope, records in _scopes(body, LogRecord, out.rejected, _resource):
+        for record in records:
+            at_ns = record.time_unix_nano or record.observed_time_unix_nano or received_ns
+            if fault := log_fault(record.trace_id, record.span_id, at_ns, when):
+                out.rejected[fault] += 1
+            else:
+                out.items.append(_log(record, at_ns, resource, scope))
     return out
 
 
 def tally_spans(body: bytes, when: Window) -> Tally:
-    request, bad = _parse(ExportTraceServiceRequest, body)
-    out = Tally(0, bad)
-    for group in request.resource_spans:
-        for scope in group.scope_spans:
-            for s in scope.spans:
-                if fault := span_fault(
-                    s.trace_id, s.span_id, s.parent_span_id, s.start_time_unix_nano, s.end_time_unix_nano, when
-                ):
-                    bad[fault] += 1
-                else:
-                    out.kept += 1
+    out = Tally()
+    for _, _, spans in _scopes(body, Span, out.rejected, bool):
+        for s in spans:
+            if fault := span_fault(
+                s.trace_id, s.span_id, s.parent_span_id, s.start_time_unix_nano, s.end_time_unix_nano, when
+            ):
+                out.rejected[fault] += 1
+            else:
+                out.kept += 1
     return out
 
 
 def tally_logs(body: bytes, when: Window, received_ns: int) -> Tally:
-    request, bad = _parse(ExportLogsServiceRequest, body)
-    out = Tally(0, bad)
-    for group in request.resource_logs:
-        for scope in group.scope_logs:
-            for record in scope.log_records:
-                at_ns = record.time_unix_nano or record.observed_time_unix_nano or received_ns
-                if fault := log_fault(record.trace_id, record.span_id, at_ns, when):
-                    bad[fault] += 1
-                else:
-                    out.kept += 1
+    out = Tally()
+    for _, _, records in _scopes(body, LogRecord, out.rejected, bool):
+        for record in records:
+            at_ns = record.time_unix_nano or record.observed_time_unix_nano or received_ns
+            if fault := log_fault(record.trace_id, record.span_id, at_ns, when):
+                out.rejected[fault] += 1
+            else:
+                out.kept += 1
     return out
 
 
-def count_points(body: bytes) -> int:
-    """Data points in a metrics request."""
-    try:
-        request = ExportMetricsServiceRequest.FromString(body)
-    except DecodeError:
-        raise Undecodable("the body is not an OTLP metrics request in protobuf") from None
-    return sum(
-        len(getattr(metric, kind).data_points)
-        for group in request.resource_metrics
-        for scope in group.scope_metrics
-        for metric in scope.metrics
-        if (kind := metric.WhichOneof("data"))
-    )
+def tally_points(body: bytes) -> Tally:
+    """Data points of a metrics request."""
+    out = Tally()
+    for _, _, metrics in _scopes(body, Metric, out.rejected, bool):
+        for metric in metrics:
+            if kind := metric.WhichOneof("data"):
+                out.kept += len(getattr(metric, kind).data_points)
+    return out
 
 
-def _parse(whole: type[M], body: bytes) -> tuple[M, Counter[str]]:
-    """The request, and how many of its items had to be left out because they cannot be read."""
-    try:
-        return whole.FromString(body), Counter()
-    except DecodeError:
-        pass  # perhaps one item only: look at each by itself
-    try:
-        sound, kept, bad = without_bad_items(body, whole)
-        request = whole.FromString(sound)
-    except DecodeError:
-        kept, bad = 0, 1
-    if bad and not kept:
-        raise Undecodable(f"the body is not an {whole.DESCRIPTOR.name} in protobuf")
-    return request, Counter(malformed=bad)
-
-
-def _spans(spans: Iterable[Span], resource: Resource, scope: str, when: Window, out: Decoded[RawSpan]) -> None:
-    keep = out.items.append
-    for s in spans:
-        trace_id, span_id, parent_id = s.trace_id, s.span_id, s.parent_span_id
-        start_ns, end_ns = s.start_time_unix_nano, s.end_time_unix_nano
-        if fault := span_fault(trace_id, span_id, parent_id, start_ns, end_ns, when):
-            out.rejected[fault] += 1
+def _scopes(
+    body: bytes, kind: type[M], rejected: Counter[str], describe: Callable[[Described], R]
+) -> Iterator[tuple[R, str, Iterator[M]]]:
+    """Resource as `describe` tells it, scope's name and items of each scope. An item that cannot be read is counted;
+    so are all whose resource or scope cannot, since nobody could say whose they are."""
+    for group in _frame(body).groups:
+        try:
+            resource = describe(Described.FromString(group.resource))
+        except DecodeError:
+            rejected["malformed"] += sum(len(scope.items) for scope in group.scopes)
             continue
-        status = s.status
-        message = status.message
-        events, links = s.events, s.links
-        keep(
-            RawSpan(
-                trace_id,
-                span_id,
-                real_id(parent_id),
-                name(s.name),
-                s.kind,
-                start_ns,
-                end_ns,
-                status.code,
-                clean(message) if message else "",
-                attributes_of(s.attributes),
-                [_event(event) for event in events] if events else [],
-                [_link(link) for link in links] if links else [],
-                resource,
-                scope,
-            )
-        )
+        for scope in group.scopes:
+            try:
+                named = name(InstrumentationScope.FromString(scope.scope).name)
+            except DecodeError:
+                rejected["malformed"] += len(scope.items)
+            else:
+                yield resource, named, _items(scope.items, kind, rejected)
+
+
+def _items(encoded: Iterable[bytes], kind: type[M], rejected: Counter[str]) -> Iterator[M]:
+    parse = kind.FromString
+    for data in encoded:
+        if len(data) > ITEM_BYTES:
+            rejected["too_large"] += 1
+            continue
+        try:
+            item = parse(data)
+        except DecodeError:
+            rejected["malformed"] += 1
+        else:
+            yield item
+
+
+def _frame(body: bytes) -> Any:
+    """The request with its items unread. How many parts it may have is bounded before any exists: each has a tag."""
+    if body.count(b"\x12") > PARTS or body.count(b"\n") > 3 * PARTS:
+        raise TooMany
+    try:
+        frame = Frame.FromString(body)
+    except DecodeError:
+        raise Undecodable("the body is not an OTLP request in protobuf") from None
+    if sum(len(scope.items) for group in frame.groups for scope in group.scopes) > ITEMS:
+        raise TooMany
+    return frame
+
+
+def _resource(described: Described) -> Resource:
+    return resource_of(attributes_of(described.attributes))
+
+
+def _span(
+    s: Span, ids: tuple[bytes, bytes, bytes], start_ns: int, end_ns: int, resource: Resource, scope: str
+) -> RawSpan:
+    status = s.status
+    message = status.message
+    events, links = s.events, s.links
+    return RawSpan(
+        ids[0],
+        ids[1],
+        ids[2],
+        name(s.name),
+        s.kind,
+        start_ns,
+        end_ns,
+        status.code,
+        clean(message) if message else "",
+        attributes_of(s.attributes),
+        [_event(event) for event in islice(events, KEPT)] if events else [],
+        [_link(link) for link in islice(links, KEPT)] if links else [],
+        resource,
+        scope,
+    )
 
 
 def _event(event: Span.Event) -> Event:
