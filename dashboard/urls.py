@@ -1,12 +1,24 @@
 """Addresses of the dashboard."""
 
-from django.http import HttpRequest, HttpResponse
 from django.urls import path
 
-
-def overview(request: HttpRequest) -> HttpResponse:
-    return HttpResponse("Baton")
-
+from dashboard.live import live
+from dashboard.views import agents, health, overview, place, run, runs, settings, workflows
 
 app_name = "dashboard"
-urlpatterns = [path("", overview, name="overview")]
+urlpatterns = [
+    path("", overview.page, name="overview"),
+    path("workflows/", workflows.listing, name="workflows"),
+    path("workflows/<slug:slug>/", workflows.detail, name="workflow"),
+    path("runs/", runs.listing, name="runs"),
+    path("runs/<uuid:run_id>/", run.page, name="run"),
+    path("agents/", agents.listing, name="agents"),
+    path("agents/<slug:slug>/", agents.detail, name="agent"),
+    path("settings/", settings.index, name="settings"),
+    path("settings/profile/", settings.profile, name="profile"),
+    path("settings/health/", health.page, name="health"),
+    path("settings/prices/", settings.prices, name="prices"),
+    path("workspace/", place.workspace, name="workspace"),
+    path("settings/theme/", place.theme, name="theme"),
+    path("live/", live, name="live"),
+]

@@ -35,7 +35,8 @@ class Here(HttpRequest):
     membership: Membership
     memberships: list[Membership]
     workspace: Workspace
-    is_admin: bool  # for templates, which cannot ask `membership.has("admin")`
+    is_operator: bool  # these two for templates, which cannot ask `membership.has`
+    is_admin: bool
 
 
 class NotAllowed(PermissionDenied):
@@ -92,6 +93,7 @@ def settle_in(request: Here) -> None:
     fits = [each for each in request.memberships if each.workspace_id == wished]
     request.membership = (fits or request.memberships)[0]
     request.workspace = request.membership.workspace
+    request.is_operator = request.membership.has("operator")
     request.is_admin = request.membership.has("admin")
 
 
