@@ -10,11 +10,16 @@ from orchestration.api.root import api
 
 urlpatterns = [
     path("", include("dashboard.urls")),
-    path("account/login/", login, name="account_login"),
-    path("account/logout/", logout, name="account_logout"),
-    path("account/again/", reauthenticate, name="account_reauthenticate"),
+    path("accounts/login/", login, name="account_login"),
+    path("accounts/logout/", logout, name="account_logout"),
+    path("accounts/again/", reauthenticate, name="account_reauthenticate"),
     path("api/v1/", api.urls),
     path("healthz", health.healthz),
     path("readyz", health.readyz),
     path("metrics", health.metrics),
 ]
+
+handler400 = "dashboard.views.errors.bad_request"
+handler403 = "dashboard.views.errors.denied"
+handler404 = "dashboard.views.errors.not_found"
+handler500 = "dashboard.views.errors.failed"
