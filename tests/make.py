@@ -1,0 +1,237 @@
+"""Small functions that make rows: what a test needs to exist, and nothing else."""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import Any
+from uuid import UUID
+
+from django.utils import timezone
+from django.utils.text import slugify
+from uuid_utils.compat import uuid7
+
+from orchestration.registry import resolve
+from orchestration.registry.models import Agent, Application, System, SystemKind
+from orchestration.telemetry import retention, rollups
+from orchestration.telemetry.liveness import PLACES
+from orchestration.telemetry.models import Pulse, Span
+from orchestration.telemetry.rollups import MINUTE_US, SPANS, Tally
+from orchestration.telemetry.spans import Kind, Outcome
+from orchestration.workflows.booking import WORKFLOWS
+from orchestration.workflows.models import Measure, Run, StepName, Trace, Workflow
+from orchestration.workspaces.models import Workspace
+
+
+def workspace(slug: str = "default") -> Workspace:
+    return Workspace.objects.get_or_create(slug=slug, defaults={"name": slug.title()})[0]
+
+
+def agent(space: Workspace, name: str = "refund", application: str = "desk", environment: str = "") -> Agent:
+    app, _ = Application.objects.get_or_create(workspace=space, name=application, environment=environment)
+    key = resolve.normal(name)
+    slug = slugify(f"{application} {name} {environment}")
+    return Agent.objects.get_or_create(
+        workspace=space, application=app, key=key, defaults={"name": name, "slug": slug}
+    )[0]
+
+
+def system(space: Workspace, name: str = "payments", kind: str = SystemKind.SYSTEM) -> System:
+    return System.objects.get_or_create(
+        workspace=space, kind=kind, key=resolve.normal(name), defaults={"name": name, "slug": slugify(name)}
+    )[0]
+
+
+def workflow(space: Workspace, name: str = "Refund") -> Workflow:
+    return Workflow.objects.get_or_create(workspace=space, name=name, defaults={"slug": slugify(name)})[0]
+
+
+def calls(
+    space: Workspace,
+    who: Agent | None = None,
+    *,
+    n: int = 1,
+    failures: int = 0,
+    on: System | None = None,
+    kind: Kind = Kind.TOOL,
+    at: datetime | None = None,
+    ms: float = 100,
+    tokens: tuple[int, int] = (0, 0),
+    cost: int = 0,
+) -> None:
+    """Figures of `n` spans that began in the minute of `at` (now), `failures` of them in error."""
+    tally = Tally(SPANS)
+    key = (_minute(at), who.application_id if who else 0, who.pk if who else 0, on.pk if on else 0, int(kind))
+    for place in range(n):
+        first = place == 0
+        sums = (1, place < failures, tokens[0] * first, tokens[1] * first, cost * first, round(ms))
+        tally.add(key, sums, round(ms * 1000))
+    rollups.book(space.pk, tally)
+
+
+def ended(
+    flow: Workflow,
+    *durations_ms: float,
+    failed: int = 0,
+    asked: int = 0,
+    at: datetime | None = None,
+    people_ms: float = 0,
+    waiting_ms: float = 0,
+) -> None:
+    """Figures of runs that ended in the minute of `at` (now), one for each duration."""
+    tally = Tally(WORKFLOWS)
+    minute = _minute(at)
+
+    def observe(measure: Measure, n: int, failures: int, ms: float) -> None:
+        tally.add((minute, flow.pk, 0, int(measure)), (n, failures, round(ms)), round(ms * 1000))
+
+    for place, ms in enumerate(durations_ms):
+        observe(Measure.DURATION, 1, int(place < failed), ms)
+        observe(Measure.AGENTS, 1, 0, ms - people_ms - waiting_ms)
+        observe(Measure.PEOPLE, 1, 0, people_ms)
+        observe(Measure.WAITING, 1, 0, waiting_ms)
+        if place < asked:
+            tally.add((minute, flow.pk, 0, int(Measure.ESCALATED)), (1, 0, 1), None)
+    rollups.book(flow.workspace_id, tally)
+
+
+def stepped(
+    flow: Workflow,
+    name: str,
+    owner: str,
+    *,
+    n: int = 1,
+    failed: int = 0,
+    work_ms: float = 0,
+    wait_ms: float = 0,
+    at: datetime | None = None,
+) -> StepName:
+    """Figures of one kind of step in runs that ended in the minute of `at` (now)."""
+    step, _ = StepName.objects.get_or_create(workspace=flow.workspace, workflow=flow, name=name, owner=owner)
+    tally = Tally(WORKFLOWS)
+    for measure, ms in ((Measure.WORK, work_ms), (Measure.WAIT, wait_ms)):
+        key = (_minute(at), flow.pk, step.pk, int(measure))
+        tally.add(key, (n, failed, round(ms)), round(ms * 1000))
+    rollups.book(flow.workspace_id, tally)
+    return step
+
+
+def run(
+    space: Workspace,
+    flow: Workflow | None = None,
+    *,
+    started_at: datetime | None = None,
+    traces: Sequence[bytes] | None = None,
+    **fields: Any,
+) -> Run:
+    """A run that completed within a second, with one trace, unless told otherwise."""
+    started_at = started_at or timezone.now() - timedelta(minutes=1)
+    values: dict[str, Any] = {
+        "id": uuid7(),
+        "workflow_id": (flow or workflow(space)).pk,
+        "title": "Refund of order A-1001",
+        "status": "completed",
+        "root_said_ok": True,
+        "started_at": started_at,
+        "ended_at": started_at + timedelta(seconds=1),
+        "heard_at": started_at + timedelta(seconds=1),
+        "duration_ms": 1000,
+        "active_ms": 1000,
+        "agents": [],
+        "revision": 1,
+    } | fields
+    counts = "spans errors retries tokens_in tokens_out tool_calls tool_failures handoffs escalations guardrail_hits"
+    for name in (*counts.split(), "orphans", "twins"):
+        values.setdefault(name, 0)
+    made = Run.objects.create(workspace=space, **values)
+    for trace_id in [secrets.token_bytes(16)] if traces is None else traces:
+        trace(space, trace_id, made.id, values["started_at"], values["ended_at"])
+    return made
+
+
+def trace(space: Workspace, trace_id: bytes, run_id: UUID | None, started_at: datetime, ended_at: datetime) -> Trace:
+    return Trace.objects.create(
+        workspace=space,
+        trace_id=trace_id,
+        run_id=run_id,
+        started_at=started_at,
+        ended_at=ended_at,
+        received_at=ended_at,
+        spans=1,
+        root_came=True,
+    )
+
+
+def pulse(
+    who: Agent,
+    heard_at: datetime,
+    *,
+    trace_id: bytes | None = None,
+    step: str = "a step",
+    step_at: datetime | None = None,
+    gaps: Sequence[int] = (),
+) -> Pulse:
+    return Pulse.objects.create(
+        workspace_id=who.workspace_id,
+        agent_id=who.pk,
+        heard_at=heard_at,
+        trace_id=trace_id,
+        step=step,
+        step_at=step_at or heard_at,
+        gaps=[*gaps, *[0] * (PLACES - len(gaps))],
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Made:
+    """A span to be stored; `parent` is another one of the same trace."""
+
+    name: str
+    kind: Kind = Kind.STEP
+    who: Agent | None = None
+    on: System | None = None
+    parent: Made | None = None
+    at_ms: int = 0  # since the trace began
+    ms: int = 100
+    outcome: Outcome = Outcome.OK
+    values: dict[str, Any] = field(default_factory=dict)
+    id: bytes = field(default_factory=lambda: secrets.token_bytes(8))
+
+
+def spans(space: Workspace, trace_id: bytes, began_at: datetime, *made: Made) -> None:
+    """Stored spans of one trace, as the digest leaves them."""
+    day = began_at.date()
+    retention.ensure_partitions(day, day + timedelta(days=1))
+    Span.objects.bulk_create([_span(space, trace_id, began_at, each) for each in made])
+
+
+def _span(space: Workspace, trace_id: bytes, began_at: datetime, made: Made) -> Span:
+    started_at = began_at + timedelta(milliseconds=made.at_ms)
+    values: dict[str, Any] = {
+        "subject": made.name if made.kind in (Kind.TOOL, Kind.LLM) else "",
+        "tokens_in": 0,
+        "tokens_out": 0,
+        "attrs": {"a": {}, "k": 1, "s": "test"},
+        "claimed": False,
+    } | made.values
+    return Span(
+        workspace=space,
+        started_at=started_at,
+        trace_id=trace_id,
+        span_id=made.id,
+        parent_id=made.parent.id if made.parent else None,
+        ended_at=started_at + timedelta(milliseconds=made.ms),
+        application_id=made.who.application_id if made.who else 0,
+        agent_id=made.who.pk if made.who else 0,
+        system_id=made.on.pk if made.on else 0,
+        kind=int(made.kind),
+        outcome=int(made.outcome),
+        name=made.name,
+        **values,
+    )
+
+
+def _minute(at: datetime | None) -> int:
+    return int((at or timezone.now()).timestamp() * 1_000_000) // MINUTE_US * MINUTE_US
