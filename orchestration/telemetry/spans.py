@@ -191,3 +191,28 @@ class RawEvent:
     status: str
     error: str
     attributes: dict[str, Any]
+
+
+class LogKind(IntEnum):
+    """What a kept log record is about."""
+
+    CONTENT = 0
+    EVALUATION = 1
+    EXCEPTION = 2
+    GUARDRAIL = 3
+
+
+@dataclass(slots=True)
+class ObservedLog:
+    """A log record that is a GenAI event. Ids are b"" where it names no span; an evaluation without one is about
+    `attributes["gen_ai.response.id"]`."""
+
+    trace_id: bytes
+    span_id: bytes
+    at_ns: int
+    name: str
+    kind: LogKind
+    application: str
+    environment: str
+    conversation: str
+    attributes: dict[str, Any]

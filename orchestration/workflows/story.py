@@ -5,10 +5,32 @@ One fold serves the run page, the API, the run's row and the figures booked to r
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
 from orchestration.telemetry.spans import Kind, Outcome
+
+
+@dataclass(frozen=True, slots=True)
+class Rules:
+    """The lists that an admin may edit. Patterns are shell-like (`*`), matched against names without case, `-` and `_`
+    being equal, also against the last part of a name with a prefix (`plugin.tool`, `mcp__server__tool`)."""
+
+    escalations: tuple[str, ...] = ("escalate*", "*human*", "request_approval*")
+    transfers: tuple[str, ...] = ("transfer_to_*", "handoff_to_*", "hand_off_to_*", "delegate*")
+    outputs: tuple[str, ...] = ("final_answer", "final_result", "final_output", "finalanswertool", "set_model_response")
+    denials: tuple[str, ...] = (
+        r"^(?:denied|blocked|refused|forbidden|rejected|policy[ _]violation)\b"
+        r".*\b(?:policy|limit|guardrail|approval|permitted|allowed)",
+    )
+    hits: frozenset[str] = frozenset(
+        "deny denied block blocked fail failed flagged violation intervened tripped triggered reject rejected true".split()
+    )
+    systems: Mapping[str, str] = field(default_factory=dict)  # tool, without case -> system
+
+
+DEFAULT_RULES = Rules()
 
 
 @dataclass(slots=True)
@@ -52,6 +74,7 @@ class Placed:
     agent: str  # own, else nearest agent ancestor's; "" if none
     attempt: int  # 1, 2 … for repeated tries of the same tool or model in one agent turn
     failed: bool  # a failure, counted here and not again on its ancestors
+    repeats: bool = False  # its tokens repeat those of calls below it: not to be added
 
 
 @dataclass(slots=True)
@@ -75,7 +98,7 @@ class Handoff:
     to_application: str
     to_agent: str
     at_ns: int
-    rule: str  # explicit | tool_name | agent_below_tool | argument | sequence | graph_parent | a2a
+    rule: str  # explicit | tool_name | agent_below_tool | argument | requested | a2a | agent_below_agent | graph_parent | sequence
     span_id: bytes
 
 

@@ -1,0 +1,203 @@
+"""OpenTelemetry's GenAI conventions, the current names and the older ones."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from orchestration.telemetry.conventions_calls import note_call
+from orchestration.telemetry.spans import Kind, Observed, RawSpan
+from orchestration.telemetry.values import amount, count, first, label, parsed
+
+# seen in the conventions, their drafts, and what producers made of them; an unknown operation is a step
+OPERATIONS: Mapping[str, Kind] = {
+    "invoke_agent": Kind.AGENT,
+    "run_agent": Kind.AGENT,
+    "agent": Kind.AGENT,
+    "create_agent": Kind.REGISTRATION,
+    "invoke_workflow": Kind.WORKFLOW,
+    "run_workflow": Kind.WORKFLOW,
+    "workflow": Kind.WORKFLOW,
+    "chat": Kind.LLM,
+    "text_completion": Kind.LLM,
+    "generate_content": Kind.LLM,
+    "generate": Kind.LLM,
+    "completion": Kind.LLM,
+    "responses": Kind.LLM,
+    "response": Kind.LLM,
+    "messages": Kind.LLM,
+    "embeddings": Kind.EMBEDDING,
+    "embedding": Kind.EMBEDDING,
+    "execute_tool": Kind.TOOL,
+    "tool": Kind.TOOL,
+    "retrieval": Kind.RETRIEVAL,
+    "retrieve": Kind.RETRIEVAL,
+    "rerank": Kind.RETRIEVAL,
+    "handoff": Kind.HANDOFF,
+    "goto": Kind.HANDOFF,
+    "apply_guardrail": Kind.GUARDRAIL,
+    "guardrail": Kind.GUARDRAIL,
+    "await_human_input": Kind.HUMAN,
+    "human_input": Kind.HUMAN,
+    "human_approval": Kind.HUMAN,
+    "request_approval": Kind.HUMAN,
+    "evaluate": Kind.EVALUATION,
+    "evaluation": Kind.EVALUATION,
+}
+FILTERED = frozenset({"content_filter", "content-filter", "guardrail_intervened", "SAFETY"})
+_TO_KEYS = ("gen_ai.handoff.to_agent", "handoff.target", "gen_ai.handoff.target", "langgraph.command.goto_node")
+
+
+def read(raw: RawSpan, operation: Any, seen: Observed) -> None:
+    name = label(operation).lower()
+    attributes = raw.attributes
+    kind = OPERATIONS.get(name)
+    if kind is None:
+        kind = Kind.HUMAN if "human" in name else Kind.STEP
+    seen.kind = kind
+    agent = attributes.get("gen_ai.agent.name")
+    if agent is not None:
+        seen.agent = label(agent)
+    workflow = attributes.get("gen_ai.workflow.name")
+    if workflow is not None:
+        seen.workflow = label(workflow)
+    reader = _READERS.get(kind)
+    if reader is not None:
+        reader(raw, attributes, seen)
+    if "handoff.target" in attributes and kind != Kind.HANDOFF:
+        seen.hints["to"] = label(attributes["handoff.target"])
+
+
+def read_call(raw: RawSpan, attributes: Mapping[str, Any], seen: Observed) -> None:
+    """A call of a model."""
+    model = label(attributes.get("gen_ai.response.model"))
+    if not model or model == "unknown":
+        model = label(attributes.get("gen_ai.request.model")) or model
+    seen.subject = model
+    seen.provider = label(attributes.get("gen_ai.provider.name") or attributes.get("gen_ai.system"))
+    seen.tokens_in, seen.tokens_out = tokens(attributes)
+    cached = first(attributes, ("gen_ai.usage.cache_read.input_tokens", "gen_ai.usage.cache_read_input_tokens"))
+    if cached:
+        seen.tokens_cached = count(cached)
+    cost = first(attributes, ("operation.cost", "gen_ai.usage.cost", "gen_ai.usage.total_cost"))
+    if cost is not None:
+        seen.cost = amount(cost)
+    finish = attributes.get("gen_ai.response.finish_reasons")
+    if finish is not None:
+        note_finish(finish, seen)
+
+
+def tokens(attributes: Mapping[str, Any]) -> tuple[int, int]:
+    """Input and output tokens, of one pair of keys: some producers send the old and the new names."""
+    get = attributes.get
+    given, made = get("gen_ai.usage.input_tokens"), get("gen_ai.usage.output_tokens")
+    if given is None and made is None:
+        given, made = get("gen_ai.usage.prompt_tokens"), get("gen_ai.usage.completion_tokens")
+        if given is None and made is None:
+            return count(get("llm.usage.total_tokens")), 0
+    return count(given), count(made)
+
+
+def note_finish(reasons: Any, seen: Observed) -> None:
+    held = reasons if isinstance(reasons, list) else parsed(reasons) or [reasons]
+    if any(reason in FILTERED for reason in held if isinstance(reason, str)):
+        seen.hints["hit"] = "content_filter"
+
+
+def _agent(raw: RawSpan, attributes: Mapping[str, Any], seen: Observed) -> None:
+    seen.agent_id = label(attributes.get("gen_ai.agent.id"))
+    seen.agent_version = label(attributes.get("gen_ai.agent.version"))
+    if not seen.agent:
+        named = seen.name.partition(" ")[2] if seen.name.startswith("invoke_agent") else seen.name
+        if named and named != attributes.get("gen_ai.request.model"):
+            seen.agent = named
+        else:
+            seen.agent = seen.agent_id or seen.application or "agent"
+    given, made = tokens(attributes)
+    if not given and not made:
+        given = count(attributes.get("gen_ai.aggregated_usage.input_tokens"))
+        made = count(attributes.get("gen_ai.aggregated_usage.output_tokens"))
+    if given or made:
+        seen.hints["sum"] = [given, made]
+    waiting = attributes.get("final_result")  # pydantic-ai: tool calls that a person has to approve first
+    if isinstance(waiting, str | dict):
+        _note_approvals(waiting, seen)
+
+
+def _note_approvals(result: str | dict[str, Any], seen: Observed) -> None:
+    if isinstance(result, str) and '"approvals"' not in result:
+        return
+    held = parsed(result)
+    asked = held.get("approvals") if isinstance(held, dict) else None
+    if isinstance(asked, list) and asked:
+        names = [label(call.get("tool_name")) for call in asked if isinstance(call, dict)]
+        seen.hints["wait"] = "approval"
+        seen.hints["asks"] = "Approve " + ", ".join(name or "a tool call" for name in names[:5]) + "?"
+
+
+def _workflow(raw: RawSpan, attributes: Mapping[str, Any], seen: Observed) -> None:
+    if not seen.workflow:
+        seen.workflow = seen.name.removeprefix("invoke_workflow").strip() or seen.name
+    given, made = tokens(attributes)
+    if given or made:
+        seen.hints["sum"] = [given, made]
+
+
+def _tool(raw: RawSpan, attributes: Mapping[str, Any], seen: Observed) -> None:
+    seen.subject = label(attributes.get("gen_ai.tool.name")) or seen.name.removeprefix("execute_tool").strip()
+    system = attributes.get("mcp.server.name") or attributes.get("server.address")
+    if system is not None:
+        seen.system = label(system)
+    arguments = first(attributes, ("gen_ai.tool.call.arguments", "tool_arguments", "gen_ai.tool.arguments"))
+    answer = first(attributes, ("gen_ai.tool.call.result", "tool_response", "gen_ai.tool.message"))
+    note_call(seen, arguments, answer)
+
+
+def _embedding(raw: RawSpan, attributes: Mapping[str, Any], seen: Observed) -> None:
+    read_call(raw, attributes, seen)
+
+
+def _retrieval(raw: RawSpan, attributes: Mapping[str, Any], seen: Observed) -> None:
+    seen.subject = label(first(attributes, ("gen_ai.data_source.name", "gen_ai.data_source.id", "gen_ai.tool.name")))
+    seen.system = label(first(attributes, ("db.system.name", "server.address")))
+
+
+def _handoff(raw: RawSpan, attributes: Mapping[str, Any], seen: Observed) -> None:
+    target = first(attributes, _TO_KEYS)
+    goto = "langgraph.command.goto_node" in attributes
+    seen.hints["to"] = label(target) or seen.name.rpartition(" ")[2]
+    if goto:
+        seen.hints["soft"] = 1  # the node gone to need not be an agent
+    source = label(attributes.get("gen_ai.handoff.from_agent"))
+    if source:
+        seen.hints["from"] = source
+
+
+def _guardrail(raw: RawSpan, attributes: Mapping[str, Any], seen: Observed) -> None:
+    held = attributes
+    for event in raw.events:
+        if event.name == "gen_ai.guardrail.result":
+            held = {**attributes, **event.attributes}
+    named = first(held, ("gen_ai.guardrail.name", "gen_ai.guardrail.component.name", "gen_ai.guardrail.policy.id"))
+    seen.subject = label(named) or seen.name.removeprefix("apply_guardrail").strip() or seen.name
+    verdict = label(first(held, ("gen_ai.guardrail.result.value", "gen_ai.guardrail.result.type")))
+    if verdict:
+        seen.hints["verdict"] = verdict
+
+
+def _human(raw: RawSpan, attributes: Mapping[str, Any], seen: Observed) -> None:
+    seen.hints["asks"] = label(first(attributes, ("gen_ai.human.question", "question", "prompt"))) or seen.name
+
+
+_READERS: Mapping[Kind, Callable[[RawSpan, Mapping[str, Any], Observed], None]] = {
+    Kind.AGENT: _agent,
+    Kind.WORKFLOW: _workflow,
+    Kind.LLM: read_call,
+    Kind.EMBEDDING: _embedding,
+    Kind.TOOL: _tool,
+    Kind.RETRIEVAL: _retrieval,
+    Kind.HANDOFF: _handoff,
+    Kind.GUARDRAIL: _guardrail,
+    Kind.HUMAN: _human,
+}
+read_agent, read_tool = _agent, _tool

@@ -1,0 +1,157 @@
+"""OpenInference: `openinference.span.kind` says what a span is; the rest depends on who made it."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from orchestration.telemetry.conventions_calls import note_call
+from orchestration.telemetry.conventions_genai import note_finish
+from orchestration.telemetry.spans import Kind, Observed, RawSpan
+from orchestration.telemetry.values import amount, count, first, label, parsed, text
+
+KINDS: Mapping[str, Kind] = {
+    "AGENT": Kind.AGENT,
+    "WORKFLOW": Kind.WORKFLOW,
+    "LLM": Kind.LLM,
+    "TOOL": Kind.TOOL,
+    "RETRIEVER": Kind.RETRIEVAL,
+    "RERANKER": Kind.RETRIEVAL,
+    "EMBEDDING": Kind.EMBEDDING,
+    "GUARDRAIL": Kind.GUARDRAIL,
+    "EVALUATOR": Kind.EVALUATION,
+}
+_CALLED = re.compile(
+    r"(?:\.(?:_?(?:a|run_|_)?(?:run|call|kickoff|execute(?:_core)?|invoke|stream|print_response|generate)"
+    r"(?:_async|_stream|_single_agent)?|a?continue_run))+$"
+)
+MOST_TEAM = 32
+
+
+def read(raw: RawSpan, kind: Any, seen: Observed) -> None:
+    attributes = raw.attributes
+    seen.kind = KINDS.get(label(kind).upper(), Kind.STEP)
+    held = attributes.get("metadata")
+    metadata = parsed(held) if held is not None else None
+    if isinstance(metadata, dict):
+        _langchain(metadata, seen)
+    reader = _READERS.get(seen.kind)
+    if reader is not None:
+        reader(raw, attributes, seen)
+    elif seen.kind == Kind.STEP:
+        _chain(raw, seen)
+    if raw.parent_id == b"" and seen.kind in (Kind.WORKFLOW, Kind.AGENT) and not seen.workflow:
+        seen.workflow = stripped(seen.name)
+
+
+def stripped(name: str) -> str:
+    """A span name without the method that was called: `billing.run` is billing."""
+    return _CALLED.sub("", name) or name
+
+
+def _langchain(metadata: dict[str, Any], seen: Observed) -> None:
+    """LangChain has no agent spans: the graph of an agent is a chain of the agent's name, everything in it tells whose
+    it is."""
+    agent = label(metadata.get("lc_agent_name"))
+    if agent:
+        seen.agent = agent
+        if seen.kind == Kind.STEP and seen.name == agent:
+            seen.kind = Kind.AGENT
+    elif seen.kind == Kind.STEP and metadata.get("langgraph_node") == seen.name:
+        seen.hints["twin"] = 1  # an agent's graph carries the name of the node it stands in
+    if not seen.conversation:
+        seen.conversation = label(first(metadata, ("session_id", "thread_id", "conversation_id")))
+
+
+def _chain(raw: RawSpan, seen: Observed) -> None:
+    """A chain at the top is the whole process; so is a crew, wherever it stands."""
+    called = seen.name.rpartition(".")[2]
+    if raw.parent_id == b"" or called in ("kickoff", "kickoff_async", "akickoff"):
+        seen.kind = Kind.WORKFLOW
+
+
+def _agent(raw: RawSpan, attributes: Mapping[str, Any], seen: Observed) -> None:
+    node = label(attributes.get("graph.node.id"))
+    named = first(attributes, ("agent.name", "graph.node.name"))
+    seen.agent = label(named) or node or seen.agent or stripped(seen.name)
+    seen.agent_id = label(first(attributes, ("agent.id", "agno.agent.id", "gen_ai.agent.id")))
+    above = label(attributes.get("graph.node.parent_id"))
+    if above:
+        seen.hints["above"] = above
+    if node and node != seen.agent:
+        seen.hints["node"] = node
+    given, made = _tokens(attributes)
+    if given or made:
+        seen.hints["sum"] = [given, made]
+    if "smolagents.managed_agents.0.name" in attributes:
+        keys = (f"smolagents.managed_agents.{i}.name" for i in range(MOST_TEAM))
+        seen.hints["team"] = [label(attributes[key]) for key in keys if key in attributes]
+
+
+def _tokens(attributes: Mapping[str, Any]) -> tuple[int, int]:
+    given, made = attributes.get("llm.token_count.prompt"), attributes.get("llm.token_count.completion")
+    if given is None and made is None:
+        return count(attributes.get("llm.token_count.total")), 0
+    return count(given), count(made)
+
+
+def _call(raw: RawSpan, attributes: Mapping[str, Any], seen: Observed) -> None:
+    get = attributes.get
+    seen.subject = label(first(attributes, ("llm.model_name", "llm.response.model_name", "llm.request.model_name")))
+    seen.provider = label(get("llm.provider") or get("llm.system"))
+    seen.tokens_in, seen.tokens_out = _tokens(attributes)
+    seen.tokens_cached = count(get("llm.token_count.prompt_details.cache_read"))
+    cost = get("llm.cost.total")
+    if cost is not None:
+        seen.cost = amount(cost)
+    finish = get("llm.finish_reason")
+    if finish is not None:
+        note_finish(finish, seen)
+    if _WANTED.format(0) in attributes:
+        keys = (_WANTED.format(i) for i in range(MOST_TEAM))
+        seen.hints["wants"] = [label(attributes[key]) for key in keys if key in attributes]
+
+
+_WANTED = "llm.output_messages.0.message.tool_calls.{}.tool_call.function.name"
+
+
+def _embedding(raw: RawSpan, attributes: Mapping[str, Any], seen: Observed) -> None:
+    seen.subject = label(first(attributes, ("embedding.model_name", "llm.model_name")))
+    seen.tokens_in, seen.tokens_out = _tokens(attributes)
+
+
+def _tool(raw: RawSpan, attributes: Mapping[str, Any], seen: Observed) -> None:
+    get = attributes.get
+    seen.subject = label(get("tool.name")) or stripped(seen.name)
+    arguments, answer = get("input.value"), get("output.value")
+    if seen.name.lower().startswith("handoff") and not get("tool.name"):
+        seen.kind = Kind.HANDOFF
+        seen.hints["to"] = label(answer) or seen.name.rpartition(" ")[2]
+        if isinstance(arguments, str) and len(arguments) <= 64:
+            seen.hints["from"] = label(arguments)
+        return
+    note_call(seen, arguments if arguments is not None else get("tool.parameters"), answer)
+    if isinstance(answer, str) and answer[-24:].replace(" ", "").find('"status":"error"') >= 0:
+        seen.hints["bad"] = 1  # LangGraph caught the tool's exception and made it the answer
+
+
+def _retrieval(raw: RawSpan, attributes: Mapping[str, Any], seen: Observed) -> None:
+    seen.subject = stripped(seen.name)
+
+
+def _guardrail(raw: RawSpan, attributes: Mapping[str, Any], seen: Observed) -> None:
+    seen.subject = stripped(seen.name)
+    verdict = text(attributes.get("guardrail.result") or attributes.get("guardrail.triggered"))
+    if verdict:
+        seen.hints["verdict"] = verdict[:64]
+
+
+_READERS: Mapping[Kind, Callable[[RawSpan, Mapping[str, Any], Observed], None]] = {
+    Kind.AGENT: _agent,
+    Kind.LLM: _call,
+    Kind.EMBEDDING: _embedding,
+    Kind.TOOL: _tool,
+    Kind.RETRIEVAL: _retrieval,
+    Kind.GUARDRAIL: _guardrail,
+}

@@ -1,0 +1,185 @@
+"""Spans that follow no agent convention: services, databases, and producers with words of their own."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from typing import Any
+
+from orchestration.telemetry import conventions_genai as genai
+from orchestration.telemetry.conventions_calls import note_call
+from orchestration.telemetry.spans import Kind, Observed, RawSpan
+from orchestration.telemetry.values import count, first, label, text
+
+CLIENT, PRODUCER = 3, 4
+
+# attribute -> its values; each is one producer's own mark of what a span is
+DIALECTS: Mapping[str, Mapping[str, Kind]] = {
+    "langfuse.observation.type": {
+        "agent": Kind.AGENT,
+        "generation": Kind.LLM,
+        "tool": Kind.TOOL,
+        "retriever": Kind.RETRIEVAL,
+        "embedding": Kind.EMBEDDING,
+        "guardrail": Kind.GUARDRAIL,
+        "evaluator": Kind.EVALUATION,
+        "chain": Kind.STEP,
+        "span": Kind.OTHER,
+    },
+    "mlflow.spanType": {
+        "agent": Kind.AGENT,
+        "llm": Kind.LLM,
+        "chat_model": Kind.LLM,
+        "tool": Kind.TOOL,
+        "retriever": Kind.RETRIEVAL,
+        "embedding": Kind.EMBEDDING,
+        "workflow": Kind.WORKFLOW,
+        "guardrail": Kind.GUARDRAIL,
+        "chain": Kind.STEP,
+        "task": Kind.STEP,
+    },
+    "langsmith.span.kind": {
+        "llm": Kind.LLM,
+        "tool": Kind.TOOL,
+        "agent": Kind.AGENT,
+        "retriever": Kind.RETRIEVAL,
+        "embedding": Kind.EMBEDDING,
+        "chain": Kind.STEP,
+    },
+    "mastra.span.type": {
+        "agent_run": Kind.AGENT,
+        "workflow_run": Kind.WORKFLOW,
+        "model_generation": Kind.LLM,
+        "llm_generation": Kind.LLM,
+        "tool_call": Kind.TOOL,
+        "mcp_tool_call": Kind.TOOL,
+        "workflow_step": Kind.STEP,
+        "model_step": Kind.STEP,
+        "generic": Kind.OTHER,
+    },
+}
+_VERCEL = re.compile(r"^ai\.(?:(toolCall)|(?:embed\w*)(\.doEmbed)?|\w+?(\.do(?:Generate|Stream))?)$")
+_NUMBERED = re.compile(r"^[\d.:\[\]a-f]*$|^localhost$")
+_TOOL_NAME = ("gen_ai.tool.name", "tool.name", "mastra.tool.name", "ai.toolCall.name")
+_ARGUMENTS = (
+    "gen_ai.tool.call.arguments",
+    "tool_arguments",
+    "input.value",
+    "langfuse.observation.input",
+    "mlflow.spanInputs",
+)
+_ANSWER = (
+    "gen_ai.tool.call.result",
+    "tool_response",
+    "output.value",
+    "langfuse.observation.output",
+    "mlflow.spanOutputs",
+)
+_PEER = ("server.address", "net.peer.name", "http.host", "network.peer.address")
+
+
+def read(raw: RawSpan, attributes: Mapping[str, Any], seen: Observed) -> None:
+    for key, kinds in DIALECTS.items():
+        if key in attributes:
+            return _dialect(raw, kinds.get(text(attributes[key]).strip('"').lower(), Kind.STEP), seen)
+    if "ai.operationId" in attributes:
+        return _vercel(raw, text(attributes["ai.operationId"]), seen)
+    if "messaging.operation" in attributes or "messaging.system" in attributes:
+        return _messaging(attributes, seen)
+    if raw.span_kind in (CLIENT, PRODUCER) or "db.system" in attributes or "db.system.name" in attributes:
+        seen.system = _touched(attributes)
+    if seen.kind == Kind.OTHER:
+        _unmarked(raw, attributes, seen)
+
+
+def _dialect(raw: RawSpan, kind: Kind, seen: Observed) -> None:
+    attributes = raw.attributes
+    seen.kind = kind
+    seen.agent = label(attributes.get("gen_ai.agent.name"))
+    if kind == Kind.AGENT:
+        seen.agent = seen.agent or _last_word(seen.name)
+        genai.read_agent(raw, attributes, seen)
+    elif kind in (Kind.LLM, Kind.EMBEDDING):
+        genai.read_call(raw, attributes, seen)
+    elif kind == Kind.TOOL:
+        seen.subject = label(first(attributes, _TOOL_NAME)) or _last_word(seen.name)
+        note_call(seen, first(attributes, _ARGUMENTS), first(attributes, _ANSWER))
+    elif kind == Kind.WORKFLOW:
+        seen.workflow = _last_word(seen.name)
+    elif kind in (Kind.RETRIEVAL, Kind.GUARDRAIL):
+        seen.subject = seen.name
+
+
+def _last_word(name: str) -> str:
+    """`agent run: 'billing'` and `execute_tool billing` name billing."""
+    quoted = re.search(r"'([^']+)'", name)
+    if quoted:
+        return quoted[1]
+    return name.partition(": ")[2] or name.partition(" ")[2] or name
+
+
+def _vercel(raw: RawSpan, operation: str, seen: Observed) -> None:
+    """The AI SDK before it spoke GenAI: an outer span a function call, an inner one each call of the model."""
+    attributes = raw.attributes
+    found = _VERCEL.match(operation)
+    if found is None:
+        seen.kind = Kind.STEP
+    elif found[1]:
+        seen.kind, seen.subject = Kind.TOOL, label(attributes.get("ai.toolCall.name"))
+        note_call(seen, attributes.get("ai.toolCall.args"), attributes.get("ai.toolCall.result"))
+    elif found[2] or found[3]:
+        seen.kind = Kind.EMBEDDING if found[2] else Kind.LLM
+        genai.read_call(raw, attributes, seen)
+        seen.subject = seen.subject or label(attributes.get("ai.model.id"))
+        if not seen.tokens_in and not seen.tokens_out:
+            seen.tokens_in, seen.tokens_out = _vercel_tokens(attributes)
+    else:
+        named = label(first(attributes, ("ai.telemetry.functionId", "resource.name")))
+        seen.kind = Kind.AGENT if named else Kind.STEP
+        seen.agent = named
+        given, made = _vercel_tokens(attributes)
+        if given or made:
+            seen.hints["sum"] = [given, made]
+    if not seen.conversation:
+        seen.conversation = label(attributes.get("ai.telemetry.metadata.sessionId"))
+
+
+def _vercel_tokens(attributes: Mapping[str, Any]) -> tuple[int, int]:
+    given = first(attributes, ("ai.usage.inputTokens", "ai.usage.promptTokens", "ai.usage.tokens"))
+    return count(given), count(first(attributes, ("ai.usage.outputTokens", "ai.usage.completionTokens")))
+
+
+def _messaging(attributes: Mapping[str, Any], seen: Observed) -> None:
+    """A broker is a system; a runtime that passes messages between its own agents is plumbing."""
+    if "messaging.system" in attributes:
+        seen.system = label(attributes["messaging.system"])
+    else:
+        seen.kind = Kind.MESSAGING
+
+
+def _touched(attributes: Mapping[str, Any]) -> str:
+    """The system at the other end, by the best name that was given."""
+    named = label(first(attributes, ("peer.service", "service.peer.name")))
+    if named:
+        return named
+    address = label(first(attributes, _PEER)).partition(":")[0]
+    if address and not _NUMBERED.match(address):
+        return address
+    return label(first(attributes, ("db.system.name", "db.system", "rpc.service"))) or address
+
+
+def _unmarked(raw: RawSpan, attributes: Mapping[str, Any], seen: Observed) -> None:
+    """Spans of older producers whose attributes leave no doubt, though none names the operation."""
+    get = attributes.get
+    seen.agent = label(get("gen_ai.agent.name"))
+    if "gen_ai.tool.name" in attributes:
+        seen.kind = Kind.TOOL
+        genai.read_tool(raw, attributes, seen)
+    elif (
+        "gen_ai.usage.output_tokens" in attributes or "gen_ai.usage.completion_tokens" in attributes
+    ) and "gen_ai.request.model" in attributes:
+        seen.kind = Kind.LLM
+        genai.read_call(raw, attributes, seen)
+    elif "agent_name" in attributes and ("model_name" in attributes or seen.name == "agent run"):
+        seen.kind, seen.agent = Kind.AGENT, label(get("agent_name"))
+        genai.read_agent(raw, attributes, seen)

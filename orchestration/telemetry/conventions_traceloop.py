@@ -1,0 +1,76 @@
+"""OpenLLMetry (Traceloop): its own span kinds, and what they add to spans that also speak GenAI."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from orchestration.telemetry.conventions_calls import note_call
+from orchestration.telemetry.conventions_genai import read_agent, read_call
+from orchestration.telemetry.spans import Kind, Observed, RawSpan
+from orchestration.telemetry.values import first, label
+
+KINDS: Mapping[str, Kind] = {
+    "workflow": Kind.WORKFLOW,
+    "agent": Kind.AGENT,
+    "tool": Kind.TOOL,
+    "handoff": Kind.HANDOFF,
+    "guardrail": Kind.GUARDRAIL,
+    "llm": Kind.LLM,
+}
+CALLS: Mapping[str, Kind] = {
+    "chat": Kind.LLM,
+    "completion": Kind.LLM,
+    "embedding": Kind.EMBEDDING,
+    "rerank": Kind.RETRIEVAL,
+}
+_PREFIX = "traceloop.association.properties."
+_CONVERSATION = tuple(_PREFIX + key for key in ("session_id", "thread_id", "conversation_id", "chat_id"))
+
+
+def read(raw: RawSpan, kind: Any, seen: Observed) -> None:
+    """A span without `gen_ai.operation.name`."""
+    attributes = raw.attributes
+    seen.kind = KINDS.get(label(kind).lower(), Kind.STEP)
+    entity = label(attributes.get("traceloop.entity.name"))
+    if seen.kind == Kind.AGENT:
+        seen.agent = label(attributes.get("gen_ai.agent.name")) or entity
+        read_agent(raw, attributes, seen)
+    elif seen.kind == Kind.TOOL:
+        seen.subject = label(attributes.get("gen_ai.tool.name")) or entity or seen.name.removesuffix(".tool")
+        note_call(
+            seen,
+            first(attributes, ("gen_ai.tool.call.arguments", "traceloop.entity.input")),
+            first(attributes, ("gen_ai.tool.call.result", "traceloop.entity.output")),
+        )
+    elif seen.kind == Kind.LLM:
+        read_call(raw, attributes, seen)
+    elif seen.kind == Kind.HANDOFF:
+        seen.hints["to"] = label(attributes.get("gen_ai.handoff.to_agent")) or entity
+        seen.hints["from"] = label(attributes.get("gen_ai.handoff.from_agent"))
+    elif seen.kind == Kind.GUARDRAIL:
+        seen.subject = entity or seen.name
+    refine(attributes, seen)
+
+
+def refine(attributes: Mapping[str, Any], seen: Observed) -> None:
+    """What Traceloop's attributes add to a span that was read by another convention."""
+    get = attributes.get
+    if get("traceloop.span.kind") == "workflow":
+        # the graph as a whole also calls itself an agent
+        seen.kind, seen.agent = Kind.WORKFLOW, ""
+    if not seen.workflow:
+        named = first(attributes, ("traceloop.workflow.name", "traceloop.entity.name"))
+        if named is not None and (seen.kind == Kind.WORKFLOW or "traceloop.workflow.name" in attributes):
+            seen.workflow = label(named)
+    if not seen.agent:
+        seen.agent = label(get(_PREFIX + "lc_agent_name"))
+    if not seen.conversation:
+        seen.conversation = label(first(attributes, _CONVERSATION))
+
+
+def read_old_call(raw: RawSpan, kind: Any, seen: Observed) -> None:
+    """`llm.request.type` alone marked a model call before GenAI had a name for it."""
+    seen.kind = CALLS.get(label(kind).lower(), Kind.LLM)
+    read_call(raw, raw.attributes, seen)
+    refine(raw.attributes, seen)

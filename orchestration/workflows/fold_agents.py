@@ -1,0 +1,146 @@
+"""Whose each step is: the turns of agents, and the agent of steps that name none.
+
+A turn is one span of an agent. Not every span that calls itself an agent is one:
+- the same agent directly inside itself is one turn seen twice (a node and its graph, a client and its server);
+- an agent that does nothing itself and only has other agents below it is the process around them.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from orchestration.lib.names import normal
+from orchestration.telemetry.spans import Kind
+from orchestration.workflows.fold_tree import Tree
+from orchestration.workflows.story import Step
+
+Who = tuple[str, str]  # application, name
+WORK = frozenset({Kind.LLM, Kind.TOOL, Kind.RETRIEVAL, Kind.EMBEDDING, Kind.HANDOFF, Kind.HUMAN})
+HOLDERS = frozenset({Kind.AGENT, Kind.TOOL, Kind.WORKFLOW, Kind.HANDOFF})
+
+
+@dataclass(slots=True)
+class Cast:
+    """`turn`: the place of the agent span that a step belongs to, -1 for none. `holder`: the nearest agent, tool,
+    workflow or handoff above it. `who`: its agent."""
+
+    turn: list[int]
+    holder: list[int]
+    who: list[Who | None]
+    turns: list[int]
+    names: dict[str, str] = field(default_factory=dict)  # spelling -> normal form, remembered
+    processes: set[str] = field(default_factory=set)  # normal names of agents that turned out to be processes
+
+    def same(self, one: str, other: str) -> bool:
+        return one == other or self.norm(one) == self.norm(other)
+
+    def norm(self, name: str) -> str:
+        known = self.names.get(name)
+        if known is None:
+            known = self.names[name] = normal(name)
+        return known
+
+
+def cast(tree: Tree) -> Cast:
+    """1. nearest agents and holders, top down; 2. processes told from agents; 3. the agent of each step."""
+    n = len(tree.steps)
+    found = Cast([-1] * n, [-1] * n, [None] * n, [])
+    works, leads = _place(tree, found)
+    processes = leads - works
+    if processes:
+        _demote(tree, found, processes)
+    _name(tree, found)
+    return found
+
+
+def _place(tree: Tree, found: Cast) -> tuple[set[int], set[int]]:
+    """Fills `turn` and `holder`; returns the turns that do work of their own, and those with agents right below."""
+    steps, parent, kinds, turn, holder = tree.steps, tree.parent, tree.kind, found.turn, found.holder
+    works: set[int] = set()
+    leads: set[int] = set()
+    voice = [""] * len(steps)  # the agent's name by the nearest step that gives one
+    for i in tree.topo:
+        above = parent[i]
+        kind = kinds[i]
+        at = -1
+        voice[i] = steps[i].agent
+        if above >= 0:
+            at = turn[above]
+            voice[i] = voice[i] or voice[above]
+            holder[i] = above if kinds[above] in HOLDERS else holder[above]
+        if kind == Kind.STEP and _is_twin(steps[i], steps[above] if above >= 0 else None):
+            kind = kinds[i] = Kind.AGENT
+        if kind == Kind.AGENT:
+            if at >= 0 and _again(tree, found, i, at):
+                turn[i] = at
+                continue
+            turn[i] = i
+            found.turns.append(i)
+            if at >= 0 and kinds[holder[i]] not in (Kind.TOOL, Kind.HANDOFF):
+                leads.add(at)
+            continue
+        turn[i] = at
+        if at >= 0 and at not in works and kind in WORK:
+            if not voice[i] or found.same(voice[i], agent_of(steps[at])):
+                works.add(at)
+    return works, leads
+
+
+def agent_of(step: Step) -> str:
+    return step.agent or step.name
+
+
+def _is_twin(step: Step, above: Step | None) -> bool:
+    """LangGraph before it told agents' names: a node and the graph inside it share one."""
+    if not step.hints or above is None or not above.hints:
+        return False
+    return "twin" in step.hints and "twin" in above.hints and step.name == above.name
+
+
+def _again(tree: Tree, found: Cast, i: int, at: int) -> bool:
+    """The agent above once more, with no call in between by which it might have called itself."""
+    held = found.holder[i]
+    if tree.kind[held] in (Kind.TOOL, Kind.HANDOFF) and found.turn[held] == at:
+        return False
+    return found.same(agent_of(tree.steps[i]), agent_of(tree.steps[at]))
+
+
+def _demote(tree: Tree, found: Cast, processes: set[int]) -> None:
+    turn, parent = found.turn, tree.parent
+    for i in tree.topo:
+        at = turn[i]
+        if at in processes:
+            turn[i] = turn[parent[at]] if parent[at] >= 0 else -1
+            if i == at:
+                tree.kind[i] = Kind.WORKFLOW
+                found.processes.add(found.norm(agent_of(tree.steps[i])))
+            elif tree.kind[i] == Kind.AGENT:
+                tree.kind[i] = Kind.WORKFLOW
+    found.turns = [i for i in found.turns if i not in processes]
+    working = {found.norm(agent_of(tree.steps[i])) for i in found.turns}
+    found.processes -= working
+
+
+def _name(tree: Tree, found: Cast) -> None:
+    """Own name, else that of the nearest step above which has one. One agent has one spelling: the first that was seen, a turn's before others'."""
+    steps, turn, who = tree.steps, found.turn, found.who
+    spelled: dict[Who, Who] = {}
+    of_turn: dict[int, Who] = {}
+    for i in sorted(found.turns):
+        step = steps[i]
+        name = agent_of(step)
+        of_turn[i] = spelled.setdefault((step.application, found.norm(name)), (step.application, name))
+    for i in tree.topo:
+        step = steps[i]
+        own = step.agent
+        above = tree.parent[i]
+        if i in of_turn:
+            who[i] = of_turn[i]
+        elif own and tree.kind[i] != Kind.WORKFLOW and found.norm(own) not in found.processes:
+            at = who[turn[i]] if turn[i] >= 0 else None
+            if at is not None and found.same(own, at[1]):
+                who[i] = at
+            else:
+                who[i] = spelled.setdefault((step.application, found.norm(own)), (step.application, own))
+        elif above >= 0:
+            who[i] = who[above]

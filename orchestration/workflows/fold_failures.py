@@ -1,0 +1,148 @@
+"""Failures: each counted once, where it began; and whether something made up for it.
+
+An error climbs: every ancestor of a failed call repeats it. Counted is the deepest. An ancestor counts too when all
+failures below it had been made up for before it ended: then it failed for a reason of its own.
+Made up for is a failure by a later success of the same agent with the same tool or model. A failure without an agent's
+meaning (a database call, a message) is handled when the step around it ended well.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_left
+from dataclasses import dataclass, field
+
+from orchestration.telemetry.spans import Kind, Outcome
+from orchestration.workflows.fold_agents import Cast, Who
+from orchestration.workflows.fold_tree import Tree
+from orchestration.workflows.fold_turns import SLACK_NS, ended
+
+PLAIN = frozenset({Kind.OTHER, Kind.MESSAGING, Kind.GUARDRAIL, Kind.EVALUATION})
+MOST_CLIMBED = 64
+Same = tuple[Who | None, Kind, str]
+
+
+@dataclass(slots=True)
+class Failures:
+    failed: set[int] = field(default_factory=set)  # counted
+    lasting: set[int] = field(default_factory=set)  # not made up for
+
+
+def failures(tree: Tree, cast: Cast, adopted: dict[int, int]) -> Failures:
+    found = Failures()
+    bad = [i for i, step in enumerate(tree.steps) if step.outcome == Outcome.ERROR]
+    if not bad:
+        return found
+    below = _below(tree, bad, adopted)
+    found.failed = {i for i in bad if i not in below and tree.kind[i] != Kind.GUARDRAIL}
+    found.failed -= _echoes(tree, cast, found.failed)
+    cures = _Cures(tree, cast, bad)
+    covered: set[int] = set()
+    for i in sorted(found.failed):
+        cured = cures.when(i)
+        _cover(tree, i, cured, covered, adopted)
+        unit = _unit(tree, cast, i)
+        if unit >= 0 and (cured if unit == i else cures.when(unit)) is None:
+            found.lasting.add(unit)
+    for i in bad:
+        if i in below and i not in covered and tree.kind[i] != Kind.GUARDRAIL:
+            found.failed.add(i)
+            unit = _unit(tree, cast, i)
+            if unit >= 0 and cures.when(unit) is None:
+                found.lasting.add(unit)
+    return found
+
+
+def _below(tree: Tree, bad: list[int], adopted: dict[int, int]) -> set[int]:
+    """Steps with an error somewhere below them."""
+    marked: set[int] = set()
+    for i in bad:
+        if tree.kind[i] == Kind.GUARDRAIL:
+            continue
+        at = tree.parent[i] if tree.parent[i] >= 0 else adopted.get(i, -1)
+        while at >= 0 and at not in marked:
+            marked.add(at)
+            at = tree.parent[at] if tree.parent[at] >= 0 else adopted.get(at, -1)
+    return marked
+
+
+def _echoes(tree: Tree, cast: Cast, failed: set[int]) -> set[int]:
+    """Agent spans whose work lies beside them, not below (LangChain by OpenLLMetry), repeat a failure in that work."""
+    alone = {i for i in failed if tree.kind[i] == Kind.AGENT}
+    if not alone or len(alone) == len(failed):
+        return set()
+    calls: dict[Who | None, list[int]] = {}
+    for i in sorted(failed - alone):
+        calls.setdefault(cast.who[i], []).append(tree.steps[i].start_ns)
+    echoes = set()
+    for i in alone:
+        starts = calls.get(cast.who[i], [])
+        place = bisect_left(starts, tree.steps[i].start_ns)
+        if place < len(starts) and starts[place] <= ended(tree, i):
+            echoes.add(i)
+    return echoes
+
+
+def _cover(tree: Tree, i: int, cured: int | None, covered: set[int], adopted: dict[int, int]) -> None:
+    """Mark the errors above a failure that merely repeat it: those that ended before it was made up for."""
+    at = i
+    for _ in range(MOST_CLIMBED):
+        at = tree.parent[at] if tree.parent[at] >= 0 else adopted.get(at, -1)
+        if at < 0 or (cured is not None and cured <= ended(tree, at)):
+            return
+        covered.add(at)
+    while at >= 0 and at not in covered:
+        covered.add(at)
+        at = tree.parent[at]
+
+
+def _unit(tree: Tree, cast: Cast, i: int) -> int:
+    """What failed, in terms of an agent's work: the step itself, or the failed call around it. -1: it was handled."""
+    steps, parent = tree.steps, tree.parent
+    at = i
+    while tree.kind[at] in PLAIN:
+        above = parent[at]
+        if above < 0:
+            return at
+        if steps[above].outcome != Outcome.ERROR:
+            return -1
+        at = above
+    held = cast.holder[at]
+    if held >= 0 and tree.kind[held] == Kind.TOOL and tree.kind[at] != Kind.TOOL and tree.kind[at] != Kind.AGENT:
+        return at if steps[held].outcome == Outcome.ERROR else -1
+    above = parent[at]
+    if tree.kind[at] == Kind.LLM and above >= 0 and tree.kind[above] == Kind.LLM:
+        return at if steps[above].outcome == Outcome.ERROR else -1
+    return at
+
+
+class _Cures:
+    """Later successes, looked up only for what failed."""
+
+    def __init__(self, tree: Tree, cast: Cast, bad: list[int]) -> None:
+        self.tree = tree
+        self.cast = cast
+        wanted = {self.same(i) for i in bad}
+        self.successes: dict[Same, list[tuple[int, int, str]]] = {}
+        for i, step in enumerate(tree.steps):
+            if step.outcome == Outcome.ERROR or not step.end_ns:
+                continue
+            same = self.same(i)
+            if same in wanted:
+                self.successes.setdefault(same, []).append((step.start_ns, ended(tree, i), step.subject))
+
+    def same(self, i: int) -> Same:
+        step, kind = self.tree.steps[i], self.tree.kind[i]
+        if kind in (Kind.LLM, Kind.AGENT):
+            return self.cast.who[i], kind, ""
+        return self.cast.who[i], kind, self.cast.norm(step.subject or step.name)
+
+    def when(self, i: int) -> int | None:
+        """The end of the first success that began after step `i` had ended, None without one."""
+        step = self.tree.steps[i]
+        successes = self.successes.get(self.same(i), [])
+        place = bisect_left(successes, (ended(self.tree, i) - SLACK_NS,))
+        for start, end, subject in successes[place:]:
+            other_model = self.tree.kind[i] == Kind.LLM and subject and step.subject and subject != step.subject
+            if start > step.start_ns and not other_model:
+                return end
+        return None

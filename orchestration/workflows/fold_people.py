@@ -1,0 +1,136 @@
+"""Where a run met people and policies: escalations, pauses, guardrails."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from functools import lru_cache
+
+from orchestration.telemetry.spans import Kind, Outcome
+from orchestration.workflows.fold_agents import Cast
+from orchestration.workflows.fold_handoffs import matches
+from orchestration.workflows.fold_tree import Tree
+from orchestration.workflows.fold_turns import ended
+from orchestration.workflows.story import Escalation, GuardrailHit, Rules
+
+_POLICY = re.compile(r"\b(?:policy|guardrail|rule)[\s:=(]+([\w][\w.-]*)", re.IGNORECASE)
+
+
+@dataclass(slots=True)
+class Asked:
+    """An escalation, with the moment from which the run waits for its answer."""
+
+    escalation: Escalation
+    step: int
+    at: int
+    pauses: bool  # the program stopped to wait: what goes on in its own trace is no answer
+
+
+def asked(tree: Tree, cast: Cast, rules: Rules) -> list[Asked]:
+    found = []
+    stopped = _stopped(tree)
+    for i, step in enumerate(tree.steps):
+        kind = tree.kind[i]
+        if kind == Kind.TOOL and matches(step.subject, rules.escalations):
+            rule, pauses = "tool_name", False
+        elif kind == Kind.HUMAN:
+            rule, pauses = "human_step", False
+        elif i in stopped:
+            rule = step.hints["wait"]
+            pauses = rule != "a2a"
+            tree.kind[i] = Kind.HUMAN if rule == "interrupt" and kind == Kind.STEP else kind
+        else:
+            continue
+        application, agent = cast.who[i] or (step.application, "")
+        question = (step.hints.get("asks") if step.hints else "") or step.subject or step.name
+        escalation = Escalation(application, agent, question, step.start_ns, "open", rule, step.span_id)
+        found.append(Asked(escalation, i, ended(tree, i), pauses))
+    _answers(tree, found)
+    return found
+
+
+def _stopped(tree: Tree) -> set[int]:
+    """Steps that stopped for a person. A pause climbs like an error: the deepest is where it was asked for."""
+    waits = [i for i, step in enumerate(tree.steps) if step.hints and "wait" in step.hints]
+    above: set[int] = set()
+    for i in waits:
+        at = tree.parent[i]
+        while at >= 0 and at not in above:
+            above.add(at)
+            at = tree.parent[at]
+    return {i for i in waits if i not in above}
+
+
+def _answers(tree: Tree, found: list[Asked]) -> None:
+    """A finished human step has its answer; a paused program goes on in another trace once it has been answered."""
+    if not found:
+        return
+    starts: dict[bytes, int] = {}
+    for step in tree.steps:
+        starts[step.trace_id] = step.start_ns  # the last start of each trace: steps are sorted
+    for item in found:
+        step = tree.steps[item.step]
+        if item.escalation.rule == "human_step":
+            answered = step.end_ns != 0 and step.outcome == Outcome.OK
+        elif item.pauses:
+            answered = any(trace != step.trace_id and start >= item.at for trace, start in starts.items())
+        else:
+            answered = item.escalation.rule == "a2a" and tree.steps[-1].start_ns >= item.at
+        item.escalation.state = "answered" if answered else "open"
+
+
+def waits(tree: Tree, found: list[Asked], root_came: bool) -> bool:
+    """Whether the run stands still until somebody answers: nothing began after the question was put."""
+    for item in found:
+        if item.escalation.state != "open":
+            continue
+        if item.escalation.rule == "human_step" and tree.steps[item.step].end_ns == 0:
+            return True
+        if root_came and (item.pauses or tree.steps[-1].start_ns < item.at):
+            return True
+    return False
+
+
+def hits(tree: Tree, cast: Cast, rules: Rules) -> list[GuardrailHit]:
+    found = []
+    for i, step in enumerate(tree.steps):
+        if not step.hints and tree.kind[i] != Kind.GUARDRAIL:
+            continue
+        name = _hit(tree, i, rules)
+        if name:
+            application, agent = cast.who[i] or (step.application, "")
+            found.append(GuardrailHit(application, agent, name, step.start_ns, step.span_id))
+    return found
+
+
+def _hit(tree: Tree, i: int, rules: Rules) -> str:
+    """The name of the guardrail that this step tells was hit, "" for none."""
+    step, hints = tree.steps[i], tree.steps[i].hints
+    if tree.kind[i] == Kind.GUARDRAIL:
+        name = step.subject or step.name
+        bad = step.outcome == Outcome.ERROR or str(hints.get("verdict", "")).lower() in rules.hits
+        return name if bad else ""
+    if "said" in hints and tree.kind[i] == Kind.TOOL:
+        return _denied(hints["said"], rules.denials)
+    if "hit" not in hints:
+        return ""
+    checks = [c for c in range(i + 1, min(i + 64, len(tree.steps))) if tree.parent[c] == i]
+    guards = [c for c in checks if tree.kind[c] == Kind.GUARDRAIL]
+    if any(_hit(tree, c, rules) for c in guards):
+        return ""  # told by the check itself
+    last = tree.steps[guards[-1]] if guards else None
+    return hints["hit"] or (last.subject or last.name if last else "guardrail")
+
+
+@lru_cache(maxsize=1024)
+def _denied(answer: str, denials: tuple[str, ...]) -> str:
+    for pattern in denials:
+        if _compiled(pattern).search(answer):
+            named = _POLICY.search(answer)
+            return named[1] if named else "refused"
+    return ""
+
+
+@lru_cache(maxsize=256)
+def _compiled(pattern: str) -> re.Pattern[str]:
+    return re.compile(pattern, re.IGNORECASE | re.DOTALL)
