@@ -18,7 +18,7 @@ from orchestration.registry.models import Agent, Application, System, SystemKind
 from orchestration.telemetry import retention, rollups
 from orchestration.telemetry.liveness import PLACES
 from orchestration.telemetry.models import Pulse, Span
-from orchestration.telemetry.rollups import MINUTE_US, SPANS, Tally
+from orchestration.telemetry.rollups import MINUTE_US, SPANS, Tally, observation
 from orchestration.telemetry.spans import Kind, Outcome
 from orchestration.workflows.booking import WORKFLOWS
 from orchestration.workflows.models import Measure, Run, StepName, Trace, Workflow
@@ -67,7 +67,7 @@ def calls(
     for place in range(n):
         first = place == 0
         sums = (1, place < failures, tokens[0] * first, tokens[1] * first, cost * first, round(ms))
-        tally.add(key, sums, round(ms * 1000))
+        tally.absorb([observation(key, sums, round(ms * 1000))])
     rollups.book(space.pk, tally)
 
 
@@ -85,7 +85,7 @@ def ended(
     minute = _minute(at)
 
     def observe(measure: Measure, n: int, failures: int, ms: float) -> None:
-        tally.add((minute, flow.pk, 0, int(measure)), (n, failures, round(ms)), round(ms * 1000))
+        tally.absorb([observation((minute, flow.pk, 0, int(measure)), (n, failures, round(ms)), round(ms * 1000))])
 
     for place, ms in enumerate(durations_ms):
         observe(Measure.DURATION, 1, int(place < failed), ms)
@@ -93,7 +93,7 @@ def ended(
         observe(Measure.PEOPLE, 1, 0, people_ms)
         observe(Measure.WAITING, 1, 0, waiting_ms)
         if place < asked:
-            tally.add((minute, flow.pk, 0, int(Measure.ESCALATED)), (1, 0, 1), None)
+            tally.absorb([observation((minute, flow.pk, 0, int(Measure.ESCALATED)), (1, 0, 1), None)])
     rollups.book(flow.workspace_id, tally)
 
 
@@ -113,7 +113,7 @@ def stepped(
     tally = Tally(WORKFLOWS)
     for measure, ms in ((Measure.WORK, work_ms), (Measure.WAIT, wait_ms)):
         key = (_minute(at), flow.pk, step.pk, int(measure))
-        tally.add(key, (n, failed, round(ms)), round(ms * 1000))
+        tally.absorb([observation(key, (n, failed, round(ms)), round(ms * 1000))])
     rollups.book(flow.workspace_id, tally)
     return step
 

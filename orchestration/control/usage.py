@@ -82,7 +82,7 @@ def by_part(
 ) -> tuple[list[int], list[int]]:
     """Calls and failures in equal parts of the window, for a small chart."""
     part, wanted = sums.part_of(since, until, POINTS)
-    cut = Stretch(f"select {part} as part, * from ({rows.sql}) as r", (*wanted, *rows.params))  # noqa: S608
+    cut = Stretch(f"select {part} as part, * from ({rows.sql}) as r", (*wanted, *rows.params))
     found = {row[0]: row for row in sums.grouped(cut, ("part",), "sum(n), sum(errors)", where, params)}
     pairs = [found.get(place, (place, 0, 0)) for place in range(POINTS)]
     return [sums.count(pair[1]) for pair in pairs], [sums.count(pair[2]) for pair in pairs]
@@ -91,7 +91,7 @@ def by_part(
 def heard_by_part(rows: Stretch, since: datetime, until: datetime) -> list[int]:
     """How many agents did anything in each part of the window."""
     part, wanted = sums.part_of(since, until, POINTS)
-    cut = Stretch(f"select {part} as part, * from ({rows.sql}) as r", (*wanted, *rows.params))  # noqa: S608
+    cut = Stretch(f"select {part} as part, * from ({rows.sql}) as r", (*wanted, *rows.params))
     where = f"agent_id > 0 and n > 0 and {IS_SPAN}"
     found = {row[0]: row[1] for row in sums.grouped(cut, ("part",), "count(distinct agent_id)", where)}
     return [sums.count(found.get(place)) for place in range(POINTS)]

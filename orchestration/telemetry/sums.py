@@ -43,11 +43,11 @@ def stretch(table: Table, workspace_id: int, since: datetime, until: datetime, c
     names = ", ".join(["at", *columns])
     since = to_minute(since)
     first, last = to_hour(since + HOUR - MINUTE), to_hour(until)
-    minutes = f"select {names} from {table.minute} where workspace_id = %s and at >= %s and at < %s"  # noqa: S608
+    minutes = f"select {names} from {table.minute} where workspace_id = %s and at >= %s and at < %s"
     if last <= first:
         return Stretch(minutes, (workspace_id, since, until))
     touched = _touched(table, workspace_id, first, last)
-    hours = f"select {names} from {table.hour} where workspace_id = %s and at >= %s and at < %s"  # noqa: S608
+    hours = f"select {names} from {table.hour} where workspace_id = %s and at >= %s and at < %s"
     params = [workspace_id, since, first, workspace_id, last, until, workspace_id, first, last]
     parts = [minutes, minutes, hours]
     if touched:
@@ -78,7 +78,7 @@ def grouped(
     lead = f"{names}, " if keys else ""
     with connection.cursor() as cursor:
         cursor.execute(
-            f"select {lead}{values} from ({rows.sql}) as f where {where}{by}",  # noqa: S608
+            f"select {lead}{values} from ({rows.sql}) as f where {where}{by}",
             [*rows.params, *params],
         )
         return list(cursor)

@@ -12,7 +12,8 @@ from orchestration.telemetry.spans import Kind, Outcome
 from orchestration.workflows import span_attributes
 from orchestration.workflows.fold import fold
 from orchestration.workflows.groups import traces_of_run
-from orchestration.workflows.models import Run, RunStatus, TraceKey
+from orchestration.workflows.joins import Join, joins_of
+from orchestration.workflows.models import Run, RunStatus
 from orchestration.workflows.reading import steps_of
 from orchestration.workflows.run_search import find_run
 from orchestration.workflows.runs import UNENDED, RunLine, Tokens, lines
@@ -89,15 +90,6 @@ class GuardrailLine:
 
 
 @dataclass(frozen=True, slots=True)
-class Join:
-    """Why a trace belongs to this run; `exact` when a producer said so, else it was inferred."""
-
-    trace_id: str
-    by: str
-    exact: bool
-
-
-@dataclass(frozen=True, slots=True)
 class RunDetail:
     """A run alone. `steps` holds those asked for, in order of start; `step_count` is how many there are."""
 
@@ -125,7 +117,6 @@ class SpanDetail:
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MS = 1_000_000  # nanoseconds
 _STATUS: Mapping[Outcome, str] = {Outcome.OK: "ok", Outcome.ERROR: "failed", Outcome.CONTROL: "interrupted"}
-EXACT = frozenset(("baton", "run", "link", "trace"))  # a producer or caller said it; other ties are inferred
 
 
 def run(
@@ -175,7 +166,7 @@ def run(
             GuardrailLine(each.agent or None, each.guardrail, _at(each.at_ns), each.span_id.hex())
             for each in story.guardrail_hits
         ],
-        joins=_joins(workspace_id, line.trace_ids),
+        joins=joins_of(workspace_id, line.trace_ids),
         findings=[],
     )
 
@@ -270,24 +261,3 @@ def _slugs(line: RunLine) -> dict[tuple[str, str], str]:
 
 def _at(ns: int) -> datetime:
     return _EPOCH + timedelta(microseconds=ns // 1000)
-
-
-def _joins(workspace_id: int, trace_ids: list[str]) -> list[Join]:
-    """Why these traces are one run. A trace that shares no key with another one continued a waiting conversation."""
-    if len(trace_ids) < 2:
-        return []
-    holders: dict[tuple[str, str], set[str]] = {}
-    mine = TraceKey.objects.filter(workspace_id=workspace_id, trace_id__in=[bytes.fromhex(i) for i in trace_ids])
-    for kind, key, trace_id in mine.values_list("kind", "key", "trace_id"):
-        holders.setdefault((kind, key), set()).add(bytes(trace_id).hex())
-        if kind in ("link", "trace") and key in trace_ids:
-            holders[kind, key].add(key)
-    kinds: dict[str, set[str]] = {}
-    for (kind, _), held in holders.items():
-        for trace_id in held if len(held) > 1 else ():
-            kinds.setdefault(trace_id, set()).add(kind)
-    found = []
-    for trace_id in trace_ids:
-        by = min(kinds.get(trace_id, {"conversation"}), key=lambda kind: (kind not in EXACT, kind))
-        found.append(Join(trace_id, by, by in EXACT))
-    return found

@@ -75,7 +75,7 @@ def by_part(
     where, wanted = "measure = %s and step_id = %s", [int(measure), step_id]
     if workflow_id is not None:
         where, wanted = f"{where} and workflow_id = %s", [*wanted, workflow_id]
-    cut = Stretch(f"select {part} as part, * from ({rows.sql}) as r", (*params, *rows.params))  # noqa: S608
+    cut = Stretch(f"select {part} as part, * from ({rows.sql}) as r", (*params, *rows.params))
     found = {row[0]: _pace(row[1:]) for row in sums.grouped(cut, ("part",), _VALUES, where, wanted)}
     return [found.get(place, NOTHING) for place in range(POINTS)]
 

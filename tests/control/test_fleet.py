@@ -48,7 +48,7 @@ def test_runs_are_counted_by_themselves(workspace: Workspace) -> None:
     (line,) = listed(workspace)
 
     assert (line.runs, line.calls, line.spans) == (3, 0, 0)
-    assert line.failure_rate is line.interval is line.p50_ms is None
+    assert (line.failure_rate, line.interval, line.p50_ms) == (None, None, None)
 
 
 def test_a_cost_that_nobody_knows_is_no_zero(workspace: Workspace) -> None:

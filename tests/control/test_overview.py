@@ -30,8 +30,8 @@ def test_an_empty_workspace_has_five_answers_and_no_figure_that_nobody_knows(wor
     found = answers(workspace)
 
     assert (found.window, found.active_agents, found.runs_in_progress) == ("1h", 0, 0)
-    assert found.bottlenecks == found.failing_agents == found.durations == []
-    assert found.holds.per_100_runs is found.spans.lag_ms is found.before is None
+    assert [*found.bottlenecks, *found.failing_agents, *found.durations] == []
+    assert (found.holds.per_100_runs, found.spans.lag_ms, found.before) == (None, None, None)
     assert found.runs_ended.p50_ms is None
     assert found.points.agents == [0] * 24
     assert found.points.p50_ms == found.points.failure_rate == found.points.wait_ms == [None] * 24
@@ -128,7 +128,7 @@ def test_another_workspace_changes_nothing(workspace: Workspace) -> None:
     found = answers(workspace)
 
     assert (found.agents.all, found.runs_in_progress, found.runs_ended.runs) == (0, 0, 0)
-    assert found.failing_agents == found.durations == []
+    assert [*found.failing_agents, *found.durations] == []
 
 
 def test_the_answers_cost_a_fixed_number_of_queries(workspace: Workspace, django_assert_max_num_queries: Any) -> None:

@@ -27,7 +27,7 @@ def test_a_workflow_without_runs_knows_nothing(workspace: Workspace) -> None:
     (line,) = listed(workspace)
 
     assert (line.runs, line.failed, line.in_progress) == (0, 0, 0)
-    assert line.p50_ms is line.shares is line.slowest is None
+    assert (line.p50_ms, line.shares, line.slowest) == (None, None, None)
 
 
 def test_durations_are_of_runs_that_ended_in_the_window(workspace: Workspace) -> None:
