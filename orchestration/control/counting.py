@@ -30,6 +30,7 @@ def count(fresh: Sequence[tuple[Row, Taken]], received: Sequence[datetime]) -> C
     """`received`: time of receipt by a span's delivery. A span that claims another's name counts under no agent."""
     counted = Counted()
     figures, width = counted.tally.rows, counted.tally.width
+    newest: dict[int, tuple[int, Row]] = {}
     wakes = [int((at.timestamp() - PAST_S) * 1_000_000) for at in received]
     for row, taken in fresh:
         started = row[1] + EPOCH_US
@@ -54,7 +55,13 @@ def count(fresh: Sequence[tuple[Row, Taken]], received: Sequence[datetime]) -> C
             counts[b] = counts.get(b, 0) + 1
         _note(counted.traces, row, taken, started, ended if ended is not None else started)
         if agent and started >= wakes[taken.delivery]:
-            _hear(counted.heard, agent, row, started, received[taken.delivery])
+            last = newest.get(agent)
+            if last is None or started > last[0]:
+                newest[agent] = started, row
+    latest = max(received)
+    for agent, (started, row) in newest.items():
+        at = datetime.fromtimestamp(started / 1e6, UTC)
+        counted.heard[agent] = Heard(latest, row[2], row[12], at, started)
     return counted
 
 
@@ -69,9 +76,3 @@ def _note(traces: dict[bytes, Seen], row: Row, taken: Taken, started: int, ended
         seen.root = True
     if taken.seen.joins:
         seen.keys.update(taken.seen.joins)
-
-
-def _hear(heard: dict[int, Heard], agent: int, row: Row, started: int, received_at: datetime) -> None:
-    found = heard.get(agent)
-    if found is None or received_at > found.received_at or started > found.started:
-        heard[agent] = Heard(received_at, row[2], row[12], datetime.fromtimestamp(started / 1e6, UTC), started)

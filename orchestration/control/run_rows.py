@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any, Protocol
 from uuid import UUID
@@ -40,30 +40,19 @@ def is_run(story: Story, group: Group) -> bool:
     return any(t.run_id for t in group.traces) or any(p.kind not in PLAIN for p in story.placed)
 
 
-def names(workspace_id: int, stories: Sequence[Story]) -> Callable[[Story], Names]:
-    """Ids for all names in these stories, made where they are new; gives each story its own."""
+def names(workspace_id: int, stories: Sequence[Story]) -> list[Names]:
+    """Ids for all names in these stories, made where they are new; for each story its own."""
     workflows = books.workflows.ids(workspace_id, {(_workflow(s),): (_workflow(s),) for s in stories})
-    steps = books.steps.ids(
-        workspace_id,
-        {
-            (workflows[(_workflow(s),)], step.name[:256], step.owner[:256]): ()
-            for s in stories
-            for step in s.steps
-            if (_workflow(s),) in workflows
-        },
-    )
+    mine = [workflows.get((_workflow(s),), 0) for s in stories]
+    wanted = {(w, step.name, step.owner) for w, s in zip(mine, stories, strict=True) for step in s.steps if w}
+    steps = books.steps.ids(workspace_id, dict.fromkeys(wanted, ()))
+    by_workflow: dict[int, dict[tuple[str, str], int]] = {}
+    for w, name, owner in wanted:
+        if (w, name, owner) in steps:
+            by_workflow.setdefault(w, {})[name, owner] = steps[w, name, owner]
     agents = _agents(workspace_id, stories)
     systems = _systems(workspace_id, stories)
-
-    def of(story: Story) -> Names:
-        workflow = workflows.get((_workflow(story),), 0)
-        mine = {
-            (step.name[:256], step.owner[:256]): steps.get((workflow, step.name[:256], step.owner[:256]), 0)
-            for step in story.steps
-        }
-        return Names(workflow, agents, mine, systems)
-
-    return of
+    return [Names(w, agents, by_workflow.get(w, {}), systems) for w in mine]
 
 
 def _workflow(story: Story) -> str:
@@ -97,20 +86,18 @@ def _systems(workspace_id: int, stories: Iterable[Story]) -> dict[str, int]:
     return {name: ids.get(key, 0) for name, key in keys.items()}
 
 
-def bookings(workspace_id: int, runs: list[UUID]) -> dict[UUID, Booking]:
+def bookings(workspace_id: int, runs: list[UUID]) -> list[Booking]:
     """What these runs are booked with so far."""
     with connection.cursor() as cursor:
         cursor.execute(
-            "select run_id, body from workflows_runbooking where workspace_id = %s and run_id = any(%s)",
+            "select body from workflows_runbooking where workspace_id = %s and run_id = any(%s)",
             [workspace_id, runs],
         )
-        return {run_id: Booking.unpacked(bytes(body)) for run_id, body in cursor}
+        return [Booking.unpacked(bytes(row[0])) for row in cursor]
 
 
-def write(
-    workspace_id: int, told: Sequence[Told], names_of: Callable[[Story], Names], booked: Mapping[UUID, Booking]
-) -> None:
-    rows = [_row(one, names_of(one.story)) for one in told]
+def write(workspace_id: int, told: Sequence[Told], names: Sequence[Names], booked: Mapping[UUID, Booking]) -> None:
+    rows = [_row(one, known) for one, known in zip(told, names, strict=True)]
     rows.sort(key=lambda row: str(row["id"]))
     losers = [(loser, one.run_id) for one in told for loser in one.losers]
     with connection.cursor() as cursor:
@@ -124,7 +111,7 @@ def write(
             "on conflict (workspace_id, run_id) do update set body = excluded.body",
             [workspace_id, ids, [booked[i].packed() for i in ids]],
         )
-        _handoffs(cursor, workspace_id, told, names_of)
+        _handoffs(cursor, workspace_id, told, names)
 
 
 def _give_up(cursor: Any, workspace_id: int, losers: Sequence[tuple[UUID, UUID | None]]) -> None:
@@ -186,14 +173,14 @@ def _time(us: int) -> str:
     return datetime.fromtimestamp(us / 1e6, UTC).isoformat()
 
 
-def _handoffs(cursor: Any, workspace_id: int, told: Sequence[Told], names_of: Callable[[Story], Names]) -> None:
+def _handoffs(cursor: Any, workspace_id: int, told: Sequence[Told], names: Sequence[Names]) -> None:
     cursor.execute(
         "delete from handoffs_handoff where workspace_id = %s and run_id = any(%s)",
         [workspace_id, [one.run_id for one in told]],
     )
     rows = []
-    for one in told:
-        agents = names_of(one.story).agents
+    for one, known in zip(told, names, strict=True):
+        agents = known.agents
         for place, handoff in enumerate(one.story.handoffs):
             giver = agents.get((handoff.application, handoff.from_agent), (0, 0))[1]
             taker = agents.get((handoff.to_application, handoff.to_agent), (0, 0))[1]

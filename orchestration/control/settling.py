@@ -23,7 +23,7 @@ from orchestration.lib.pulse import publish
 from orchestration.registry import prices
 from orchestration.telemetry import rollups
 from orchestration.workflows import groups
-from orchestration.workflows.booking import Booking, contributions
+from orchestration.workflows.booking import Booking, Change, contributions
 from orchestration.workflows.fold import fold
 from orchestration.workflows.groups import Group
 from orchestration.workflows.models import Run
@@ -45,8 +45,14 @@ class Told:
     rows: dict[tuple[bytes, bytes], tuple[object, ...]]
     sent: frozenset[bytes]
     twins: int
+    sizes: dict[bytes, int]  # rows read, by trace
     run_id: UUID | None = None
     losers: list[UUID] = field(default_factory=list)
+
+    @property
+    def forgotten(self) -> bool:
+        """Some of its spans are gone by retention: what was told when they were there stands."""
+        return any(self.sizes.get(trace.trace_id, 0) < trace.settled_spans for trace in self.group.traces)
 
 
 def settle_due(seconds: float = 3.0) -> int:
@@ -70,7 +76,7 @@ def settle(workspace_id: int) -> int:
         if not due:
             return 0
         found = groups.gather(workspace_id, due)
-        told = [one for one in _tell(workspace_id, found) if one.rows and not _forgotten(one)]
+        told = [one for one in _tell(workspace_id, found) if one.rows and not one.forgotten]
         told = _continue(workspace_id, told)
         change = _write(workspace_id, told)
         as_before = {t.trace_id: (t.run_id, t.settled_spans) for group in found for t in group.traces}
@@ -99,7 +105,9 @@ def _tell_one(
 ) -> Told:
     rows = [row for trace in group.traces for row in by_trace.get(trace.trace_id, [])]
     known, twins = keyed(rows)
-    return Told(group, fold(to_steps(workspace_id, list(known.values())), _rules(workspace_id)), known, sent, twins)
+    sizes = {trace.trace_id: len(by_trace.get(trace.trace_id, [])) for trace in group.traces}
+    story = fold(to_steps(workspace_id, list(known.values())), _rules(workspace_id))
+    return Told(group, story, known, sent, twins, sizes)
 
 
 def _rules(workspace_id: int) -> Rules:
@@ -118,41 +126,30 @@ def _continue(workspace_id: int, told: list[Told]) -> list[Told]:
         told = kept + _tell(workspace_id, [whole for whole, _ in joined])
 
 
-def _write(workspace_id: int, told: list[Told]) -> Booking:
+def _write(workspace_id: int, told: list[Told]) -> Change:
     """Store the runs and what each is booked with; returns the change to all figures."""
     runs = [t for t in told if run_rows.is_run(t.story, t.group)]
     for one in runs:
         one.run_id, one.losers = one.group.identity()
     names = run_rows.names(workspace_id, [t.story for t in runs])
-    before = run_rows.bookings(workspace_id, [i for t in runs for i in (t.run_id, *t.losers) if i])
-    change, after = Booking(), {}
-    for one in runs:
-        if one.run_id is None:
-            continue
-        after[one.run_id] = contributions(one.story, one.rows, one.sent, names(one.story))
-        change.plus(after[one.run_id])
-    total = Booking()
-    for old in before.values():
-        total.plus(old)
+    change = Change()
+    for old in run_rows.bookings(workspace_id, [i for t in runs for i in (t.run_id, *t.losers) if i]):
+        change.absorb(old, -1)
+    after: dict[UUID, Booking] = {}
+    for one, known in zip(runs, names, strict=True):
+        if one.run_id:
+            booking = after[one.run_id] = contributions(one.story, one.rows, one.sent, known)
+            change.absorb(booking)
     run_rows.write(workspace_id, runs, names, after)
-    return change.minus(total)
-
-
-def _forgotten(one: Told) -> bool:
-    """Some of its spans are gone by retention: what was told when they were there stands."""
-    counts = _read_counts([one])
-    return any(counts[trace.trace_id][1] < trace.settled_spans for trace in one.group.traces)
+    return change
 
 
 def _read_counts(told: list[Told]) -> dict[bytes, tuple[UUID | None, int]]:
     """Run and number of rows read, for every trace that was read."""
     counts: dict[bytes, tuple[UUID | None, int]] = {}
     for one in told:
-        sizes: dict[bytes, int] = {}
-        for trace_id, _ in one.rows:
-            sizes[trace_id] = sizes.get(trace_id, 0) + 1
         for trace in one.group.traces:
-            counts[trace.trace_id] = (one.run_id, sizes.get(trace.trace_id, 0))
+            counts[trace.trace_id] = (one.run_id, one.sizes.get(trace.trace_id, 0))
     return counts
 
 

@@ -12,6 +12,7 @@ from psycopg.abc import Buffer
 from psycopg.adapt import Loader
 from psycopg.pq import Format
 from psycopg.types.json import set_json_loads
+from psycopg.types.string import BytesBinaryDumper
 
 from orchestration.telemetry.writer import EPOCH_US
 
@@ -37,6 +38,7 @@ def raw_cursor() -> psycopg.Cursor[Any]:
     cursor: psycopg.Cursor[Any] = psycopg.Cursor(connection.connection)
     cursor.format = Format.BINARY
     cursor.adapters.register_loader("timestamptz", _Micros)
+    cursor.adapters.register_dumper(bytes, BytesBinaryDumper)  # the one in C, not that of DBAPI's Binary
     set_json_loads(orjson.loads, context=cursor)
     return cursor
 
@@ -56,5 +58,5 @@ def spans_of(workspace_id: int, traces: Iterable[tuple[bytes, int, int]]) -> lis
                 "and started_at <= to_timestamp(%s / 1000000.0)",
                 [workspace_id, [t[0] for t in group], min(t[1] for t in group) - 1, max(t[2] for t in group) + 1],
             )
-            rows.extend(cursor)
+            rows.extend(cursor.fetchall())
     return rows

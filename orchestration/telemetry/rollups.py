@@ -45,68 +45,51 @@ SPANS = Table(
     ),
 )
 
-Sums = list[int]  # the table's sums in order, then the counts of all buckets
+Key = tuple[int, ...]  # minute as Unix microseconds, then the table's keys
+# One contribution: key, sums in the table's order, histogram column (-1: none) and what is added to it.
+Observation = tuple[Key, tuple[int, ...], int, int]
 
 
 class Tally:
-    """Contributions to one table, keyed by (minute as Unix microseconds, then the table's keys)."""
+    """Contributions to one table, added up by key: sums, and counts of the buckets that occur."""
 
     __slots__ = ("rows", "table", "width")
 
     def __init__(self, table: Table) -> None:
         self.table = table
         self.width = len(table.sums)
-        self.rows: dict[tuple[int, ...], tuple[Sums, dict[int, int]]] = {}
+        self.rows: dict[Key, tuple[list[int], dict[int, int]]] = {}
 
-    def add(self, key: tuple[int, ...], sums: Iterable[int], duration_us: int | None, sign: int = 1) -> None:
-        """Add one observation: its sums, and its duration to the histogram (None: no duration, as while open)."""
-        found = self.rows.get(key)
-        if found is None:
-            found = self.rows[key] = ([0] * self.width, {})
-        total, counts = found
-        for i, value in enumerate(sums):
-            if value:
-                total[i] += sign * value
-        if duration_us is not None:
-            b = bucket(duration_us)
-            counts[b] = counts.get(b, 0) + sign
-
-    def minus(self, other: Tally) -> Tally:
-        """What has to be booked to come from `other` to this."""
-        result = Tally(self.table)
-        for key, (sums, counts) in self.rows.items():
-            result.rows[key] = (list(sums), dict(counts))
-        for key, (sums, counts) in other.rows.items():
-            mine = result.rows.setdefault(key, ([0] * self.width, {}))
+    def absorb(self, observations: Iterable[Observation], sign: int = 1) -> None:
+        """Add observations, or take them away (`sign` -1)."""
+        rows, width = self.rows, self.width
+        for key, sums, column, n in observations:
+            found = rows.get(key)
+            if found is None:
+                found = rows[key] = ([0] * width, {})
+            total, counts = found
             for i, value in enumerate(sums):
-                mine[0][i] -= value
-            for b, value in counts.items():
-                mine[1][b] = mine[1].get(b, 0) - value
-        return result
+                if value:
+                    total[i] += sign * value
+            if column >= 0:
+                counts[column] = counts.get(column, 0) + sign * n
 
-    def plus(self, other: Tally) -> None:
-        """Add all of `other`."""
-        for key, (sums, counts) in other.rows.items():
-            mine = self.rows.setdefault(key, ([0] * self.width, {}))
-            for i, value in enumerate(sums):
-                mine[0][i] += value
-            for b, value in counts.items():
-                mine[1][b] = mine[1].get(b, 0) + value
+    def observations(self) -> list[Observation]:
+        """The same as few observations as can say it."""
+        nothing = (0,) * self.width
+        said: list[Observation] = []
+        for key, (sums, counts) in sorted(self.rows.items()):
+            if any(sums):
+                said.append((key, tuple(sums), -1, 0))
+            said.extend((key, nothing, column, n) for column, n in sorted(counts.items()) if n)
+        return said
 
-    def packed(self) -> list[list[Any]]:
-        """A JSON-ready form, and back by `unpacked`."""
-        return [
-            [list(key), sums, list(counts.items())]
-            for key, (sums, counts) in sorted(self.rows.items())
-            if any(sums) or any(counts.values())
-        ]
 
-    @classmethod
-    def unpacked(cls, table: Table, rows: list[list[Any]]) -> Tally:
-        tally = cls(table)
-        for key, sums, counts in rows:
-            tally.rows[tuple(key)] = (list(sums), dict(counts))
-        return tally
+def observation(key: Key, sums: tuple[int, ...], duration_us: int | None, sign: int = 1) -> Observation:
+    """One thing observed: its sums, and its duration for the histogram (None: no duration, as while open)."""
+    if sign < 0:
+        sums = tuple(-value for value in sums)
+    return (key, sums, -1, 0) if duration_us is None else (key, sums, bucket(duration_us), sign)
 
 
 def book(workspace_id: int, tally: Tally) -> None:

@@ -13,10 +13,10 @@ from typing import Any
 
 import orjson
 
-from orchestration.telemetry.rollups import MINUTE_US, SPANS, Table, Tally
+from orchestration.telemetry.rollups import MINUTE_US, SPANS, Observation, Table, Tally, observation
 from orchestration.telemetry.spans import Kind, Outcome
 from orchestration.workflows.models import Measure
-from orchestration.workflows.story import Placed, Story
+from orchestration.workflows.story import Story
 
 WORKFLOWS = Table(
     "workflow",
@@ -26,9 +26,11 @@ WORKFLOWS = Table(
     (("n", "int"), ("failed", "int"), ("ms", "bigint")),
 )
 TABLES: Mapping[str, Table] = {table.name: table for table in (SPANS, WORKFLOWS)}
-NO_SYSTEM = frozenset((Kind.HANDOFF,))
+MODELS = frozenset((Kind.LLM, Kind.EMBEDDING))
+DURATION, AGENTS, PEOPLE, WAITING, ESCALATED, WORK, WAIT = (int(measure) for measure in Measure)
 ENDED = frozenset(("completed", "failed"))
 MS = 1_000_000  # nanoseconds
+MANY = 400
 
 Row = tuple[Any, ...]  # telemetry.reading.COLUMNS
 Who = tuple[str, str]  # application, agent
@@ -38,23 +40,39 @@ Who = tuple[str, str]  # application, agent
 class Booking:
     """Contributions of one run to both tables."""
 
-    spans: Tally = field(default_factory=lambda: Tally(SPANS))
-    workflows: Tally = field(default_factory=lambda: Tally(WORKFLOWS))
+    spans: list[Observation] = field(default_factory=list)
+    workflows: list[Observation] = field(default_factory=list)
 
     def packed(self) -> bytes:
-        return orjson.dumps([self.spans.packed(), self.workflows.packed()])
+        """For storing: added up where there are many, since a long run contributes many times to the same rows."""
+        return orjson.dumps([_few(SPANS, self.spans), _few(WORKFLOWS, self.workflows)])
 
     @classmethod
     def unpacked(cls, body: bytes) -> Booking:
         spans, workflows = orjson.loads(body)
-        return cls(Tally.unpacked(SPANS, spans), Tally.unpacked(WORKFLOWS, workflows))
+        return cls(
+            [(tuple(o[0]), o[1], o[2], o[3]) for o in spans], [(tuple(o[0]), o[1], o[2], o[3]) for o in workflows]
+        )
 
-    def plus(self, other: Booking) -> None:
-        self.spans.plus(other.spans)
-        self.workflows.plus(other.workflows)
 
-    def minus(self, other: Booking) -> Booking:
-        return Booking(self.spans.minus(other.spans), self.workflows.minus(other.workflows))
+def _few(table: Table, observations: list[Observation]) -> list[Observation]:
+    if len(observations) < MANY:
+        return observations
+    tally = Tally(table)
+    tally.absorb(observations)
+    return tally.observations()
+
+
+@dataclass(slots=True)
+class Change:
+    """What a round of settling changes of the figures: new contributions plus, old ones minus."""
+
+    spans: Tally = field(default_factory=lambda: Tally(SPANS))
+    workflows: Tally = field(default_factory=lambda: Tally(WORKFLOWS))
+
+    def absorb(self, booking: Booking, sign: int = 1) -> None:
+        self.spans.absorb(booking.spans, sign)
+        self.workflows.absorb(booking.workflows, sign)
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,81 +91,81 @@ def contributions(
     """`rows` by (trace id, span id); `sent` are the span ids of steps that the events API sent, which nobody has
     counted before."""
     booking = Booking()
-    liars = {(p.application, p.agent) for p in story.placed if _row(rows, p)[19] and p.agent}
-    tools = {call.span_id: call.system for call in story.tool_calls}
+    liars = {(row[8], row[9]) for row in rows.values() if row[19]}
+    systems = {call.span_id: call.system for call in story.tool_calls}
     models = False
     for placed in story.placed:
-        row = _row(rows, placed)
-        models = models or placed.kind in (Kind.LLM, Kind.EMBEDDING)
-        _span(booking.spans, placed, row, (liars, tools, sent), names)
+        step = placed.step
+        row = rows[step.trace_id, step.span_id]
+        kind = placed.kind
+        models = models or kind in MODELS
+        agent = row[9]
+        if not agent and placed.agent:
+            agent = names.agents.get((placed.application, placed.agent), (0, 0))[1]
+        if liars and (row[19] or (row[8], agent) in liars):
+            agent = 0
+        system = row[10]
+        if kind == Kind.HANDOFF:
+            system = 0
+        elif systems and (name := systems.get(step.span_id)) and step.system != name:
+            system = names.systems.get(name, system)
+        if agent == row[9] and system == row[10] and kind == row[6] and not row[19] and row[1] not in sent:
+            continue
+        _moved(booking.spans, row, (agent, system, int(kind)), unseen=row[1] in sent)
     if not models:
         _sums_of_agents(booking.spans, story, names)
     if story.status in ENDED:
-        _ended(booking, story, liars, names)
+        _ended(booking, story, {agent for _, agent in liars}, names)
     return booking
 
 
-def _row(rows: Mapping[tuple[bytes, bytes], Row], placed: Placed) -> Row:
-    return rows[placed.step.trace_id, placed.step.span_id]
-
-
-def _span(
-    tally: Tally,
-    placed: Placed,
-    row: Row,
-    context: tuple[set[Who], Mapping[bytes, str], frozenset[bytes]],
-    names: Names,
-) -> None:
-    liars, tools, sent = context
-    claimed = row[19] or (placed.agent and (placed.application, placed.agent) in liars)
-    own = 0 if row[19] else row[9]
-    agent = 0 if claimed else row[9] or names.agents.get((placed.application, placed.agent), (0, 0))[1]
-    system = 0 if placed.kind in NO_SYSTEM else row[10]
-    if tools and (name := tools.get(placed.step.span_id)) and placed.step.system != name:
-        system = names.systems.get(name, system)
-    before = (row[3] // MINUTE_US * MINUTE_US, row[8], own, row[10], row[6])
-    after = (before[0], row[8], agent, system, int(placed.kind))
-    unseen = row[1] in sent
-    if before == after and not unseen:
-        return
+def _moved(into: list[Observation], row: Row, now: tuple[int, int, int], *, unseen: bool) -> None:
+    """A span that counts elsewhere than the digest counted it: taken away there, added here."""
+    minute = row[3] // MINUTE_US * MINUTE_US
     duration = max(0, row[4] - row[3]) if row[4] is not None else None
-    sums = (1, row[7] == Outcome.ERROR, row[13], row[14], row[15] or 0, (duration or 0) // 1000)
+    sums = (1, int(row[7] == Outcome.ERROR), row[13], row[14], row[15] or 0, (duration or 0) // 1000)
     if not unseen:
-        tally.add(before, sums, duration, -1)
-    tally.add(after, sums, duration)
+        into.append(observation((minute, row[8], 0 if row[19] else row[9], row[10], row[6]), sums, duration, -1))
+    into.append(observation((minute, row[8], *now), sums, duration))
 
 
-def _sums_of_agents(tally: Tally, story: Story, names: Names) -> None:
+def _sums_of_agents(into: list[Observation], story: Story, names: Names) -> None:
     """A run without a single LLM span: the totals its agents state are all there is."""
     minute = story.started_ns // 1000 // MINUTE_US * MINUTE_US
     for who, (tokens_in, tokens_out) in story.agent_tokens.items():
         application, agent = names.agents.get(who, (0, 0))
         if tokens_in or tokens_out:
-            tally.add((minute, application, agent, 0, int(Kind.AGENT)), (0, 0, tokens_in, tokens_out, 0, 0), None)
+            key = (minute, application, agent, 0, int(Kind.AGENT))
+            into.append(observation(key, (0, 0, tokens_in, tokens_out, 0, 0), None))
 
 
-def _ended(booking: Booking, story: Story, liars: set[Who], names: Names) -> None:
+def _ended(booking: Booking, story: Story, liars: set[int], names: Names) -> None:
     minute = story.ended_ns // 1000 // MINUTE_US * MINUTE_US
     failed = int(story.status == "failed")
     elapsed = max(0, story.ended_ns - story.started_ns)
     for who in story.agents:
         application, agent = names.agents.get(who, (0, 0))
-        if agent and who not in liars:
+        if agent and agent not in liars:
             key = (minute, application, agent, 0, int(Kind.RUN))
-            booking.spans.add(key, (1, failed, 0, 0, 0, elapsed // MS), elapsed // 1000)
-    tally, workflow = booking.workflows, names.workflow
-
-    def observe(step: int, measure: Measure, n: int, failures: int, ns: int) -> None:
-        tally.add((minute, workflow, step, int(measure)), (n, failures, ns // MS), ns // 1000)
-
-    observe(0, Measure.DURATION, 1, failed, elapsed)
-    observe(0, Measure.AGENTS, 1, 0, story.agents_ns)
-    observe(0, Measure.PEOPLE, 1, 0, story.people_ns)
-    observe(0, Measure.WAITING, 1, 0, story.waiting_ns)
+            booking.spans.append(observation(key, (1, failed, 0, 0, 0, elapsed // MS), elapsed // 1000))
+    into, workflow = booking.workflows, names.workflow
+    for measure, ns in (
+        (DURATION, elapsed),
+        (AGENTS, story.agents_ns),
+        (PEOPLE, story.people_ns),
+        (WAITING, story.waiting_ns),
+    ):
+        failures = failed if measure == DURATION else 0
+        into.append(observation((minute, workflow, 0, measure), (1, failures, ns // MS), ns // 1000))
     if story.escalations:
-        tally.add((minute, workflow, 0, int(Measure.ESCALATED)), (1, 0, len(story.escalations)), None)
+        into.append(observation((minute, workflow, 0, ESCALATED), (1, 0, len(story.escalations)), None))
     for step in story.steps:
-        step_id = names.steps.get((step.name[:256], step.owner[:256]), 0)
+        step_id = names.steps.get((step.name, step.owner), 0)
         if step_id:
-            observe(step_id, Measure.WORK, step.count, step.failed, step.work_ns)
-            observe(step_id, Measure.WAIT, step.count, step.failed, step.wait_ns)
+            counts = step.count, step.failed
+            into.append(
+                observation((minute, workflow, step_id, WORK), (*counts, step.work_ns // MS), step.work_ns // 1000)
+            )
+            into.append(
+                observation((minute, workflow, step_id, WAIT), (*counts, step.wait_ns // MS), step.wait_ns // 1000)
+            )

@@ -63,7 +63,9 @@ class Sender:
         return deliver(self.workspace, request.SerializeToString(), len(spans or self.spans), self.key)
 
 
-def deliver(workspace: Workspace, body: bytes, items: int, key: ApiKey | None = None, signal: int = Signal.TRACES) -> UUID:
+def deliver(
+    workspace: Workspace, body: bytes, items: int, key: ApiKey | None = None, signal: int = Signal.TRACES
+) -> UUID:
     row = Delivery.objects.create(
         workspace=workspace, id=uuid7(), key=key.pk if key else None, signal=signal,
         encoding="json" if signal == Signal.EVENTS else "protobuf", compression="zstd", items=items, body=packing.pack(body),
@@ -105,7 +107,13 @@ def test_a_delivery_becomes_spans_figures_and_a_run(workspace: Workspace) -> Non
     assert Span.objects.filter(workspace=workspace).count() == 3
     assert not Delivery.objects.exists()
     run = Run.objects.get(workspace=workspace)
-    assert (run.status, run.spans, run.tokens_in, run.tokens_out, run.tool_calls) == (RunStatus.COMPLETED, 3, 1000, 500, 1)
+    assert (run.status, run.spans, run.tokens_in, run.tokens_out, run.tool_calls) == (
+        RunStatus.COMPLETED,
+        3,
+        1000,
+        500,
+        1,
+    )
     intake = Intake.objects.get()
     assert (intake.requests, intake.accepted, intake.digested) == (1, 3, 3)
 
@@ -209,7 +217,9 @@ def test_an_error_in_the_code_blames_the_deliveries_and_does_not_stop_the_queue(
 def test_secrets_are_gone_before_anything_is_stored(workspace: Workspace) -> None:
     sender = Sender(workspace)
     secret = "sk-" + "a1B2" * 10
-    sender.span("chat", gen_ai__operation__name="chat", gen_ai__input__messages=f"my key is {secret}", password="hunter22")
+    sender.span(
+        "chat", gen_ai__operation__name="chat", gen_ai__input__messages=f"my key is {secret}", password="hunter22"
+    )
     sender.deliver()
 
     digest.digest(workspace.pk)
