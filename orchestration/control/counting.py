@@ -40,20 +40,8 @@ def count(fresh: Sequence[tuple[Row, Taken]], received: Sequence[datetime]) -> C
         found = figures.get(key)
         if found is None:
             found = figures[key] = ([0] * width, {})
-        sums, counts = found
-        sums[0] += 1
-        if row[10] == ERROR:
-            sums[1] += 1
-        sums[2] += row[16]
-        sums[3] += row[17]
-        if row[18]:
-            sums[4] += row[18]
-        if ended is not None:
-            us = ended - started if ended > started else 0
-            sums[5] += us // 1000
-            b = bucket(us)
-            counts[b] = counts.get(b, 0) + 1
-        _note(counted.traces, row, taken, started, ended if ended is not None else started)
+        _figure(found, row, None if ended is None else max(0, ended - started))
+        _note(counted.traces, row, taken, started, started if ended is None else ended)
         if agent and started >= wakes[taken.delivery]:
             last = newest.get(agent)
             if last is None or started > last[0]:
@@ -63,6 +51,19 @@ def count(fresh: Sequence[tuple[Row, Taken]], received: Sequence[datetime]) -> C
         at = datetime.fromtimestamp(started / 1e6, UTC)
         counted.heard[agent] = Heard(latest, row[2], row[12], at, started)
     return counted
+
+
+def _figure(found: tuple[list[int], dict[int, int]], row: Row, us: int | None) -> None:
+    sums, counts = found
+    sums[0] += 1
+    sums[1] += row[10] == ERROR
+    sums[2] += row[16]
+    sums[3] += row[17]
+    sums[4] += row[18] or 0
+    if us is not None:
+        sums[5] += us // 1000
+        column = bucket(us)
+        counts[column] = counts.get(column, 0) + 1
 
 
 def _note(traces: dict[bytes, Seen], row: Row, taken: Taken, started: int, ended: int) -> None:

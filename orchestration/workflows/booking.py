@@ -16,7 +16,7 @@ import orjson
 from orchestration.telemetry.rollups import MINUTE_US, SPANS, Observation, Table, Tally, observation
 from orchestration.telemetry.spans import Kind, Outcome
 from orchestration.workflows.models import Measure
-from orchestration.workflows.story import Story
+from orchestration.workflows.story import Placed, Story
 
 WORKFLOWS = Table(
     "workflow",
@@ -31,6 +31,7 @@ DURATION, AGENTS, PEOPLE, WAITING, ESCALATED, WORK, WAIT = (int(measure) for mea
 ENDED = frozenset(("completed", "failed"))
 MS = 1_000_000  # nanoseconds
 MANY = 400
+NOBODY = (0, 0)
 
 Row = tuple[Any, ...]  # telemetry.reading.COLUMNS
 Who = tuple[str, str]  # application, agent
@@ -97,26 +98,29 @@ def contributions(
     for placed in story.placed:
         step = placed.step
         row = rows[step.trace_id, step.span_id]
-        kind = placed.kind
-        models = models or kind in MODELS
-        agent = row[9]
-        if not agent and placed.agent:
-            agent = names.agents.get((placed.application, placed.agent), (0, 0))[1]
+        models = models or placed.kind in MODELS
+        agent = row[9] or (placed.agent and names.agents.get((placed.application, placed.agent), NOBODY)[1]) or 0
         if liars and (row[19] or (row[8], agent) in liars):
             agent = 0
-        system = row[10]
-        if kind == Kind.HANDOFF:
-            system = 0
-        elif systems and (name := systems.get(step.span_id)) and step.system != name:
-            system = names.systems.get(name, system)
-        if agent == row[9] and system == row[10] and kind == row[6] and not row[19] and row[1] not in sent:
+        system = _system(placed, row, systems, names)
+        if agent == row[9] and system == row[10] and placed.kind == row[6] and not row[19] and row[1] not in sent:
             continue
-        _moved(booking.spans, row, (agent, system, int(kind)), unseen=row[1] in sent)
+        _moved(booking.spans, row, (agent, system, int(placed.kind)), unseen=row[1] in sent)
     if not models:
         _sums_of_agents(booking.spans, story, names)
     if story.status in ENDED:
         _ended(booking, story, {agent for _, agent in liars}, names)
     return booking
+
+
+def _system(placed: Placed, row: Row, systems: Mapping[bytes, str], names: Names) -> int:
+    """The system a step counts for: none for a transfer, what the fold found for a tool, else its own."""
+    if placed.kind == Kind.HANDOFF:
+        return 0
+    found = systems.get(placed.step.span_id) if systems else None
+    if found and found != placed.step.system:
+        return names.systems.get(found, int(row[10]))
+    return int(row[10])
 
 
 def _moved(into: list[Observation], row: Row, now: tuple[int, int, int], *, unseen: bool) -> None:
@@ -133,7 +137,7 @@ def _sums_of_agents(into: list[Observation], story: Story, names: Names) -> None
     """A run without a single LLM span: the totals its agents state are all there is."""
     minute = story.started_ns // 1000 // MINUTE_US * MINUTE_US
     for who, (tokens_in, tokens_out) in story.agent_tokens.items():
-        application, agent = names.agents.get(who, (0, 0))
+        application, agent = names.agents.get(who, NOBODY)
         if tokens_in or tokens_out:
             key = (minute, application, agent, 0, int(Kind.AGENT))
             into.append(observation(key, (0, 0, tokens_in, tokens_out, 0, 0), None))
@@ -144,7 +148,7 @@ def _ended(booking: Booking, story: Story, liars: set[int], names: Names) -> Non
     failed = int(story.status == "failed")
     elapsed = max(0, story.ended_ns - story.started_ns)
     for who in story.agents:
-        application, agent = names.agents.get(who, (0, 0))
+        application, agent = names.agents.get(who, NOBODY)
         if agent and agent not in liars:
             key = (minute, application, agent, 0, int(Kind.RUN))
             booking.spans.append(observation(key, (1, failed, 0, 0, 0, elapsed // MS), elapsed // 1000))
