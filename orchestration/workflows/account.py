@@ -14,6 +14,7 @@ from orchestration.workflows.fold import fold
 from orchestration.workflows.groups import traces_of_run
 from orchestration.workflows.joins import Join, joins_of
 from orchestration.workflows.models import Run, RunStatus
+from orchestration.workflows.outline import outline
 from orchestration.workflows.reading import steps_of
 from orchestration.workflows.run_search import find_run
 from orchestration.workflows.runs import UNENDED, RunLine, Tokens, lines
@@ -91,7 +92,8 @@ class GuardrailLine:
 
 @dataclass(frozen=True, slots=True)
 class RunDetail:
-    """A run alone. `steps` holds those asked for, in order of start; `step_count` is how many there are."""
+    """A run alone. `steps` holds those asked for, each below its parent and brothers by start; `step_count` is how many
+    there are."""
 
     run: RunLine
     steps: list[StepLine]
@@ -132,7 +134,8 @@ def run(
         return None
     line, story, currency = told
     slugs = _slugs(line)
-    shown = story.placed[steps_from:] if steps is None else story.placed[steps_from : steps_from + steps]
+    rows = outline(story.placed)
+    shown = rows[steps_from:] if steps is None else rows[steps_from : steps_from + steps]
     return RunDetail(
         run=line,
         steps=[_step(placed, story.started_ns, slugs, currency) for placed in shown],
