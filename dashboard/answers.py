@@ -71,7 +71,7 @@ def _bottleneck(now: Overview, range_text: str) -> Answer:
         "Worst bottleneck",
         duration(worst.wait_p95_ms if waits else worst.work_p95_ms),
         "",
-        say(foreign(worst.step), ", waiting, p95" if waits else ", work, p95"),
+        say("p95 wait, " if waits else "p95 work, ", foreign(worst.step)),
         f"{reverse('dashboard:workflow', args=[worst.slug])}?range={range_text}",
         tone,
     )

@@ -132,12 +132,17 @@ def _slower(now: Overview) -> tuple[Part, ...] | None:
 def _well(now: Overview, words: str) -> tuple[Part, ...]:
     if now.runs_in_progress:
         runs = Part(plural(now.runs_in_progress, "run,runs"), f"{reverse('dashboard:runs')}?status=in_progress")
-        holds = f"{number(now.holds.open)} wait for people" if now.holds.open else "nothing waits on you"
-        return say(runs, f" in progress, {holds}")
+        return say(runs, f" in progress, {_on_people(now.holds.open)}")
     if now.runs_ended.runs:
         runs = Part(plural(now.runs_ended.runs, "run,runs"), reverse("dashboard:runs"))
         return say("Nothing is running; ", runs, f" ended in {words}")
     return say(f"Nothing ran in {words}")
+
+
+def _on_people(holds: int) -> str:
+    if not holds:
+        return "nothing waits on you"
+    return "1 question waits for a person" if holds == 1 else f"{number(holds)} questions wait for people"
 
 
 def _lede(now: Overview, words: str) -> tuple[Part, ...]:
@@ -157,11 +162,11 @@ def _ended(now: Overview, words: str) -> Iterator[str | Part]:
 def _slowest(now: Overview) -> Iterator[str | Part]:
     if now.bottlenecks:
         worst = now.bottlenecks[0]
-        yield f"{percent(worst.share_of_elapsed)} of the elapsed time of "
+        yield "In "
         yield foreign(worst.workflow, reverse("dashboard:workflow", args=[worst.slug]))
-        yield " is "
+        yield ", "
         yield foreign(worst.step)
-        yield ". "
+        yield f" takes {percent(worst.share_of_elapsed)} of the elapsed time. "
 
 
 def _fails(now: Overview) -> Iterator[str | Part]:

@@ -17,7 +17,7 @@ from orchestration.lib.money import Money
 
 register = template.Library()
 
-NO_VALUE = "–"
+NO_VALUE = "\N{EN DASH}"
 ENOUGH = 30  # below this many cases a rate says more than is known
 LONGEST_NAME = 200
 # Letters of no width and orders to turn the direction of writing: what looks alike would read differently.
@@ -170,6 +170,12 @@ def named(value: Any) -> str:
     """A foreign name: visible, on one line, and not longer than a name may be."""
     text = " ".join(visible(value).split())
     return text if len(text) <= LONGEST_NAME else f"{text[:LONGEST_NAME]}…"
+
+
+@register.filter
+def short(identifier: Any) -> str:
+    """The six signs by which people tell runs apart: the last ones, since the first are the time."""
+    return str(identifier)[-6:]
 
 
 @register.filter
