@@ -11,7 +11,7 @@ import random
 import threading
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from urllib.parse import urlsplit
 
@@ -76,15 +76,16 @@ class Line:
     def __init__(self, url: str, key: str) -> None:
         parts = urlsplit(url)
         self._address = (parts.hostname or "", parts.port or 80)
-        self._headers = {"Authorization": f"Bearer {key}", "Content-Type": "application/x-protobuf"}
+        self._headers = {"Authorization": f"Bearer {key}"}
         self._connection: http.client.HTTPConnection | None = None
 
-    def post(self, body: bytes, timeout: float = 10.0) -> tuple[int, float | None]:
+    def post(self, body: bytes, timeout: float = 10.0, encoding: str = "x-protobuf") -> tuple[int, float | None]:
         """Status, 0 when there was no answer, and the seconds of Retry-After."""
         try:
             if self._connection is None:
                 self._connection = http.client.HTTPConnection(*self._address, timeout=timeout)
-            self._connection.request("POST", "/v1/traces", body, self._headers)
+            headers = self._headers | {"Content-Type": f"application/{encoding}"}
+            self._connection.request("POST", "/v1/traces", body, headers)
             answer = self._connection.getresponse()
             answer.read()
             after = answer.getheader("Retry-After")
@@ -111,6 +112,7 @@ class Sender:
     sent: Sent = field(default_factory=Sent)
     patience_s: float = 300.0
     twice: bool = False
+    seen: Callable[[Taken], None] | None = None  # told of each request that was taken
 
     def __post_init__(self) -> None:
         self.lines = [Line(self.url, self.key) for _ in range(2 if self.twice else 1)]
@@ -127,13 +129,15 @@ class Sender:
             other.join()
         if taken:
             self.sent.taken.append(Taken(template, heads, begun, answered))
+            if self.seen:
+                self.seen(self.sent.taken[-1])
         else:
             self.sent.given_up += 1
         return taken
 
     def _insist(self, line: Line, body: bytes) -> bool:
         give_up, attempt = time.monotonic() + self.patience_s, 0
-        while time.monotonic() < give_up:
+        while attempt == 0 or time.monotonic() < give_up:
             status, after = line.post(body)
             self.sent.codes[status] += 1
             if status == 200:
@@ -143,6 +147,8 @@ class Sender:
             if status and after is None:
                 self.sent.refused_without_wait += 1
             attempt += 1
+            if not self.patience_s:
+                return False
             pause = after if after is not None else min(5.0, 0.2 * 2**attempt)
             time.sleep(pause * random.uniform(0.8, 1.2))
         return False
@@ -152,17 +158,19 @@ class Sender:
             line.close()
 
 
-def in_parallel(url: str, key: str, jobs: Sequence[Callable[[Sender], None]], *, twice: bool = False) -> Sent:
-    """Run each job in a thread with a sender of its own, and put together what became of them."""
-    senders = [Sender(url, key, twice=twice) for _ in jobs]
-    threads = [threading.Thread(target=job, args=(one,)) for job, one in zip(jobs, senders, strict=True)]
+Job = Callable[[Sender], None]
+
+
+def in_parallel(jobs: Sequence[tuple[Sender, Job]]) -> Sent:
+    """Run each job in a thread with its sender, and put together what became of them."""
+    threads = [threading.Thread(target=job, args=(sender,)) for sender, job in jobs]
     whole = Sent(begun=time.time())
     for thread in threads:
         thread.start()
     for thread in threads:
         thread.join()
     whole.ended = time.time()
-    for sender in senders:
+    for sender, _ in jobs:
         sender.close()
         whole.add(sender.sent)
     return whole
@@ -171,35 +179,47 @@ def in_parallel(url: str, key: str, jobs: Sequence[Callable[[Sender], None]], *,
 def closed_loop(url: str, key: str, requests: Sequence[Template], connections: int = 4, *, twice: bool = False) -> Sent:
     """All requests, as fast as they are taken; each connection has one under way."""
 
-    def job(own: Sequence[Template]) -> Callable[[Sender], None]:
+    def job(own: Sequence[Template]) -> Job:
         def work(sender: Sender) -> None:
             for template in own:
                 sender.send(template)
 
         return work
 
-    return in_parallel(url, key, [job(requests[i::connections]) for i in range(connections)], twice=twice)
+    return in_parallel([(Sender(url, key, twice=twice), job(requests[i::connections])) for i in range(connections)])
 
 
-def for_seconds(url: str, key: str, choice: Sequence[Template], seconds: float, connections: int = 4) -> Sent:
-    """As fast as requests are taken, for so many seconds."""
+def for_seconds(
+    url: str, key: str, choice: Sequence[Template], seconds: float, connections: int = 4, pause_s: float = 0.0
+) -> Sent:
+    """As fast as requests are taken, for so many seconds; what is under way then is brought to its end."""
     until = time.monotonic() + seconds
 
     def work(sender: Sender) -> None:
         rng = random.Random()
-        sender.patience_s = seconds
         while time.monotonic() < until:
             sender.send(rng.choice(choice))
+            time.sleep(pause_s)
 
-    return in_parallel(url, key, [work] * connections)
+    return in_parallel([(Sender(url, key), work) for _ in range(connections)])
 
 
 def open_loop(
-    url: str, key: str, choice: Sequence[Template], spans_a_second: float, seconds: float, connections: int = 4
+    url: str,
+    key: str,
+    choice: Sequence[Template],
+    spans_a_second: float,
+    seconds: float,
+    *,
+    connections: int = 4,
+    patience_s: float = 300.0,
+    seen: Callable[[Taken], None] | None = None,
 ) -> Sent:
-    """Requests at fixed moments, whatever the answers take; a late start counts as waiting."""
+    """Requests at fixed moments, whatever the answers take; a late start counts as waiting. A `patience_s` of 0 sends
+    each once and no refusal again, so that the offered rate stays what it is."""
     gap = choice[0].spans / spans_a_second
-    moments = iter_moments(time.time() + 0.1, gap, seconds)
+    first = time.time() + 0.1
+    moments = iter([first + number * gap for number in range(int(seconds / gap))])
     turn = threading.Lock()
 
     def work(sender: Sender) -> None:
@@ -212,9 +232,4 @@ def open_loop(
             time.sleep(max(0.0, due - time.time()))
             sender.send(rng.choice(choice), due)
 
-    return in_parallel(url, key, [work] * connections)
-
-
-def iter_moments(first: float, gap: float, seconds: float) -> Iterator[float]:
-    for number in range(int(seconds / gap)):
-        yield first + number * gap
+    return in_parallel([(Sender(url, key, patience_s=patience_s, seen=seen), work) for _ in range(connections)])

@@ -1,0 +1,121 @@
+"""Parts die or stand still while three senders obey OTLP's rules: nothing that was acknowledged may be lost."""
+
+from __future__ import annotations
+
+import signal
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from tests.bench.books import lost_and_doubled, wrong_figures
+from tests.bench.load import Template, templates
+from tests.bench.report import Report
+from tests.bench.sending import Sent, for_seconds
+from tests.bench.stand import Stand, Tenant
+from tests.bench.traces import Shape
+
+READY_S = 30.0
+SENDERS = 3
+
+
+@dataclass(frozen=True)
+class Fault:
+    """`seconds`: how long it lasts by the protocol of 60 s, shortened with it."""
+
+    name: str
+    seconds: float
+    strike: Callable[[Stand, float], None]
+
+
+def kill_web(stand: Stand, seconds: float) -> None:
+    for _ in range(2):
+        stand.kill("web")
+        time.sleep(seconds / 2)
+
+
+def kill_workers(stand: Stand, seconds: float) -> None:
+    until = time.monotonic() + seconds
+    while time.monotonic() < until:
+        stand.kill_children("digest")
+        stand.kill_children("worker")
+        time.sleep(1.0)
+        stand.kill("digest")
+        stand.kill("worker")
+        time.sleep(1.0)
+
+
+def stop_postgres(stand: Stand, seconds: float) -> None:
+    with stand.unwatched():
+        stand.kill("postgres", signal.SIGQUIT)
+        time.sleep(seconds)
+
+
+def kill_postgres(stand: Stand, seconds: float) -> None:
+    stand.kill("postgres")
+    time.sleep(seconds)
+
+
+def kill_valkey(stand: Stand, seconds: float) -> None:
+    with stand.unwatched():
+        stand.kill("valkey")
+        time.sleep(seconds)
+
+
+def lock_table(name: str) -> Callable[[Stand, float], None]:
+    def strike(stand: Stand, seconds: float) -> None:
+        with stand.connect() as connection, connection.transaction():
+            connection.execute(f"lock table {name} in access exclusive mode")
+            time.sleep(seconds)
+
+    return strike
+
+
+FAULTS = (
+    Fault("kill -9 web, twice", 10, kill_web),
+    Fault("kill -9 workers and their children", 10, kill_workers),
+    Fault("PostgreSQL stopped at once", 5, stop_postgres),
+    Fault("kill -9 PostgreSQL", 1, kill_postgres),
+    Fault("Valkey dead", 30, kill_valkey),
+    Fault("table of deliveries locked", 20, lock_table("telemetry_delivery")),
+    Fault("table of spans locked", 20, lock_table("telemetry_span")),
+)
+
+
+def measure(stand: Stand, report: Report, seconds: float) -> None:
+    """Each fault under load for `seconds`; by the protocol 60."""
+    tenant = stand.workspace("faults")
+    choice = templates(24, Shape(spans=20, trace=(4, 12), seed=6))
+    whole = Sent()
+    for fault in FAULTS:
+        whole.add(one(stand, tenant, report, choice, fault, seconds))
+    wrong = wrong_figures(tenant, whole)
+    lost, doubled, unasked = lost_and_doubled(tenant, whole)
+    report.add("acknowledged in all", f"{whole.spans:,} spans", ratio=f"stored without an answer: {unasked}")
+    report.none("acknowledged spans lost", lost)
+    report.none("spans doubled", doubled)
+    if not unasked:  # else the figures rightly hold more than was acknowledged
+        report.none("figures that differ", len(wrong), "; ".join(wrong[:3]))
+
+
+def one(stand: Stand, tenant: Tenant, report: Report, choice: list[Template], fault: Fault, seconds: float) -> Sent:
+    lasts = fault.seconds * min(1.0, seconds / 60)
+    over: list[float] = []
+
+    def strike() -> None:
+        time.sleep(seconds * 0.2)
+        fault.strike(stand, lasts)
+        begun = time.monotonic()
+        stand.until(stand.ready, 120)
+        over.append(time.monotonic() - begun)
+
+    thread = threading.Thread(target=strike)
+    thread.start()
+    sent = for_seconds(stand.url, tenant.key, choice, max(seconds, lasts + 3), SENDERS, pause_s=0.01)
+    thread.join()
+    codes = ", ".join(f"{code or 'broken'}: {n}" for code, n in sorted(sent.codes.items()))
+    report.add(f"{fault.name} ({lasts:.0f} s)", f"{sent.spans:,} spans taken", ratio=codes)
+    report.none("  answers that OTLP loses data on", sum(sent.strange.values()))
+    report.none("  requests never taken", sent.given_up)
+    report.most("  ready after the fault", over[0] if over else float("inf"), READY_S, "s", firm=True)
+    return sent
