@@ -73,7 +73,8 @@ def _note(traces: dict[bytes, Seen], row: Row, taken: Taken, started: int, ended
     seen.spans += 1
     seen.started = min(seen.started, started)
     seen.ended = max(seen.ended, ended)
-    if row[4] is None and row[5] is not None:
-        seen.root = True
+    if row[4] is None:
+        seen.root = seen.root or row[5] is not None
+        seen.conversation = row[15] or seen.conversation
     if taken.seen.joins:
         seen.keys.update(taken.seen.joins)

@@ -12,13 +12,12 @@ from django.db import connection
 
 from orchestration.registry import resolve
 from orchestration.registry.models import AgentKind, SystemKind
-from orchestration.telemetry.spans import Kind
 from orchestration.workflows import names as books
+from orchestration.workflows import stitch
 from orchestration.workflows.booking import Booking, Names
 from orchestration.workflows.groups import Group
 from orchestration.workflows.story import Story
 
-PLAIN = frozenset((Kind.OTHER, Kind.MESSAGING, Kind.REGISTRATION))
 OLD_S = 900  # what is older than this at receipt and has no end will not get one
 AGENTS_NAMED = 200  # agents of a run that its row names
 
@@ -36,8 +35,15 @@ class Told(Protocol):
 
 
 def is_run(story: Story, group: Group) -> bool:
-    """Ordinary traffic without any agent, model, tool or step of one is no run; a trace that was one stays one."""
-    return any(t.run_id for t in group.traces) or any(p.kind not in PLAIN for p in story.placed)
+    """A trace that was a run stays one."""
+    return any(t.run_id for t in group.traces) or stitch.is_run(p.kind for p in story.placed)
+
+
+def note_services(workspace_id: int, stories: Iterable[Story]) -> None:
+    """Whoever sends only ordinary traffic is a system."""
+    names = {placed.application for story in stories for placed in story.placed if placed.application}
+    rows = {(SystemKind.SYSTEM, resolve.normal(name)): (name[:256], "", name) for name in names}
+    resolve.systems.ids(workspace_id, dict(rows))
 
 
 def names(workspace_id: int, stories: Sequence[Story]) -> list[Names]:

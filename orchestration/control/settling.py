@@ -36,7 +36,7 @@ MOST_TRACES = 600
 SETTLE_LOCK = 0x6261_7365
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False)
 class Told:
     """A run as told in this round: its traces and story, the runs it swallowed, and rows for booking."""
 
@@ -76,9 +76,10 @@ def settle(workspace_id: int) -> int:
         if not due:
             return 0
         found = groups.gather(workspace_id, due)
-        told = [one for one in _tell(workspace_id, found) if one.rows and not one.forgotten]
-        told = _continue(workspace_id, told)
-        change = _write(workspace_id, told)
+        heard = [one for one in _tell(workspace_id, found) if one.rows]
+        forgotten = {i for one in heard if one.forgotten for i in one.group.known_as}
+        told = _continue(workspace_id, [one for one in heard if not one.forgotten])
+        change = _write(workspace_id, told, forgotten)
         as_before = {t.trace_id: (t.run_id, t.settled_spans) for group in found for t in group.traces}
         groups.mark(workspace_id, as_before | _read_counts(told), due)
         rollups.book(workspace_id, change.spans)
@@ -126,11 +127,12 @@ def _continue(workspace_id: int, told: list[Told]) -> list[Told]:
         told = kept + _tell(workspace_id, [whole for whole, _ in joined])
 
 
-def _write(workspace_id: int, told: list[Told]) -> Change:
-    """Store the runs and what each is booked with; returns the change to all figures."""
+def _write(workspace_id: int, told: list[Told], taken: set[UUID]) -> Change:
+    """Store the runs and what each is booked with; returns the change to all figures. `taken` ids are not ours."""
     runs = [t for t in told if run_rows.is_run(t.story, t.group)]
-    for one in runs:
-        one.run_id, one.losers = one.group.identity()
+    run_rows.note_services(workspace_id, [t.story for t in told if t not in runs])
+    for one, (run_id, losers) in zip(runs, groups.identify([t.group for t in runs], taken), strict=True):
+        one.run_id, one.losers = run_id, losers
     names = run_rows.names(workspace_id, [t.story for t in runs])
     change = Change()
     for old in run_rows.bookings(workspace_id, [i for t in runs for i in (t.run_id, *t.losers) if i]):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import pairwise
@@ -11,12 +12,17 @@ from django.db import connection
 from uuid_utils.compat import uuid7
 
 from orchestration.telemetry.reading import raw_cursor
+from orchestration.workflows import stitch, traces
 from orchestration.workflows.reading import Bounds
 from orchestration.workflows.story import Story
 
 MOST_TIED = 5_000  # traces of one run: beyond it a key is taken for one that everything carries
+MOST_LOOKED_AT = 64  # holders of a key that too many hold to join anything
+SKEW_US = stitch.SETTLE_NS // 1000
 MOST_RUNS = 200  # of one conversation looked at
-_COLUMNS = "trace_id, run_id, started_at, ended_at, received_at, spans, root_came, settled_spans"
+_COLUMNS = "trace_id, run_id, started_at, ended_at, received_at, spans, root_came, settled_spans, conversation"
+
+Key = tuple[str, str]  # kind, key
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,6 +37,7 @@ class Due:
     spans: int
     root_came: bool
     settled_spans: int
+    conversation: str | None
 
     @property
     def bounds(self) -> Bounds:
@@ -42,7 +49,7 @@ class Group:
     """Traces of one run, and the keys that tie them."""
 
     traces: list[Due]
-    keys: set[tuple[str, str]] = field(default_factory=set)
+    keys: set[Key] = field(default_factory=set)
 
     @property
     def received(self) -> int:
@@ -54,14 +61,28 @@ class Group:
         names = sorted(key for kind, key in self.keys if kind == "baton")
         return names[0] if names else None
 
-    def identity(self) -> tuple[UUID, list[UUID]]:
-        """The run's id, the oldest that any of its traces has or was told, else a new one; and the ids it replaces."""
-        known = {trace.run_id for trace in self.traces if trace.run_id}
-        told = {UUID(key) for kind, key in self.keys if kind == "run"}
-        if not known | told:
-            return uuid7(), []
-        winner = min(known or told)
-        return winner, sorted(known - {winner})
+    @property
+    def known_as(self) -> set[UUID]:
+        """Ids of runs that its traces belong to, or were told to belong to."""
+        return {t.run_id for t in self.traces if t.run_id} | {UUID(key) for kind, key in self.keys if kind == "run"}
+
+
+def identify(found: Sequence[Group], taken: set[UUID]) -> list[tuple[UUID, list[UUID]]]:
+    """For each group its run's id, the oldest it is known as, else a new one; and the ids that lead to it from now on.
+
+    Where a run has come apart, its id stays with the part that began first. `taken` are not to be given.
+    """
+    given: dict[int, UUID] = {}
+    for place in sorted(range(len(found)), key=lambda i: min(t.started for t in found[i].traces)):
+        free = found[place].known_as - taken
+        given[place] = min(free) if free else uuid7()
+        taken = taken | {given[place]}
+    answers = []
+    for place, group in enumerate(found):
+        lost = {t.run_id for t in group.traces if t.run_id} - taken
+        taken = taken | lost
+        answers.append((given[place], sorted(lost)))
+    return answers
 
 
 def workspaces_due() -> list[int]:
@@ -92,60 +113,51 @@ def due(workspace_id: int, most_traces: int, most_spans: int) -> list[Due]:
 
 
 def gather(workspace_id: int, traces: Sequence[Due]) -> list[Group]:
-    """Group the traces with all others that share a key or a run with them, however far that leads."""
-    known = {trace.trace_id: trace for trace in traces}
-    ties = _Ties()
-    new: list[Due] = list(traces)
-    while new:
-        keys = _keys(workspace_id, [t.trace_id for t in new])
-        for trace_id, key in keys:
-            ties.tie(trace_id, key)
-        for trace in new:
-            if trace.run_id:
-                ties.tie(trace.trace_id, ("run", str(trace.run_id)))
-        shared = {key for _, key in keys}
-        found = _with_keys(workspace_id, shared) if shared else []
-        runs = {t.run_id for t in new if t.run_id} | {UUID(key) for kind, key in shared if kind == "run"}
-        others = {i for i, _ in found} | _of_runs(workspace_id, runs)
-        for trace_id, key in found:
-            ties.tie(trace_id, key)
-        new = _traces(workspace_id, others - set(known)) if others - set(known) else []
-        if len(known) + len(new) > MOST_TIED + len(traces):
-            new = []
-        known.update({trace.trace_id: trace for trace in new})
-    return ties.groups(known)
+    """The runs that these traces are of, as `stitch` says: with all other traces that share a key with them, however
+    far that leads, and with those they were told with before, should they have come apart."""
+    known: dict[bytes, Due] = {}
+    keys: dict[bytes, set[Key]] = {}
+    new = {trace.trace_id: trace for trace in traces}
+    while new and len(known) < MOST_TIED + len(traces):
+        known.update(new)
+        for trace_id, key in _keys(workspace_id, list(new)):
+            keys.setdefault(trace_id, set()).add(key)
+        asked = {key for trace_id in new for key in keys.get(trace_id, ())} | {("link", i.hex()) for i in new}
+        runs = {t.run_id for t in new.values() if t.run_id} | {UUID(key) for kind, key in asked if kind == "run"}
+        others = _holders(workspace_id, asked) | _of_runs(workspace_id, runs)
+        new = {trace.trace_id: trace for trace in _traces(workspace_id, others - set(known))}
+    facts = [
+        stitch.TraceFacts(i, t.started * 1000, t.conversation or "", frozenset(keys.get(i, ())))
+        for i, t in known.items()
+    ]
+    return [
+        Group([known[f.trace_id] for f in group.traces], {key for f in group.traces for key in f.joins})
+        for group in stitch.group(facts)
+    ]
 
 
-class _Ties:
-    """Union of traces by shared keys."""
-
-    def __init__(self) -> None:
-        self.parent: dict[bytes, bytes] = {}
-        self.holder: dict[tuple[str, str], bytes] = {}
-
-    def root(self, trace_id: bytes) -> bytes:
-        parent = self.parent.setdefault(trace_id, trace_id)
-        while parent != self.parent[parent]:
-            self.parent[trace_id] = self.parent[parent]
-            trace_id, parent = parent, self.parent[parent]
-        return parent
-
-    def tie(self, trace_id: bytes, key: tuple[str, str]) -> None:
-        holder = self.holder.setdefault(key, trace_id)
-        self.parent[self.root(trace_id)] = self.root(holder)
-
-    def groups(self, known: Mapping[bytes, Due]) -> list[Group]:
-        found: dict[bytes, Group] = {}
-        for trace_id in sorted(known):
-            found.setdefault(self.root(trace_id), Group([])).traces.append(known[trace_id])
-        for key, holder in self.holder.items():
-            group = found.get(self.root(holder))
-            if group is not None:
-                group.keys.add(key)
-        return list(found.values())
+def _holders(workspace_id: int, asked: set[Key]) -> set[bytes]:
+    """Traces that hold one of the keys. Of a key that too many hold, those that it joined before it had so many."""
+    held: dict[Key, set[bytes]] = {}
+    for trace_id, key in _with_keys(workspace_id, asked):
+        held.setdefault(key, set()).add(trace_id)
+    found: set[bytes] = set()
+    for key, holders in held.items():
+        named = {bytes.fromhex(key[1])} if key[0] == "link" else set()
+        if len(holders | named) <= stitch.MOST_HOLDERS.get(key[0], MOST_TIED):
+            found |= holders | named
+        else:
+            found |= _joined_before(workspace_id, holders)
+    return found
 
 
-def _keys(workspace_id: int, trace_ids: list[bytes]) -> list[tuple[bytes, tuple[str, str]]]:
+def _joined_before(workspace_id: int, holders: set[bytes]) -> set[bytes]:
+    some = _traces(workspace_id, set(sorted(holders)[:MOST_LOOKED_AT]))
+    runs = Counter(trace.run_id for trace in some if trace.run_id)
+    return {trace.trace_id for trace in some if trace.run_id and runs[trace.run_id] > 1}
+
+
+def _keys(workspace_id: int, trace_ids: list[bytes]) -> list[tuple[bytes, Key]]:
     with raw_cursor() as cursor:
         cursor.execute(
             "select trace_id, kind, key from workflows_tracekey where workspace_id = %s and trace_id = any(%s)",
@@ -154,8 +166,7 @@ def _keys(workspace_id: int, trace_ids: list[bytes]) -> list[tuple[bytes, tuple[
         return [(row[0], (row[1], row[2])) for row in cursor]
 
 
-def _with_keys(workspace_id: int, keys: Iterable[tuple[str, str]]) -> list[tuple[bytes, tuple[str, str]]]:
-    """Traces that carry one of the keys. One that names a trace itself leads to that trace too."""
+def _with_keys(workspace_id: int, keys: Iterable[Key]) -> list[tuple[bytes, Key]]:
     wanted = sorted(keys)
     with raw_cursor() as cursor:
         cursor.execute(
@@ -164,8 +175,7 @@ def _with_keys(workspace_id: int, keys: Iterable[tuple[str, str]]) -> list[tuple
             "and t.key = w.key limit %s) k",
             [[kind for kind, _ in wanted], [key for _, key in wanted], workspace_id, MOST_TIED],
         )
-        found = [(row[0], (row[1], row[2])) for row in cursor]
-    return found + [(bytes.fromhex(key), (kind, key)) for kind, key in wanted if kind in ("link", "trace")]
+        return [(row[0], (row[1], row[2])) for row in cursor]
 
 
 def _of_runs(workspace_id: int, runs: set[UUID]) -> set[bytes]:
@@ -180,6 +190,8 @@ def _of_runs(workspace_id: int, runs: set[UUID]) -> set[bytes]:
 
 
 def _traces(workspace_id: int, trace_ids: set[bytes]) -> list[Due]:
+    if not trace_ids:
+        return []
     with raw_cursor() as cursor:
         cursor.execute(
             f"select {_COLUMNS} from workflows_trace where workspace_id = %s and trace_id = any(%s)",
@@ -222,13 +234,14 @@ def continued(workspace_id: int, told: Sequence[tuple[Group, Story]]) -> list[tu
     for parts in conversations.values():
         parts.sort(key=lambda part: part.started)
         for earlier, later in pairwise(parts):
-            if earlier.waiting and later.started >= earlier.ended and (earlier.group or later.group):
+            if earlier.waiting and later.started >= earlier.ended - SKEW_US and (earlier.group or later.group):
                 joined.append(_join(workspace_id, earlier, later))
                 break
     return joined
 
 
 def _join(workspace_id: int, earlier: _Part, later: _Part) -> tuple[Group, list[Group]]:
+    """One group of both. That they belong together is kept as a key of all their traces."""
     whole, parts = Group([]), []
     for part in (earlier, later):
         if part.group:
@@ -237,6 +250,10 @@ def _join(workspace_id: int, earlier: _Part, later: _Part) -> tuple[Group, list[
             whole.keys |= part.group.keys
         elif part.run_id:
             whole.traces.extend(traces_of_run(workspace_id, part.run_id))
+    first = min(whole.traces, key=lambda trace: (trace.started, trace.trace_id))
+    key = ("conversation", first.trace_id.hex())
+    whole.keys.add(key)
+    traces.tie(workspace_id, [(*key, trace.trace_id) for trace in whole.traces])
     return whole, parts
 
 

@@ -70,6 +70,7 @@ class Trace(models.Model):
     received_at = models.DateTimeField()
     spans = models.IntegerField()
     root_came = models.BooleanField()
+    conversation = models.TextField(null=True, help_text="Its root's")
     due_at = models.DateTimeField(null=True)
     settled_spans = models.IntegerField(db_default=0)
     settled_at = models.DateTimeField(null=True)
@@ -85,8 +86,8 @@ class Trace(models.Model):
 
 
 class TraceKey(models.Model):
-    """A key that ties traces to one run: a run id of the caller, a link, a runtime's id. `exact` tells a stated tie
-    from an inferred one."""
+    """A key that ties traces to one run (`stitch`): a run id of the caller, a link, a runtime's id; or `conversation`,
+    once a run that waited for a person was seen to go on."""
 
     pk = models.CompositePrimaryKey("workspace_id", "kind", "key", "trace_id")
     workspace = workspace_value()

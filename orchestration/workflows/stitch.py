@@ -1,15 +1,15 @@
 """Which traces are one run. Pure: facts about traces in, groups out.
 
 By default a run is a trace. Traces are joined:
-- exactly, by a key they share: `baton.run.id`; an A2A task; a span link, that is the linked trace's id, which every
-  trace holds as a key of its own;
+- exactly, by a key they share: `baton.run.id`, or Baton's own id of the run; an A2A task; a span link, that is the
+  linked trace's id, which every trace holds as a key of its own;
 - by inference: an id of the agent runtime that all its messages carry (`runtime`); the same conversation, when the
   earlier run had stopped to wait for a person (`continues`).
 
 Which links count. A link says "because of", which is not yet "part of". So a link counts only on the first span of a
 trace, and only when that span links to one other trace: a consumer of batches links to the traces of all its senders.
-A trace that very many others link to (`MOST_HOLDERS`: a scheduler, a load test, a gateway that starts new traces) started
-them, but is no run of which they are parts: such a key joins nothing. Nor does a link join two different conversations.
+A trace that very many others link to (`MOST_HOLDERS`: a scheduler, a load test, a gateway that starts new traces)
+started them, but is no run of which they are parts: such a key joins nothing. Nor does a link join two conversations.
 A key of the runtime joins only traces that have no link, since a team of agents keeps its id from run to run.
 """
 
@@ -21,7 +21,9 @@ from dataclasses import dataclass, field
 from orchestration.telemetry.spans import Kind
 from orchestration.workflows.story import Story
 
-EXACT = frozenset({"baton", "a2a", "link"})
+PLAIN = frozenset((Kind.OTHER, Kind.MESSAGING, Kind.REGISTRATION))
+EXACT = frozenset({"run", "baton", "a2a", "link"})
+NAMED = frozenset({"run", "baton", "a2a"})  # said of the run itself: these join whatever the conversations are
 MOST_HOLDERS = {"link": 16}
 SETTLE_NS = 2_000_000  # clocks of two processes
 
@@ -37,7 +39,7 @@ class TraceFacts:
 @dataclass(frozen=True, slots=True)
 class Join:
     trace_id: bytes
-    by: str  # baton | a2a | link | runtime | conversation
+    by: str  # run | baton | a2a | link | runtime | conversation
     exact: bool
 
 
@@ -50,8 +52,8 @@ class Group:
 
 
 def is_run(kinds: Iterable[Kind]) -> bool:
-    """Registering agents is no run, and messages between agents are none by themselves."""
-    return any(kind not in (Kind.REGISTRATION, Kind.MESSAGING) for kind in kinds)
+    """Registering agents is no run, messages between agents are none by themselves, nor is ordinary traffic."""
+    return any(kind not in PLAIN for kind in kinds)
 
 
 def keys_of(facts: TraceFacts) -> set[tuple[str, str]]:
@@ -105,7 +107,7 @@ def _join(roots: list[int], said: list[str], by: dict[int, str], edge: tuple[int
     first, second = sorted((_root(roots, one), _root(roots, other)))
     if first == second:
         return
-    if kind not in ("baton", "a2a") and said[first] and said[second] and said[first] != said[second]:
+    if kind not in NAMED and said[first] and said[second] and said[first] != said[second]:
         return
     roots[second] = first
     said[first] = said[first] or said[second]

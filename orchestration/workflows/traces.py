@@ -23,6 +23,7 @@ class Seen:
     ended: int
     spans: int = 0
     root: bool = False
+    conversation: str | None = None  # of the root
     keys: set[tuple[str, str]] = field(default_factory=set)
 
 
@@ -43,6 +44,7 @@ def note(workspace_id: int, seen: Mapping[bytes, Seen], received_at: datetime) -
                 [r.ended for r in rows],
                 [r.spans for r in rows],
                 [r.root for r in rows],
+                [r.conversation for r in rows],
             ],
         )
     keys = sorted((kind, key, trace) for trace, row in seen.items() for kind, key in row.keys)
@@ -65,11 +67,12 @@ def tie(workspace_id: int, keys: Iterable[tuple[str, str, bytes]]) -> None:
 
 _NOTE = f"""
 insert into workflows_trace as t
-    (workspace_id, trace_id, started_at, ended_at, received_at, spans, root_came, due_at, settled_spans)
-select %s, i, to_timestamp(s / 1000000.0), to_timestamp(e / 1000000.0), r, n, c,
+    (workspace_id, trace_id, started_at, ended_at, received_at, spans, root_came, conversation, due_at, settled_spans)
+select %s, i, to_timestamp(s / 1000000.0), to_timestamp(e / 1000000.0), r, n, c, v,
     now() + case when c then interval '{ROOT_S} s' else interval '{FIRST_S} s' end, 0
 from (select %s::timestamptz as r) as stamp,
-    unnest(%s::bytea[], %s::bigint[], %s::bigint[], %s::int[], %s::bool[]) as x(i, s, e, n, c)
+    unnest(%s::bytea[], %s::bigint[], %s::bigint[], %s::int[], %s::bool[], %s::text[])
+        as x(i, s, e, n, c, v)
 order by i
 on conflict (workspace_id, trace_id) do update set
     started_at = least(t.started_at, excluded.started_at),
@@ -77,6 +80,7 @@ on conflict (workspace_id, trace_id) do update set
     received_at = greatest(t.received_at, excluded.received_at),
     spans = t.spans + excluded.spans,
     root_came = t.root_came or excluded.root_came,
+    conversation = coalesce(excluded.conversation, t.conversation),
     due_at = case
         when t.due_at <= now() then t.due_at
         when t.settled_at is null then least(t.due_at, excluded.due_at)
