@@ -1,19 +1,113 @@
-"""Whether Baton lives and can take data."""
+"""Whether Baton lives, whether it can take data, and its figures for Prometheus. No telemetry is in any of them."""
 
-from django.http import HttpRequest, JsonResponse
-from django.views.decorators.http import require_GET
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from threading import Lock
+
+import psycopg
+import redis
+from django.conf import settings
+from django.http import HttpRequest, HttpResponse, JsonResponse
+from django.views.decorators.cache import never_cache
+from django.views.decorators.http import require_safe
+from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
+
+from orchestration.api import counters
+from orchestration.api.backlog import WAITING
+from orchestration.api.pool import parameters
+from orchestration.workspaces.current import open_to_all
+
+FRESH_S = 1.0  # however often they are asked, dependencies are tried once a second
+PATIENCE_S = 2
+
+OK = "ok"
 
 
-@require_GET
-def healthz(request: HttpRequest) -> JsonResponse:
-    return JsonResponse({"status": "alive"})
+@open_to_all
+@require_safe
+@never_cache
+def healthz(request: HttpRequest) -> HttpResponse:
+    """The process lives; asks nothing else."""
+    return JsonResponse({"status": OK})
 
 
-@require_GET
-def readyz(request: HttpRequest) -> JsonResponse:
-    return JsonResponse({"status": "ready"})
+@open_to_all
+@require_safe
+@never_cache
+def readyz(request: HttpRequest) -> HttpResponse:
+    """Names each dependency; 503 when one of them keeps Baton from taking data or from working on it."""
+    found = _dependencies.look()
+    ready = all(state == OK for state in found.values())
+    answer = JsonResponse({"status": OK if ready else "not ready", **found}, status=200 if ready else 503)
+    if not ready:
+        answer["Retry-After"] = "2"
+    return answer
 
 
-@require_GET
-def metrics(request: HttpRequest) -> JsonResponse:
-    return JsonResponse({})
+@open_to_all
+@require_safe
+@never_cache
+def metrics(request: HttpRequest) -> HttpResponse:
+    """Figures of this process and of the backlog, as Prometheus reads them."""
+    for name, state in _dependencies.look().items():
+        counters.ready.labels(name).set(state == OK)
+    return HttpResponse(generate_latest(), content_type=CONTENT_TYPE_LATEST)
+
+
+@dataclass
+class Dependencies:
+    """What Baton stands on, tried on connections of their own: none of the doors' or pages' is held up by a trial."""
+
+    until: float = 0.0
+    found: dict[str, str] = field(default_factory=dict)
+    lock: Lock = field(default_factory=Lock)
+
+    def look(self) -> dict[str, str]:
+        with self.lock:
+            if time.monotonic() >= self.until:
+                self.found = {"database": OK, "broker": _tried(_broker), "backlog": OK}
+                self.found |= _database()
+                self.until = time.monotonic() + FRESH_S
+            return self.found
+
+
+def _database() -> dict[str, str]:
+    try:
+        with psycopg.connect(
+            **parameters() | {"connect_timeout": PATIENCE_S, "options": f"-c statement_timeout={PATIENCE_S}s"}
+        ) as connection:
+            items, oldest = connection.execute(WAITING).fetchone() or (0, None)
+    except psycopg.Error as error:
+        return {"database": _failure(error), "backlog": "unknown"}
+    counters.show_backlog(int(items), oldest, datetime.now(UTC))
+    return {"backlog": OK if items <= settings.INGEST_BACKLOG else f"{items} items wait"}
+
+
+def _broker() -> None:
+    client = redis.Redis.from_url(
+        settings.REDIS_URL, socket_timeout=PATIENCE_S, socket_connect_timeout=PATIENCE_S, retry=None
+    )
+    try:
+        client.ping()
+    finally:
+        client.close()
+
+
+def _tried(ask: Callable[[], None]) -> str:
+    try:
+        ask()
+    except (redis.RedisError, OSError) as error:
+        return _failure(error)
+    return OK
+
+
+def _failure(error: Exception) -> str:
+    """The kind of failure: messages of drivers tell addresses and accounts to whoever asks."""
+    return f"does not answer ({type(error).__name__})"
+
+
+_dependencies = Dependencies()

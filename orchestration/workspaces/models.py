@@ -81,3 +81,18 @@ class ApiKey(models.Model):
 
     def __str__(self) -> str:
         return f"{self.name} ({self.prefix}…)"
+
+
+class KeyDay(models.Model):
+    """What a key has sent on a day (UTC): its daily quota is measured against it, whichever process it came to."""
+
+    key = models.ForeignKey(ApiKey, on_delete=models.CASCADE, related_name="days")
+    day = models.DateField()
+    items = models.BigIntegerField()
+    size = models.BigIntegerField(help_text="Bytes as received")
+
+    class Meta:
+        constraints: ClassVar = [models.UniqueConstraint(fields=["key", "day"], name="one_row_a_key_and_day")]
+
+    def __str__(self) -> str:
+        return f"{self.key_id} on {self.day}"

@@ -1,0 +1,59 @@
+"""One request of a door from its handler to the wire: every way in which it can end has an answer, and is counted."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field
+
+import structlog
+
+from orchestration.api import counters
+from orchestration.api.bodies import Send
+from orchestration.api.refusals import Gone, Refused
+
+log = structlog.get_logger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    status: int
+    content_type: str
+    body: bytes
+    headers: dict[str, str] = field(default_factory=dict)
+
+
+async def serve(
+    signal: str, send: Send, handle: Callable[[], Awaitable[Answer]], refuse: Callable[[Refused], Answer]
+) -> None:
+    """Send what `handle` answers, or what `refuse` makes of a refusal. A fault of ours is a 503: clients try again
+    after that, and drop their data after a 500."""
+    began = time.perf_counter()
+    try:
+        answer = await handle()
+    except Gone:
+        counters.requests.labels(signal, "gone").inc()
+        return
+    except Refused as refused:
+        _count(signal, refused)
+        answer = refuse(refused)
+    except Exception:
+        log.exception("door_failed", signal=signal)
+        fault = Refused(503, "fault", "Baton failed to take this in.", retry_after=5)
+        _count(signal, fault)
+        answer = refuse(fault)
+    counters.requests.labels(signal, str(answer.status)).inc()
+    counters.seconds.labels(signal).observe(time.perf_counter() - began)
+    await _send(send, answer)
+
+
+def _count(signal: str, refused: Refused) -> None:
+    counters.refused.labels(signal, refused.reason).inc()
+    counters.refuse(refused.workspace_id, refused.reason)
+
+
+async def _send(send: Send, answer: Answer) -> None:
+    headers = [(b"content-type", answer.content_type.encode()), (b"content-length", b"%d" % len(answer.body))]
+    headers += [(name.lower().encode(), value.encode()) for name, value in answer.headers.items()]
+    await send({"type": "http.response.start", "status": answer.status, "headers": headers})
+    await send({"type": "http.response.body", "body": answer.body})

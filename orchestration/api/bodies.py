@@ -1,0 +1,95 @@
+"""Reads the body of a request: within bounds of size, time and memory, whether its length was told or not."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, MutableMapping
+from contextlib import contextmanager
+from typing import Any
+
+from django.conf import settings
+
+from orchestration.api.refusals import Gone, Refused, busy
+
+READ_S = 30.0
+HELD_BYTES = 64 << 20  # of all bodies that are being worked on
+
+Scope = MutableMapping[str, Any]
+Message = MutableMapping[str, Any]
+Receive = Callable[[], Awaitable[Message]]
+Send = Callable[[Message], Awaitable[None]]
+
+
+class Room:
+    """Memory for bodies, from their first byte to the answer. One for the process."""
+
+    def __init__(self, size: int) -> None:
+        self.left = size
+
+    @contextmanager
+    def share(self) -> Iterator[Callable[[int], None]]:
+        """Call what you are given with the size of each part; it raises Refused (503) when there is no more room."""
+        taken = 0
+
+        def take(size: int) -> None:
+            nonlocal taken
+            taken += size
+            self.left -= size
+            if self.left < 0:
+                raise busy("Too much is being received at the moment.")
+
+        try:
+            yield take
+        finally:
+            self.left += taken
+
+
+room = Room(HELD_BYTES)
+
+
+def header(scope: Scope, name: bytes) -> str:
+    """A header's value; "" when it was not sent. ASGI names are lower case."""
+    return next((value.decode("latin-1").strip() for key, value in scope["headers"] if key == name), "")
+
+
+async def read(scope: Scope, receive: Receive, take: Callable[[int], None]) -> bytes:
+    """The body as it came. Raises Refused, or Gone when the client went away.
+
+    A request without a length that turns out to be empty is refused: an empty body is a valid empty request, and a
+    proxy that loses chunks would make Baton thank for data that it never got.
+    """
+    told = header(scope, b"content-length")
+    if told and (not told.isdigit() or int(told) > settings.INGEST_BYTES):
+        raise too_large()
+    parts: list[bytes] = []
+    try:
+        async with asyncio.timeout(READ_S):
+            async for part in _parts(receive):
+                take(len(part))
+                parts.append(part)
+    except TimeoutError:
+        raise Refused(408, "slow", f"The body did not arrive within {READ_S:.0f} seconds.") from None
+    body = parts[0] if len(parts) == 1 else b"".join(parts)
+    if not body and not told:
+        raise Refused(400, "bad_request", "The body is empty and no Content-Length says that it should be.")
+    return body
+
+
+async def _parts(receive: Receive) -> AsyncIterator[bytes]:
+    size, more = 0, True
+    while more:
+        message = await receive()
+        if message["type"] == "http.disconnect":
+            raise Gone
+        part = message.get("body", b"")
+        size += len(part)
+        if size > settings.INGEST_BYTES:
+            raise too_large()
+        yield part
+        more = message.get("more_body", False)
+
+
+def too_large() -> Refused:
+    return Refused(
+        413, "too_large", f"The body may have {settings.INGEST_BYTES >> 20} MiB, unpacked: send smaller batches."
+    )

@@ -1,0 +1,45 @@
+"""Answers that say no: what is wrong, whether to try again, and for machines that read RFC 9457 as a problem."""
+
+from __future__ import annotations
+
+from http import HTTPStatus
+from typing import Any
+
+
+class Gone(Exception):
+    """The client went away; nobody waits for an answer."""
+
+
+class Refused(Exception):
+    """A request that is not taken. `reason` is what the health page counts; `detail` tells the client, and quotes
+    nothing of its telemetry."""
+
+    def __init__(self, status: int, reason: str, detail: str, *, retry_after: int = 0, allow: str = "") -> None:
+        super().__init__(detail)
+        self.status = status
+        self.reason = reason
+        self.detail = detail
+        self.workspace_id = 0  # set once a key has told whose request it is
+        self.headers = {
+            name: value
+            for name, value in (
+                ("Retry-After", str(retry_after) if retry_after else ""),
+                ("Allow", allow),
+                ("WWW-Authenticate", "Bearer" if status == HTTPStatus.UNAUTHORIZED else ""),
+            )
+            if value
+        }
+
+
+def busy(detail: str, retry_after: int = 1) -> Refused:
+    """OTLP clients try again after 503 and 429 only: any other code for "not now" is data loss."""
+    return Refused(503, "busy", detail, retry_after=retry_after)
+
+
+def unavailable() -> Refused:
+    return Refused(503, "database", "The database does not answer.", retry_after=2)
+
+
+def problem(status: int, detail: str, **more: Any) -> dict[str, Any]:
+    """The body of an error as RFC 9457 has it."""
+    return {"type": "about:blank", "title": HTTPStatus(status).phrase, "status": status, "detail": detail, **more}
