@@ -45,6 +45,13 @@ OPERATIONS: Mapping[str, Kind] = {
     "evaluation": Kind.EVALUATION,
 }
 FILTERED = frozenset({"content_filter", "content-filter", "guardrail_intervened", "SAFETY"})
+_ARGUMENTS = (
+    "gen_ai.tool.call.arguments",
+    "gen_ai.tool.arguments",
+    "tool_arguments",
+    "gcp.vertex.agent.tool_call_args",
+)
+_ANSWER = ("gen_ai.tool.call.result", "gen_ai.tool.message", "tool_response", "gcp.vertex.agent.tool_response")
 _TO_KEYS = ("gen_ai.handoff.to_agent", "handoff.target", "gen_ai.handoff.target", "langgraph.command.goto_node")
 
 
@@ -53,7 +60,7 @@ def read(raw: RawSpan, operation: Any, seen: Observed) -> None:
     attributes = raw.attributes
     kind = OPERATIONS.get(name)
     if kind is None:
-        kind = Kind.HUMAN if "human" in name else Kind.STEP
+        kind = _unknown(name)
     seen.kind = kind
     agent = attributes.get("gen_ai.agent.name")
     if agent is not None:
@@ -66,6 +73,13 @@ def read(raw: RawSpan, operation: Any, seen: Observed) -> None:
         reader(raw, attributes, seen)
     if "handoff.target" in attributes and kind != Kind.HANDOFF:
         seen.hints["to"] = label(attributes["handoff.target"])
+
+
+def _unknown(operation: str) -> Kind:
+    """Operations that no list holds: invoke_swarm, await_human_feedback, plan."""
+    if operation.startswith("invoke_"):
+        return Kind.WORKFLOW
+    return Kind.HUMAN if "human" in operation else Kind.STEP
 
 
 def read_call(raw: RawSpan, attributes: Mapping[str, Any], seen: Observed) -> None:
@@ -137,7 +151,7 @@ def _note_approvals(result: str | dict[str, Any], seen: Observed) -> None:
 
 def _workflow(raw: RawSpan, attributes: Mapping[str, Any], seen: Observed) -> None:
     if not seen.workflow:
-        seen.workflow = seen.name.removeprefix("invoke_workflow").strip() or seen.name
+        seen.workflow = seen.name.partition(" ")[2].strip() or seen.name
     given, made = tokens(attributes)
     if given or made:
         seen.hints["sum"] = [given, made]
@@ -148,8 +162,12 @@ def _tool(raw: RawSpan, attributes: Mapping[str, Any], seen: Observed) -> None:
     system = attributes.get("mcp.server.name") or attributes.get("server.address")
     if system is not None:
         seen.system = label(system)
-    arguments = first(attributes, ("gen_ai.tool.call.arguments", "tool_arguments", "gen_ai.tool.arguments"))
-    answer = first(attributes, ("gen_ai.tool.call.result", "tool_response", "gen_ai.tool.message"))
+    arguments, answer = first(attributes, _ARGUMENTS), first(attributes, _ANSWER)
+    for event in raw.events:  # Strands tells both in events
+        if event.name == "gen_ai.tool.message" and arguments is None:
+            arguments = event.attributes.get("content")
+        elif event.name == "gen_ai.choice" and answer is None:
+            answer = event.attributes.get("message")
     note_call(seen, arguments, answer)
 
 
@@ -165,7 +183,7 @@ def _retrieval(raw: RawSpan, attributes: Mapping[str, Any], seen: Observed) -> N
 def _handoff(raw: RawSpan, attributes: Mapping[str, Any], seen: Observed) -> None:
     target = first(attributes, _TO_KEYS)
     goto = "langgraph.command.goto_node" in attributes
-    seen.hints["to"] = label(target) or seen.name.rpartition(" ")[2]
+    seen.hints["to"] = label(target) or seen.name.rpartition(" ")[2].removesuffix(".handoff")
     if goto:
         seen.hints["soft"] = 1  # the node gone to need not be an agent
     source = label(attributes.get("gen_ai.handoff.from_agent"))

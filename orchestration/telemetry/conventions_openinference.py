@@ -26,6 +26,7 @@ _CALLED = re.compile(
     r"(?:\.(?:_?(?:a|run_|_)?(?:run|call|kickoff|execute(?:_core)?|invoke|stream|print_response|generate)"
     r"(?:_async|_stream|_single_agent)?|a?continue_run))+$"
 )
+_CURRENT = "current_agent_name='"
 MOST_TEAM = 32
 
 
@@ -40,7 +41,7 @@ def read(raw: RawSpan, kind: Any, seen: Observed) -> None:
     if reader is not None:
         reader(raw, attributes, seen)
     elif seen.kind == Kind.STEP:
-        _chain(raw, seen)
+        _chain(raw, attributes, seen)
     if raw.parent_id == b"" and seen.kind in (Kind.WORKFLOW, Kind.AGENT) and not seen.workflow:
         seen.workflow = stripped(seen.name)
 
@@ -64,11 +65,17 @@ def _langchain(metadata: dict[str, Any], seen: Observed) -> None:
         seen.conversation = label(first(metadata, ("session_id", "thread_id", "conversation_id")))
 
 
-def _chain(raw: RawSpan, seen: Observed) -> None:
-    """A chain at the top is the whole process; so is a crew, wherever it stands."""
+def _chain(raw: RawSpan, attributes: Mapping[str, Any], seen: Observed) -> None:
+    """A chain at the top is the whole process; so is a crew, wherever it stands. LlamaIndex names the agent of a step
+    only in what it passes to the step."""
     called = seen.name.rpartition(".")[2]
     if raw.parent_id == b"" or called in ("kickoff", "kickoff_async", "akickoff"):
         seen.kind = Kind.WORKFLOW
+    elif "llama_index" in raw.scope:
+        given = attributes.get("input.value")
+        if isinstance(given, str):
+            _, found, rest = given.rpartition(_CURRENT)
+            seen.agent = label(rest.partition("'")[0]) if found else ""
 
 
 def _agent(raw: RawSpan, attributes: Mapping[str, Any], seen: Observed) -> None:
@@ -98,7 +105,8 @@ def _tokens(attributes: Mapping[str, Any]) -> tuple[int, int]:
 
 def _call(raw: RawSpan, attributes: Mapping[str, Any], seen: Observed) -> None:
     get = attributes.get
-    seen.subject = label(first(attributes, ("llm.model_name", "llm.response.model_name", "llm.request.model_name")))
+    model = label(first(attributes, ("llm.model_name", "llm.response.model_name", "llm.request.model_name")))
+    seen.subject = "" if model == "unknown" else model
     seen.provider = label(get("llm.provider") or get("llm.system"))
     seen.tokens_in, seen.tokens_out = _tokens(attributes)
     seen.tokens_cached = count(get("llm.token_count.prompt_details.cache_read"))

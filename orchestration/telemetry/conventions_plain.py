@@ -172,7 +172,13 @@ def _unmarked(raw: RawSpan, attributes: Mapping[str, Any], seen: Observed) -> No
     """Spans of older producers whose attributes leave no doubt, though none names the operation."""
     get = attributes.get
     seen.agent = label(get("gen_ai.agent.name"))
-    if "gen_ai.tool.name" in attributes:
+    if "workflow.name" in attributes:
+        seen.kind, seen.workflow = Kind.WORKFLOW, label(get("workflow.name"))
+    elif "workflow.definition" in attributes:  # Microsoft's framework tells when a workflow is built
+        seen.kind = Kind.REGISTRATION
+    elif "executor.id" in attributes or "edge_group.id" in attributes:
+        seen.kind = Kind.STEP
+    elif "gen_ai.tool.name" in attributes:
         seen.kind = Kind.TOOL
         genai.read_tool(raw, attributes, seen)
     elif (

@@ -7,6 +7,7 @@ A turn is one span of an agent. Not every span that calls itself an agent is one
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from dataclasses import dataclass, field
 
 from orchestration.lib.names import normal
@@ -61,39 +62,43 @@ def _place(tree: Tree, found: Cast) -> tuple[set[int], set[int]]:
     voice = [""] * len(steps)  # the agent's name by the nearest step that gives one
     for i in tree.topo:
         above = parent[i]
-        kind = kinds[i]
         at = -1
         voice[i] = steps[i].agent
         if above >= 0:
             at = turn[above]
             voice[i] = voice[i] or voice[above]
             holder[i] = above if kinds[above] in HOLDERS else holder[above]
-        if kind == Kind.STEP and _is_twin(steps[i], steps[above] if above >= 0 else None):
-            kind = kinds[i] = Kind.AGENT
-        if kind == Kind.AGENT:
-            if at >= 0 and _again(tree, found, i, at):
-                turn[i] = at
-                continue
-            turn[i] = i
-            found.turns.append(i)
-            if at >= 0 and kinds[holder[i]] not in (Kind.TOOL, Kind.HANDOFF):
-                leads.add(at)
-            continue
+            if kinds[i] == Kind.STEP and _is_twin(steps[i], steps[above]):
+                kinds[i] = Kind.AGENT
         turn[i] = at
-        if at >= 0 and at not in works and kind in WORK:
-            if not voice[i] or found.same(voice[i], agent_of(steps[at])):
-                works.add(at)
+        if kinds[i] == Kind.AGENT:
+            _begin(tree, found, i, leads)
+        elif at >= 0 and at not in works and kinds[i] in WORK and _speaks(found, voice[i], steps[at]):
+            works.add(at)
     return works, leads
+
+
+def _speaks(found: Cast, voice: str, agent: Step) -> bool:
+    return not voice or found.same(voice, agent_of(agent))
+
+
+def _begin(tree: Tree, found: Cast, i: int, leads: set[int]) -> None:
+    """A turn begins, unless it is the one around it seen once more."""
+    at, held = found.turn[i], found.holder[i]
+    if at >= 0 and _again(tree, found, i, at):
+        return
+    found.turn[i] = i
+    found.turns.append(i)
+    if at >= 0 and tree.kind[held] not in (Kind.TOOL, Kind.HANDOFF):
+        leads.add(at)
 
 
 def agent_of(step: Step) -> str:
     return step.agent or step.name
 
 
-def _is_twin(step: Step, above: Step | None) -> bool:
+def _is_twin(step: Step, above: Step) -> bool:
     """LangGraph before it told agents' names: a node and the graph inside it share one."""
-    if not step.hints or above is None or not above.hints:
-        return False
     return "twin" in step.hints and "twin" in above.hints and step.name == above.name
 
 
@@ -122,10 +127,12 @@ def _demote(tree: Tree, found: Cast, processes: set[int]) -> None:
 
 
 def _name(tree: Tree, found: Cast) -> None:
-    """Own name, else that of the nearest step above which has one. One agent has one spelling: the first that was seen, a turn's before others'."""
+    """Own name, else that of the nearest step above which has one. One agent has one spelling: the first that was
+    seen, a turn's before others'."""
     steps, turn, who = tree.steps, found.turn, found.who
     spelled: dict[Who, Who] = {}
     of_turn: dict[int, Who] = {}
+    strays: list[int] = []
     for i in sorted(found.turns):
         step = steps[i]
         name = agent_of(step)
@@ -144,3 +151,22 @@ def _name(tree: Tree, found: Cast) -> None:
                 who[i] = spelled.setdefault((step.application, found.norm(own)), (step.application, own))
         elif above >= 0:
             who[i] = who[above]
+        if who[i] is None and tree.kind[i] == Kind.TOOL:
+            strays.append(i)
+    if strays and spelled:
+        _lend(tree, found, strays)
+
+
+def _lend(tree: Tree, found: Cast, strays: list[int]) -> None:
+    """A tool call beside the agents, as LlamaIndex has it, is that of the agent whose model asked for the tool."""
+    steps = tree.steps
+    asked: dict[str, list[tuple[int, Who]]] = {}
+    for i, who in enumerate(found.who):
+        if who is not None and tree.kind[i] == Kind.LLM and steps[i].hints:
+            for tool in steps[i].hints.get("wants", ()):
+                asked.setdefault(tool, []).append((steps[i].start_ns, who))
+    for i in strays:
+        calls = asked.get(steps[i].subject, [])
+        place = bisect_left(calls, (steps[i].start_ns,)) - 1
+        if place >= 0:
+            found.who[i] = calls[place][1]

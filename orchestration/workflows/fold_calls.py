@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+from orchestration.lib.names import forms
 from orchestration.telemetry.spans import Kind, Outcome
 from orchestration.workflows.fold_agents import Cast, Who
 from orchestration.workflows.fold_handoffs import matches
@@ -49,8 +50,7 @@ def _tools(tree: Tree, cast: Cast, rules: Rules, found: Calls) -> None:
             _see_inside(steps[i], found.of_tool.get(outer))
     for i in sorted(found.of_tool):
         call = found.of_tool[i]
-        named = rules.systems.get(call.tool.casefold())
-        call.system = named or call.system or call.tool
+        call.system = _named(call.tool, rules) or call.system or call.tool
         found.tools.append(call)
 
 
@@ -62,6 +62,14 @@ def _call(tree: Tree, cast: Cast, rules: Rules, i: int) -> ToolCall:
     good = step.outcome != Outcome.ERROR
     duration = ended(tree, i) - step.start_ns
     return ToolCall(application, agent, tool, system, good, 1, step.start_ns, duration, step.span_id, step.error)
+
+
+def _named(tool: str, rules: Rules) -> str:
+    """The system that an admin says a tool touches, with or without the tool's prefix."""
+    if not rules.systems:
+        return ""
+    spelled = (tool.casefold(), *forms(tool))
+    return next((rules.systems[form] for form in spelled if form in rules.systems), "")
 
 
 def _see_inside(step: Step, outer: ToolCall | None) -> None:
@@ -139,7 +147,7 @@ def _tokens(tree: Tree, cast: Cast, found: Calls) -> None:
 
 
 def _mark_above(tree: Tree, i: int, repeats: set[int]) -> None:
-    """Model calls around this one: wrappers and clients repeat what it says. An agent or a tool in between ends that."""
+    """Model calls around this one repeat what it says: wrappers and clients. An agent or tool in between ends that."""
     at = tree.parent[i]
     while at >= 0 and at not in repeats and tree.kind[at] in (Kind.LLM, Kind.STEP, Kind.OTHER):
         if tree.kind[at] == Kind.LLM:

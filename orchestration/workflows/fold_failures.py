@@ -18,6 +18,7 @@ from orchestration.workflows.fold_turns import SLACK_NS, ended
 
 PLAIN = frozenset({Kind.OTHER, Kind.MESSAGING, Kind.GUARDRAIL, Kind.EVALUATION})
 MOST_CLIMBED = 64
+_ANY = "*"
 Same = tuple[Who | None, Kind, str]
 
 
@@ -121,28 +122,37 @@ class _Cures:
     def __init__(self, tree: Tree, cast: Cast, bad: list[int]) -> None:
         self.tree = tree
         self.cast = cast
-        wanted = {self.same(i) for i in bad}
-        self.successes: dict[Same, list[tuple[int, int, str]]] = {}
+        wanted = {self.same(i)[:2] for i in bad}
+        self.successes: dict[Same, list[tuple[int, int]]] = {}
         for i, step in enumerate(tree.steps):
             if step.outcome == Outcome.ERROR or not step.end_ns:
                 continue
             same = self.same(i)
-            if same in wanted:
-                self.successes.setdefault(same, []).append((step.start_ns, ended(tree, i), step.subject))
+            if same[:2] in wanted:
+                self.successes.setdefault(same, []).append((step.start_ns, ended(tree, i)))
+                if same[1] == Kind.LLM and same[2]:
+                    self.successes.setdefault((*same[:2], _ANY), []).append((step.start_ns, ended(tree, i)))
 
     def same(self, i: int) -> Same:
         step, kind = self.tree.steps[i], self.tree.kind[i]
-        if kind in (Kind.LLM, Kind.AGENT):
+        if kind == Kind.AGENT:
             return self.cast.who[i], kind, ""
+        if kind == Kind.LLM:
+            return self.cast.who[i], kind, step.subject
         return self.cast.who[i], kind, self.cast.norm(step.subject or step.name)
 
     def when(self, i: int) -> int | None:
-        """The end of the first success that began after step `i` had ended, None without one."""
-        step = self.tree.steps[i]
-        successes = self.successes.get(self.same(i), [])
-        place = bisect_left(successes, (ended(self.tree, i) - SLACK_NS,))
-        for start, end, subject in successes[place:]:
-            other_model = self.tree.kind[i] == Kind.LLM and subject and step.subject and subject != step.subject
-            if start > step.start_ns and not other_model:
-                return end
-        return None
+        """The end of the first success that began after step `i` had ended, None without one. A model call that failed
+        may not know its model."""
+        same = self.same(i)
+        keys = [same]
+        if same[1] == Kind.LLM:
+            keys.append((*same[:2], "" if same[2] else _ANY))
+        found = [end for end in map(self._first, keys, (i, i)) if end is not None]
+        return min(found, default=None)
+
+    def _first(self, same: Same, i: int) -> int | None:
+        successes = self.successes.get(same, [])
+        after = max(ended(self.tree, i) - SLACK_NS, self.tree.steps[i].start_ns + 1)
+        place = bisect_left(successes, (after,))
+        return successes[place][1] if place < len(successes) else None

@@ -19,6 +19,7 @@ from functools import lru_cache
 from heapq import heappop, heappush
 from zlib import crc32
 
+from orchestration.lib.names import forms
 from orchestration.telemetry.spans import Kind
 from orchestration.workflows.fold_agents import Cast, Who
 from orchestration.workflows.fold_tree import Tree
@@ -41,6 +42,7 @@ class Handing:
     people: dict[str, Who] = field(default_factory=dict)  # normal name -> agent
     hashed: dict[int, Who] = field(default_factory=dict)
     starts: list[int] = field(default_factory=list)  # of all turns
+    below: dict[int, int] = field(default_factory=dict)  # holder -> the first turn in it
 
     def keep(self, source: Who | None, target: Who, at: int, rule: str, step: int, turn: int | None = None) -> None:
         """Keep a transfer once: by the turn it led to, else by the model call that it follows."""
@@ -86,8 +88,9 @@ def handoffs(tree: Tree, cast: Cast, line: Timeline, rules: Rules) -> list[Hando
         return []
     handing = Handing(tree, cast, line, rules)
     handing.starts = [turn.start for turn in turns]
-    for turn in turns:
+    for number, turn in enumerate(turns):
         handing.people.setdefault(cast.norm(turn.who[1]), turn.who)
+        handing.below.setdefault(turn.holder, number)
     _listen(handing)
     _explicit(handing)
     _tools(handing)
@@ -139,10 +142,10 @@ def _explicit(handing: Handing) -> None:
 def _remote(handing: Handing, i: int, source: Who | None, target: Who | None) -> None:
     """A call by A2A goes to the agent whose spans lie below it, else to whom it names."""
     step = handing.tree.steps[i]
-    for number, turn in enumerate(handing.line.turns):
-        if turn.holder == i:
-            handing.keep(source, turn.who, step.start_ns, "a2a", i, number)
-            return
+    number = handing.below.get(i)
+    if number is not None:
+        handing.keep(source, handing.line.turns[number].who, step.start_ns, "a2a", i, number)
+        return
     if target is None and step.hints["to"]:
         target = (step.application, step.hints["to"])
     if target is not None:
@@ -172,16 +175,16 @@ def _tool(handing: Handing, i: int, below: list[int] | tuple[()]) -> None:
     tree, step, source = handing.tree, handing.tree.steps[i], handing.cast.who[i]
     if below:
         tree.kind[i] = Kind.HANDOFF
-        for number in below:
-            handing.keep(source, handing.line.turns[number].who, step.start_ns, "agent_below_tool", i, number)
+        for inner in below:
+            handing.keep(source, handing.line.turns[inner].who, step.start_ns, "agent_below_tool", i, inner)
         return
     if matches(step.subject, handing.rules.escalations):
         return
     if matches(step.subject, handing.rules.transfers):
         tree.kind[i] = Kind.HANDOFF
-        target, number = _target(handing, i)
-        if target is not None:
-            handing.keep(source, target, step.start_ns, "tool_name", i, number)
+        meant, number = _target(handing, i)
+        if meant is not None:
+            handing.keep(source, meant, step.start_ns, "tool_name", i, number)
         return
     target = handing.named(i) if step.hints and "names" in step.hints else None
     if target is not None:
@@ -192,7 +195,7 @@ def _tool(handing: Handing, i: int, below: list[int] | tuple[()]) -> None:
 
 
 def _target(handing: Handing, i: int) -> tuple[Who | None, int | None]:
-    """Whom a transfer tool means: a known agent in its arguments or its name, else whoever comes next, else its words."""
+    """Whom a transfer tool means: a known agent by its arguments or name, else whoever comes next, else its words."""
     step = handing.tree.steps[i]
     said = step.hints.get("to", "") if step.hints else ""
     suffix = _suffix(step.subject)
@@ -281,7 +284,4 @@ def _side_by_side(handing: Handing, holder: int, numbers: list[int]) -> None:
 @lru_cache(maxsize=4096)
 def matches(tool: str, patterns: tuple[str, ...]) -> bool:
     """Whether a tool's name, or its part after a prefix, fits one of the patterns."""
-    whole = tool.casefold().replace("-", "_").replace(" ", "_")
-    last = whole.replace("__", ".").replace("/", ".").replace(":", ".").rpartition(".")[2]
-    tool = tool.casefold().rpartition("-")[2]  # plugin-tool, as Semantic Kernel writes it
-    return any(fnmatchcase(form, pattern) for pattern in patterns for form in (whole, last, tool))
+    return any(fnmatchcase(form, pattern) for pattern in patterns for form in forms(tool))

@@ -13,6 +13,7 @@ from orchestration.workflows.fold_tree import Tree
 from orchestration.workflows.fold_turns import ended
 from orchestration.workflows.story import Escalation, GuardrailHit, Rules
 
+MOST_CHECKS = 64
 _POLICY = re.compile(r"\b(?:policy|guardrail|rule)[\s:=(]+([\w][\w.-]*)", re.IGNORECASE)
 
 
@@ -65,15 +66,14 @@ def _answers(tree: Tree, found: list[Asked]) -> None:
     """A finished human step has its answer; a paused program goes on in another trace once it has been answered."""
     if not found:
         return
-    starts: dict[bytes, int] = {}
-    for step in tree.steps:
-        starts[step.trace_id] = step.start_ns  # the last start of each trace: steps are sorted
+    starts = {step.trace_id: step.start_ns for step in tree.steps}  # the last of each trace: steps are sorted
+    latest = sorted(starts.items(), key=lambda item: item[1])[-2:]
     for item in found:
         step = tree.steps[item.step]
         if item.escalation.rule == "human_step":
             answered = step.end_ns != 0 and step.outcome == Outcome.OK
         elif item.pauses:
-            answered = any(trace != step.trace_id and start >= item.at for trace, start in starts.items())
+            answered = any(trace != step.trace_id and start >= item.at for trace, start in latest)
         else:
             answered = item.escalation.rule == "a2a" and tree.steps[-1].start_ns >= item.at
         item.escalation.state = "answered" if answered else "open"
@@ -114,8 +114,8 @@ def _hit(tree: Tree, i: int, rules: Rules) -> str:
         return _denied(hints["said"], rules.denials)
     if "hit" not in hints:
         return ""
-    checks = [c for c in range(i + 1, min(i + 64, len(tree.steps))) if tree.parent[c] == i]
-    guards = [c for c in checks if tree.kind[c] == Kind.GUARDRAIL]
+    checks = range(i + 1, min(i + 1 + MOST_CHECKS, len(tree.steps)))
+    guards = [c for c in checks if tree.parent[c] == i and tree.kind[c] == Kind.GUARDRAIL]
     if any(_hit(tree, c, rules) for c in guards):
         return ""  # told by the check itself
     last = tree.steps[guards[-1]] if guards else None

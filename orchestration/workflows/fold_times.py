@@ -8,6 +8,7 @@ between two calls of an agent is the agent's own work.)
 from __future__ import annotations
 
 import re
+from bisect import bisect_left
 from dataclasses import dataclass, field
 from functools import lru_cache
 
@@ -59,60 +60,47 @@ def times(tree: Tree, cast: Cast, failed: set[int], asks: list[Asked]) -> Times:
 
 
 def _own(tree: Tree) -> tuple[list[int], list[int]]:
+    """Work and waiting of each step, in one pass over the steps in order of start."""
     steps, parent, kinds = tree.steps, tree.parent, tree.kind
-    n = len(steps)
-    work, wait = [0] * n, [0] * n
-    reach = [0] * n  # until when the children seen so far cover their parent
-    ends = [0] * n
-    top = 0
+    work, wait = [0] * len(steps), [0] * len(steps)
+    reach = [0] * len(steps)  # until when the steps seen so far cover the one they stand below
+    top = steps[0].start_ns if steps else 0
     for i, step in enumerate(steps):
-        start, end = step.start_ns, step.end_ns
-        if end < start:
-            end = start
-        ends[i] = end
-        work[i] = end - start if kinds[i] != Kind.WORKFLOW else 0
-        reach[i] = start
+        start = reach[i] = step.start_ns
+        end = max(step.end_ns, start)
         above = parent[i]
+        if kinds[i] != Kind.WORKFLOW:
+            work[i] = end - start
         if above < 0:
-            if top and start > top:
-                wait[i] = start - top
+            wait[i] = max(0, start - top)
             top = max(top, end)
-            continue
-        known = reach[above] if above < i else steps[above].start_ns
-        if kinds[above] == Kind.WORKFLOW:
-            if start > known:
-                wait[i] = start - known
-        elif above < i:
-            covered = min(end, ends[above]) - max(start, known)
-            if covered > 0:
-                work[above] -= covered
-        if above < i and end > known:
-            reach[above] = end
+        elif above < i:  # else a clock is wrong: such a step covers nothing
+            known = reach[above]
+            if kinds[above] == Kind.WORKFLOW:
+                wait[i] = max(0, start - known)
+            else:
+                work[above] -= max(0, min(end, steps[above].end_ns) - max(start, known))
+            reach[above] = max(end, known)
     return work, wait
 
 
 def _shares(tree: Tree, found: Times, asks: list[Asked]) -> None:
     """One sweep over the steps: when somebody worked, when a person did; the rest nobody did."""
-    first = last = busy_until = people_until = 0
+    if not tree.steps:
+        return
+    first = last = busy_until = people_until = tree.steps[0].start_ns
     busy = people = 0
-    for i, step in enumerate(tree.steps):
+    for step, kind in zip(tree.steps, tree.kind, strict=True):
         start, end = step.start_ns, step.end_ns
-        if end < start:
-            end = start
-        if not first:
-            first = last = busy_until = people_until = start
-        if end > last:
-            last = end
-        kind = tree.kind[i]
-        if kind == Kind.HUMAN:
-            if end > people_until:
-                people += end - max(start, people_until)
-                people_until = end
-        elif kind == Kind.WORKFLOW:
+        last = max(last, start, end)
+        if kind == Kind.WORKFLOW:
             continue
         if end > busy_until:
             busy += end - max(start, busy_until)
             busy_until = end
+        if kind == Kind.HUMAN and end > people_until:
+            people += end - max(start, people_until)
+            people_until = end
     found.people_ns = people
     found.agents_ns = busy - people
     found.waiting_ns = last - first - busy
@@ -120,18 +108,21 @@ def _shares(tree: Tree, found: Times, asks: list[Asked]) -> None:
 
 
 def _paused(tree: Tree, asks: list[Asked]) -> int:
-    """Time between the question that stopped a program and what went on after the answer."""
+    """Time between the end of a trace that stopped for a person and what went on, in another trace, after that."""
+    traces = {tree.steps[item.step].trace_id for item in asks if item.pauses}
+    if not traces:
+        return 0
+    halts = dict.fromkeys(traces, 0)
+    for step in tree.steps:
+        if step.trace_id in halts:
+            halts[step.trace_id] = max(halts[step.trace_id], step.end_ns, step.start_ns)
     total = until = 0
-    for item in asks:
-        if not item.pauses:
-            continue
-        trace = tree.steps[item.step].trace_id
-        halted = max((s.end_ns for s in tree.steps if s.trace_id == trace and s.end_ns), default=item.at)
-        resumed = min((s.start_ns for s in tree.steps if s.trace_id != trace and s.start_ns >= item.at), default=0)
-        start = max(halted, until)
-        if resumed > start:
-            total += resumed - start
-            until = resumed
+    starts = [step.start_ns for step in tree.steps]
+    for halt in sorted(halts.values()):
+        place = bisect_left(starts, halt)
+        if place < len(starts) and starts[place] > max(halt, until):
+            total += starts[place] - max(halt, until)
+            until = starts[place]
     return total
 
 

@@ -11,6 +11,12 @@ from typing import Any
 
 from orchestration.telemetry.spans import Kind, Outcome
 
+# what guardrails answer when they stepped in, in the words of several producers
+HITS = frozenset(
+    {"deny", "denied", "block", "blocked", "fail", "failed", "flagged", "violation", "intervened", "tripped"}
+    | {"triggered", "reject", "rejected", "true"}
+)
+
 
 @dataclass(frozen=True, slots=True)
 class Rules:
@@ -18,15 +24,13 @@ class Rules:
     being equal, also against the last part of a name with a prefix (`plugin.tool`, `mcp__server__tool`)."""
 
     escalations: tuple[str, ...] = ("escalate*", "*human*", "request_approval*")
-    transfers: tuple[str, ...] = ("transfer_to_*", "handoff_to_*", "hand_off_to_*", "delegate*")
+    transfers: tuple[str, ...] = ("transfer_to_*", "handoff*", "hand_off*", "delegate*")
     outputs: tuple[str, ...] = ("final_answer", "final_result", "final_output", "finalanswertool", "set_model_response")
     denials: tuple[str, ...] = (
         r"^(?:denied|blocked|refused|forbidden|rejected|policy[ _]violation)\b"
         r".*\b(?:policy|limit|guardrail|approval|permitted|allowed)",
     )
-    hits: frozenset[str] = frozenset(
-        "deny denied block blocked fail failed flagged violation intervened tripped triggered reject rejected true".split()
-    )
+    hits: frozenset[str] = HITS
     systems: Mapping[str, str] = field(default_factory=dict)  # tool, without case -> system
 
 
@@ -98,7 +102,8 @@ class Handoff:
     to_application: str
     to_agent: str
     at_ns: int
-    rule: str  # explicit | tool_name | agent_below_tool | argument | requested | a2a | agent_below_agent | graph_parent | sequence
+    rule: str  # explicit | a2a | agent_below_tool | tool_name | argument | requested | agent_below_agent | graph_parent
+    #          | sequence
     span_id: bytes
 
 
@@ -137,7 +142,7 @@ class StepTime:
 
 @dataclass(slots=True)
 class Story:
-    """A run as told by its spans. `status`: running | waiting | completed | failed (`stalled` needs a clock: not here)."""
+    """A run as told by its spans. `status`: running | waiting | completed | failed (`stalled` needs a clock)."""
 
     workflow: str
     title: str

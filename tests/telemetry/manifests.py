@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -86,7 +87,7 @@ def _corrected(folder: str, run: Mapping[str, Any]) -> dict[str, Any]:
 def _told(folder: str, run: Mapping[str, Any]) -> dict[str, Any]:
     seen = run["in_telemetry"]
     sequence = run.get("implicit_sequence", [])
-    handed = [(h["frm"], h["to"]) for h in run["handoffs"]] or list(zip(sequence, sequence[1:], strict=False))
+    handed = [(h["frm"], h["to"]) for h in run["handoffs"]] or list(pairwise(sequence))
     told: dict[str, Any] = {
         "status": STATUS[run["business_outcome"]],
         "agents": sorted(normal(name) for name in run["agents"] if name != "null"),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import gzip
 import json
 from collections.abc import Iterable, Sequence
@@ -52,8 +53,6 @@ def _hex_ids(value: Any) -> Any:
 
 
 def _hex(value: str) -> str:
-    import base64
-
     return base64.b64decode(value).hex()
 
 
