@@ -1,5 +1,141 @@
-"""The root of the JSON API."""
+"""The JSON API: one NinjaAPI, a router a subject, and one shape for whatever goes wrong (RFC 9457)."""
 
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from functools import wraps
+from typing import Any
+
+import orjson
+import structlog
+from django.db import InterfaceError, OperationalError
+from django.http import Http404, HttpRequest, HttpResponse
+from django.urls import URLPattern, URLResolver, path, re_path
+from django.utils.cache import add_never_cache_headers
 from ninja import NinjaAPI
+from ninja.errors import HttpError, ValidationError
+from ninja.renderers import BaseRenderer
 
-api = NinjaAPI(title="Baton", version="1", urls_namespace="api")
+from orchestration.api import description, figures, runs
+from orchestration.api.refusals import Refused, problem, unavailable
+from orchestration.lib.paging import BadCursor
+
+log = structlog.get_logger(__name__)
+PROBLEM = "application/problem+json"
+PLACES = frozenset(("query", "path", "body", "form", "header", "cookie"))
+
+
+class Renderer(BaseRenderer):
+    """Times as UTC with a Z, amounts of money as numbers."""
+
+    media_type = "application/json"
+
+    def render(self, request: HttpRequest, data: Any, *, response_status: int) -> bytes:
+        return orjson.dumps(data, default=float, option=orjson.OPT_UTC_Z)
+
+
+class Api(NinjaAPI):
+    def get_openapi_schema(self, *, path_prefix: str | None = None, path_params: dict[str, Any] | None = None) -> Any:
+        return description.complete(super().get_openapi_schema(path_prefix=path_prefix, path_params=path_params))
+
+    def _get_urls(self) -> list[URLResolver | URLPattern]:
+        found = [*super()._get_urls(), path("docs", description.docs(self), name="docs"), re_path("", _nothing)]
+        for pattern in found:
+            if isinstance(pattern, URLPattern):
+                pattern.callback = _plainly(pattern.callback)
+        return found
+
+
+def refuse(status: int, detail: str, headers: Mapping[str, str] | None = None, **more: Any) -> HttpResponse:
+    body = orjson.dumps(problem(status, detail, **more))
+    return HttpResponse(body, status=status, content_type=PROBLEM, headers=dict(headers or {}))
+
+
+def _plainly(view: Callable[..., HttpResponse]) -> Callable[..., HttpResponse]:
+    """What no handler sees (an address that is none, a method that is not served) is a problem too; nothing is kept
+    in a cache."""
+
+    @wraps(view)
+    def answer(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
+        try:
+            response = view(request, *args, **kwargs)
+        except Http404 as error:
+            response = _not_found(request, error)
+        if response.status_code == 405:
+            allowed = response["Allow"]
+            response = refuse(405, f"This address answers {allowed}.", {"Allow": allowed})
+        add_never_cache_headers(response)
+        return response
+
+    answer.csrf_exempt = True  # type: ignore[attr-defined]  # callers come with a key; with a session they only read
+    return answer
+
+
+def _nothing(request: HttpRequest) -> HttpResponse:
+    raise Http404("There is nothing at this address; /api/v1/docs says what there is.")
+
+
+api = Api(
+    title="Baton",
+    version="1",
+    description="What agents, scripts and other programs use to talk to Baton.",
+    urls_namespace="api",
+    docs_url=None,
+    renderer=Renderer(),
+)
+api.add_router("", figures.router)
+api.add_router("", runs.router)
+
+
+@api.exception_handler(Refused)
+def _refused(request: HttpRequest, error: Refused) -> HttpResponse:
+    return refuse(error.status, error.detail, error.headers)
+
+
+@api.exception_handler(HttpError)
+def _http_error(request: HttpRequest, error: HttpError) -> HttpResponse:
+    return refuse(error.status_code, error.message)
+
+
+@api.exception_handler(Http404)
+def _not_found(request: HttpRequest, error: Http404) -> HttpResponse:
+    return refuse(404, str(error) or "There is no such thing in this workspace.")
+
+
+@api.exception_handler(ValidationError)
+def _invalid(request: HttpRequest, error: ValidationError) -> HttpResponse:
+    return _wrong([(_field(each["loc"]), _words(each["msg"])) for each in error.errors])
+
+
+@api.exception_handler(BadCursor)
+def _bad_cursor(request: HttpRequest, error: BadCursor) -> HttpResponse:
+    return _wrong([("cursor", "a cursor that this list gave out")])
+
+
+@api.exception_handler(OperationalError)
+@api.exception_handler(InterfaceError)
+def _unavailable(request: HttpRequest, error: Exception) -> HttpResponse:
+    log.warning("database_unavailable", path=request.path, error=type(error).__name__)
+    refused = unavailable()
+    return refuse(refused.status, refused.detail, refused.headers)
+
+
+@api.exception_handler(Exception)
+def _broken(request: HttpRequest, error: Exception) -> HttpResponse:
+    log.exception("api_failed", path=request.path)
+    return refuse(500, "Baton failed to answer. The log says why.")
+
+
+def _wrong(faults: list[tuple[str, str]]) -> HttpResponse:
+    errors = [{"field": field, "detail": detail} for field, detail in faults]
+    return refuse(422, "; ".join(f"{field}: {detail}" for field, detail in faults), errors=errors)
+
+
+def _field(place: Sequence[Any]) -> str:
+    """`("query", "wanted", "limit")`, perhaps with a choice of types behind it, is the field `limit` to the caller."""
+    names = [str(part) for part in place if part not in PLACES]
+    return names[min(1, len(names) - 1)] if names and place[0] != "body" else ".".join(names)
+
+
+def _words(message: str) -> str:
+    return message.removeprefix("Value error, ")

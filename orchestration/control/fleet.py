@@ -129,6 +129,8 @@ def agent(workspace_id: int, slug: str, window: timedelta, now: datetime) -> Age
 def agent_called(workspace_id: int, text: str) -> Agent | None:
     """The agent that has this slug, else `application/name`, else this name where only one has it."""
     found = Agent.objects.filter(workspace_id=workspace_id).select_related("application")
+    if "\0" in text:
+        return None
     by_slug = found.filter(slug=text).first()
     if by_slug:
         return by_slug
@@ -140,6 +142,7 @@ def agent_called(workspace_id: int, text: str) -> Agent | None:
 
 def _matching(workspace_id: int, q: str) -> QuerySet[Agent]:
     found = Agent.objects.filter(workspace_id=workspace_id).select_related("application")
+    q = q.replace("\0", "")
     if not q:
         return found
     return found.filter(name__icontains=q) | found.filter(application__name__icontains=q)

@@ -59,7 +59,7 @@ def systems(
 ) -> list[SystemLine]:
     """All systems and models that fit (`kind`: system | model | ""). `sort` is one of SYSTEM_SORTS, as for agents."""
     found = System.objects.filter(workspace_id=workspace_id)
-    if q:
+    if q := q.replace("\0", ""):
         found = found.filter(name__icontains=q)
     if kind:
         found = found.filter(kind=kind)
@@ -76,6 +76,8 @@ def systems(
 
 def system(workspace_id: int, slug: str, window: timedelta, now: datetime) -> SystemDetail | None:
     """One system or model by slug, else by name; None when there is none."""
+    if "\0" in slug:
+        return None
     found = System.objects.filter(workspace_id=workspace_id)
     row = found.filter(slug=slug).first() or found.filter(name=slug).order_by("-kind").first()
     if row is None:

@@ -89,6 +89,8 @@ def runs(
     `workflow` is a slug or name, `status` one of STATUSES, `agent` a slug, a name or `application/name`, `trace` a
     trace id or the beginning of one; `since` and `until` bound the start.
     """
+    if any("\0" in text for text in (workflow, agent, conversation, trace)):
+        return Page([], None)
     wanted = [
         workflow and run_search.of_workflow(workspace_id, workflow),
         status and Q(status__in=_OPEN if status == IN_PROGRESS else [status]),

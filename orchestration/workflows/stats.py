@@ -116,6 +116,8 @@ def workflow(workspace_id: int, slug: str, since: datetime, until: datetime) -> 
 
 def workflow_called(workspace_id: int, text: str) -> Workflow | None:
     """The workflow that has this slug, else this name."""
+    if "\0" in text:
+        return None
     found = Workflow.objects.filter(workspace_id=workspace_id)
     return found.filter(slug=text).first() or found.filter(name=text).first()
 
@@ -169,6 +171,7 @@ def in_progress(workspace_id: int) -> dict[tuple[int, str], int]:
 def lines(workspace_id: int, rows: Stretch, progress: Mapping[tuple[int, str], int], q: str = "") -> list[WorkflowLine]:
     """`workflows`, from what was read already."""
     found = Workflow.objects.filter(workspace_id=workspace_id).order_by("name", "id")
+    q = q.replace("\0", "")
     known = list(found.filter(name__icontains=q) if q else found)
     return _lines(workspace_id, known, paces.by_workflow(rows), progress)
 

@@ -1,0 +1,268 @@
+"""What the pages show of agents, systems and the whole, as JSON: computed by the same functions."""
+
+from __future__ import annotations
+
+from dataclasses import fields
+from datetime import datetime
+from typing import Any, Literal
+from uuid import UUID
+
+from django.http import Http404
+from django.utils import timezone
+from ninja import Query, Router, Schema
+
+from orchestration.api.auth import KeyAuth
+from orchestration.api.shapes import Asked, MoneyOut, Text, TokensOut, WindowIn, WindowPageIn
+from orchestration.control import fleet, systems
+from orchestration.control.overview import Overview, overview
+from orchestration.lib.paging import Page, cut
+
+router = Router(auth=KeyAuth("read"), tags=["Figures"])
+Interval = tuple[float, float]
+State = Literal["working", "waiting", "idle", "held", "silent", "quarantined"]
+
+
+class StatesOut(Schema):
+    working: int
+    waiting: int
+    idle: int
+    held: int
+    silent: int
+    quarantined: int
+
+
+class BottleneckOut(Schema):
+    workflow: str
+    slug: str
+    step: str
+    owner: str
+    wait_p95_ms: float | None
+    work_p95_ms: float | None
+    share_of_elapsed: float
+
+
+class FailingAgentOut(Schema):
+    agent: str
+    slug: str
+    application: str
+    failures: int
+    calls: int
+    failure_rate: float
+    interval: Interval
+
+
+class DurationsOut(Schema):
+    workflow: str
+    slug: str
+    runs: int
+    failed: int
+    p50_ms: float | None
+    p90_ms: float | None
+    p99_ms: float | None
+
+
+class HoldFiguresOut(Schema):
+    open: int
+    per_100_runs: float | None
+
+
+class SpanFlowOut(Schema):
+    accepted: int
+    digested: int
+    backlog: int
+    lag_ms: float | None
+
+
+class PointsOut(Schema):
+    """24 equal parts of the window, oldest first."""
+
+    agents: list[int]
+    ended: list[int]
+    wait_ms: list[float | None]
+    failure_rate: list[float | None]
+    p50_ms: list[float | None]
+
+
+class BeforeOut(Schema):
+    """The window before, where data goes back that far."""
+
+    runs: int
+    p50_ms: float | None
+    failures: int | None
+    calls: int | None
+    failure_rate: float | None
+
+
+class OverviewOut(Schema):
+    window: str
+    as_of: datetime
+    active_agents: int
+    agents: StatesOut
+    runs_in_progress: int
+    bottlenecks: list[BottleneckOut]
+    failing_agents: list[FailingAgentOut]
+    durations: list[DurationsOut]
+    holds: HoldFiguresOut
+    spans: SpanFlowOut
+    runs_waiting: int
+    runs_ended: DurationsOut
+    points: PointsOut
+    before: BeforeOut | None
+
+
+class CurrentOut(Schema):
+    run: UUID
+    step: str
+    since: datetime | None
+
+
+class SystemUseOut(Schema):
+    slug: str
+    system: str
+    kind: str
+    calls: int
+    failures: int
+    interval: Interval | None
+    p95_ms: float | None
+
+
+class AgentOut(Schema):
+    id: str
+    name: str
+    application: str
+    environment: str
+    kind: str
+    state: State
+    current: CurrentOut | None
+    last_seen: datetime | None
+    version: str
+    runs: int
+    calls: int
+    failures: int
+    failure_rate: float | None
+    interval: Interval | None
+    spans: int
+    errors: int
+    tokens: TokensOut
+    cost: MoneyOut | None
+    p50_ms: float | None
+    p95_ms: float | None
+    systems: list[SystemUseOut]
+
+
+class AgentsOut(Schema):
+    items: list[AgentOut]
+    next: str | None
+
+
+class KindUseOut(Schema):
+    kind: str
+    calls: int
+    failures: int
+    interval: Interval | None
+    p50_ms: float | None
+    p95_ms: float | None
+
+
+class CoursesOut(Schema):
+    """24 equal parts of the window, oldest first."""
+
+    calls: list[int]
+    failures: list[int]
+
+
+class AgentAloneOut(AgentOut):
+    kinds: list[KindUseOut]
+    points: CoursesOut
+
+
+class SystemOut(Schema):
+    id: str
+    name: str
+    kind: str
+    provider: str
+    calls: int
+    failures: int
+    failure_rate: float | None
+    interval: Interval | None
+    tokens: TokensOut
+    cost: MoneyOut | None
+    p50_ms: float | None
+    p95_ms: float | None
+    agents: int
+
+
+class SystemsOut(Schema):
+    items: list[SystemOut]
+    next: str | None
+
+
+class SystemUserOut(Schema):
+    slug: str
+    agent: str
+    application: str
+    calls: int
+    failures: int
+    interval: Interval | None
+
+
+class SystemAloneOut(SystemOut):
+    users: list[SystemUserOut]
+    points: CoursesOut
+
+
+class AgentsIn(WindowPageIn):
+    state: Literal["", "working", "waiting", "idle", "held", "silent", "quarantined"] = ""
+    sort: Literal["", "name", "state", "last_seen", "calls", "failures", "failure_rate", "cost", "p95_ms"] = ""
+
+
+class SystemsIn(WindowPageIn):
+    kind: Literal["", "system", "model"] = ""
+    sort: Literal["", "name", "calls", "failures", "failure_rate", "p95_ms"] = ""
+
+
+@router.get("/overview", response=OverviewOut, summary="The five answers")
+def get_overview(request: Asked, wanted: Query[WindowIn]) -> Overview:
+    """Who is at work, what is in progress, where time goes, who fails, how long runs take."""
+    return overview(request.auth.workspace_id, wanted.window, timezone.now())
+
+
+@router.get("/agents", response=AgentsOut, summary="Agents and what they did in a window")
+def list_agents(request: Asked, wanted: Query[AgentsIn]) -> Page[fleet.AgentLine]:
+    found = fleet.agents(request.auth.workspace_id, wanted.window, timezone.now(), wanted.q, wanted.state, wanted.sort)
+    return cut(found, wanted.limit, wanted.cursor)
+
+
+@router.get("/agents/{agent_id}", response=AgentAloneOut, summary="One agent, by slug or application/name")
+def get_agent(request: Asked, agent_id: Text, wanted: Query[WindowIn]) -> dict[str, Any]:
+    found = fleet.agent(request.auth.workspace_id, agent_id, wanted.window, timezone.now())
+    if found is None:
+        raise Http404("There is no such agent in this workspace.")
+    return values(found.agent) | {
+        "kinds": found.kinds,
+        "points": {"calls": found.calls, "failures": found.failures},
+    }
+
+
+@router.get("/systems", response=SystemsOut, summary="What agents act upon: systems and models")
+def list_systems(request: Asked, wanted: Query[SystemsIn]) -> Page[systems.SystemLine]:
+    found = systems.systems(
+        request.auth.workspace_id, wanted.window, timezone.now(), wanted.q, wanted.kind, wanted.sort
+    )
+    return cut(found, wanted.limit, wanted.cursor)
+
+
+@router.get("/systems/{system_id}", response=SystemAloneOut, summary="One system or model, by slug or name")
+def get_system(request: Asked, system_id: Text, wanted: Query[WindowIn]) -> dict[str, Any]:
+    found = systems.system(request.auth.workspace_id, system_id, wanted.window, timezone.now())
+    if found is None:
+        raise Http404("There is no such system in this workspace.")
+    return values(found.system) | {
+        "users": found.users,
+        "points": {"calls": found.calls, "failures": found.failures},
+    }
+
+
+def values(line: Any) -> dict[str, Any]:
+    """The fields of a dataclass as they are, to be joined with what is told of it alone."""
+    return {field.name: getattr(line, field.name) for field in fields(line)}

@@ -1,0 +1,59 @@
+"""The description of the API is true, and can be read without anything from elsewhere."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+import pytest
+from django.test import Client
+
+from tests.api.test_figures import Api, refund
+
+pytestmark = pytest.mark.django_db
+
+
+def described(client: Client) -> Any:
+    return client.get("/api/v1/openapi.json").json()
+
+
+def test_every_address_of_the_contract_is_described(client: Client) -> None:
+    paths = described(client)["paths"]
+
+    for what in ("agents", "runs", "workflows", "systems"):
+        assert f"/api/v1/{what}" in paths
+        assert any(re.fullmatch(rf"/api/v1/{what}/{{\w+}}", path) for path in paths)
+    assert "/api/v1/overview" in paths
+
+
+def test_every_operation_says_how_to_authenticate_and_how_it_fails(client: Client) -> None:
+    for methods in described(client)["paths"].values():
+        for operation in methods.values():
+            assert operation["security"]
+            assert operation["summary"]
+            assert {"200", "401", "403", "404", "422"} <= set(operation["responses"])
+
+
+def test_answers_hold_the_fields_that_are_described(api: Api, client: Client, workspace: Any) -> None:
+    refund(workspace)
+    schemas = described(client)["components"]["schemas"]
+
+    assert set(api.get("overview").json()) == set(schemas["OverviewOut"]["properties"])
+    assert set(api.get("agents/desk-refund").json()) == set(schemas["AgentAloneOut"]["properties"])
+    assert set(api.get("runs").json()["items"][0]) == set(schemas["RunOut"]["properties"])
+
+
+def test_the_page_for_people_lists_all_and_loads_nothing_from_elsewhere(client: Client) -> None:
+    response = client.get("/api/v1/docs")
+    text = response.content.decode()
+
+    assert response.status_code == 200
+    assert "GET /api/v1/runs/{run_id}" in text
+    assert re.findall(r'(?:src|href)="(?:https?:)?//', text) == []
+    assert "style=" not in text
+    assert "<script>" not in text
+
+
+@pytest.fixture
+def api(workspace: Any) -> Api:
+    return Api(workspace, "read")
