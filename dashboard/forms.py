@@ -9,7 +9,7 @@ from django import forms
 from django.core.exceptions import ValidationError
 
 from orchestration.registry.models import Price
-from orchestration.workspaces.models import User
+from orchestration.workspaces.models import SCOPES, User
 
 FIELD = {"class": "field"}
 MOST_PRICES = 500
@@ -74,3 +74,24 @@ class PriceTable(forms.BaseModelFormSet):  # type: ignore[type-arg]
 PriceRows = forms.modelformset_factory(
     Price, form=PriceForm, formset=PriceTable, extra=1, can_delete=True, max_num=MOST_PRICES, absolute_max=MOST_PRICES
 )
+
+
+class KeyForm(forms.Form):
+    name = forms.CharField(max_length=80, widget=forms.TextInput(attrs=FIELD | {"autocomplete": "off"}))
+    scopes = forms.MultipleChoiceField(
+        choices=[(scope, scope) for scope in SCOPES],
+        initial=["ingest"],
+        widget=forms.CheckboxSelectMultiple(attrs={"class": "check"}),
+    )
+    agents = forms.CharField(
+        required=False,
+        max_length=2000,
+        help_text="Names of the agents it vouches for, with commas; empty: any",
+        widget=forms.TextInput(attrs=FIELD | {"autocomplete": "off"}),
+    )
+
+    def clean_agents(self) -> list[str]:
+        names = [name.strip() for name in str(self.cleaned_data["agents"]).split(",") if name.strip()]
+        if any(len(name) > 256 for name in names):
+            raise ValidationError("A name has at most 256 characters.")
+        return names

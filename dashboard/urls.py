@@ -3,7 +3,7 @@
 from django.urls import path
 
 from dashboard.live import live
-from dashboard.views import agents, health, overview, place, run, runs, settings, workflows
+from dashboard.views import agents, health, keys, overview, place, run, runs, settings, workflows
 
 app_name = "dashboard"
 urlpatterns = [
@@ -18,6 +18,8 @@ urlpatterns = [
     path("settings/profile/", settings.profile, name="profile"),
     path("settings/health/", health.page, name="health"),
     path("settings/prices/", settings.prices, name="prices"),
+    path("settings/keys/", keys.page, name="keys"),
+    path("settings/keys/<int:key_id>/revoke/", keys.withdraw, name="revoke_key"),
     path("workspace/", place.workspace, name="workspace"),
     path("settings/theme/", place.theme, name="theme"),
     path("live/", live, name="live"),
