@@ -29,6 +29,8 @@ class Told(Protocol):
 
     group: Group
     story: Story
+    rows: dict[tuple[bytes, bytes], tuple[Any, ...]]
+    sent: frozenset[bytes]
     twins: int
     run_id: UUID | None
     losers: list[UUID]
@@ -137,7 +139,8 @@ def _give_up(cursor: Any, workspace_id: int, losers: Sequence[tuple[UUID, UUID |
 def _row(one: Told, ids: Names) -> dict[str, Any]:
     story = one.story
     tools = story.tool_calls
-    agents = [ids.agents[who][1] for who in story.agents if who in ids.agents][:AGENTS_NAMED]
+    agents = [ids.agents[who][1] for who in story.agents if who in ids.agents]
+    agents += [row[9] for row in one.rows.values() if row[1] in one.sent]  # who started a run by the events API
     return {
         "id": str(one.run_id),
         "workflow_id": ids.workflow,
@@ -164,7 +167,7 @@ def _row(one: Told, ids: Names) -> dict[str, Any]:
         "guardrail_hits": len(story.guardrail_hits),
         "orphans": story.orphans,
         "twins": one.twins,
-        "agents": [a for a in dict.fromkeys(agents) if a],
+        "agents": [a for a in dict.fromkeys(agents) if a][:AGENTS_NAMED],
     }
 
 

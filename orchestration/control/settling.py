@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import time
 from dataclasses import dataclass, field
+from typing import Any
 from uuid import UUID
 
 import structlog
@@ -42,7 +43,7 @@ class Told:
 
     group: Group
     story: Story
-    rows: dict[tuple[bytes, bytes], tuple[object, ...]]
+    rows: dict[tuple[bytes, bytes], tuple[Any, ...]]
     sent: frozenset[bytes]
     twins: int
     sizes: dict[bytes, int]  # rows read, by trace
@@ -92,7 +93,7 @@ def _tell(workspace_id: int, found: list[Group]) -> list[Told]:
     """Read and fold each group. One read serves all, since most are small. Nothing stored (a heartbeat alone, or days
     that were dropped): nothing told."""
     rows = rows_of(workspace_id, [trace.bounds for group in found for trace in group.traces])
-    by_trace: dict[bytes, list[tuple[object, ...]]] = {}
+    by_trace: dict[bytes, list[tuple[Any, ...]]] = {}
     for row in rows.spans:
         by_trace.setdefault(row[0], []).append(row)
     for row in rows.sent:
@@ -102,7 +103,7 @@ def _tell(workspace_id: int, found: list[Group]) -> list[Told]:
 
 
 def _tell_one(
-    workspace_id: int, group: Group, by_trace: dict[bytes, list[tuple[object, ...]]], sent: frozenset[bytes]
+    workspace_id: int, group: Group, by_trace: dict[bytes, list[tuple[Any, ...]]], sent: frozenset[bytes]
 ) -> Told:
     rows = [row for trace in group.traces for row in by_trace.get(trace.trace_id, [])]
     known, twins = keyed(rows)

@@ -109,7 +109,9 @@ def contributions(
     if not models:
         _sums_of_agents(booking.spans, story, names)
     if story.status in ENDED:
-        _ended(booking, story, {agent for _, agent in liars}, names)
+        said = {(row[8], row[9]) for row in rows.values() if row[9] and row[1] in sent}
+        who = {names.agents.get(one, NOBODY) for one in story.agents} | said
+        _ended(booking, story, {(app, agent) for app, agent in who if agent and (app, agent) not in liars}, names)
     return booking
 
 
@@ -143,15 +145,13 @@ def _sums_of_agents(into: list[Observation], story: Story, names: Names) -> None
             into.append(observation(key, (0, 0, tokens_in, tokens_out, 0, 0), None))
 
 
-def _ended(booking: Booking, story: Story, liars: set[int], names: Names) -> None:
+def _ended(booking: Booking, story: Story, agents: set[tuple[int, int]], names: Names) -> None:
     minute = story.ended_ns // 1000 // MINUTE_US * MINUTE_US
     failed = int(story.status == "failed")
     elapsed = max(0, story.ended_ns - story.started_ns)
-    for who in story.agents:
-        application, agent = names.agents.get(who, NOBODY)
-        if agent and agent not in liars:
-            key = (minute, application, agent, 0, int(Kind.RUN))
-            booking.spans.append(observation(key, (1, failed, 0, 0, 0, elapsed // MS), elapsed // 1000))
+    for application, agent in sorted(agents):
+        key = (minute, application, agent, 0, int(Kind.RUN))
+        booking.spans.append(observation(key, (1, failed, 0, 0, 0, elapsed // MS), elapsed // 1000))
     into, workflow = booking.workflows, names.workflow
     for measure, ns in (
         (DURATION, elapsed),

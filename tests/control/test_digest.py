@@ -10,6 +10,7 @@ from django.db import connection
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 from opentelemetry.proto.common.v1.common_pb2 import AnyValue, KeyValue
 from opentelemetry.proto.trace.v1.trace_pb2 import Span as OtlpSpan
+from opentelemetry.proto.trace.v1.trace_pb2 import Status
 from uuid_utils.compat import uuid7
 
 from orchestration.control import digest, settling
@@ -51,7 +52,7 @@ class Sender:
         )
         span.attributes.extend(kv(k.replace("__", "."), v) for k, v in attributes.items())
         if error:
-            span.status.code, span.status.message = 2, error
+            span.status.code, span.status.message = Status.STATUS_CODE_ERROR, error
         self.spans.append(span)
         return span.span_id
 

@@ -1,0 +1,236 @@
+from __future__ import annotations
+
+import json
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+from django.db import connection
+from opentelemetry.proto.trace.v1.trace_pb2 import Span as OtlpSpan
+
+from orchestration.control import digest, settling
+from orchestration.telemetry.models import Pulse, Signal, SpanMinute
+from orchestration.telemetry.spans import Kind
+from orchestration.workflows.models import Run, RunStatus, Step, Trace, WorkflowMinute
+from orchestration.workspaces.models import Workspace
+from tests.control.test_digest import SECOND, Sender, deliver, figures, kv, refund, settle_all
+
+pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.usefixtures("days")]
+
+
+def take(workspace: Workspace) -> None:
+    while digest.digest(workspace.pk):
+        pass
+    settle_all(workspace)
+
+
+def live_runs() -> list[Run]:
+    return list(Run.objects.filter(merged_into=None).order_by("started_at"))
+
+
+def linked(sender: Sender, to: Sender) -> None:
+    sender.spans[0].links.append(OtlpSpan.Link(trace_id=to.trace_id, span_id=to.spans[0].span_id))
+
+
+@pytest.mark.parametrize("order", [(0, 1), (1, 0)])
+def test_a_trace_that_links_to_another_is_the_same_run_in_any_order(
+    workspace: Workspace, order: tuple[int, int]
+) -> None:
+    senders = [Sender(workspace), Sender(workspace)]
+    for sender in senders:
+        refund(sender)
+    linked(senders[1], senders[0])
+
+    for place in order:
+        senders[place].deliver()
+        take(workspace)
+
+    (run,) = live_runs()
+    assert (run.spans, run.tokens_in) == (6, 2000)
+    assert {row[1]: n for row, n in figures().items()}[Kind.LLM] == (2, 0, 2000)
+
+
+def test_an_id_that_was_given_out_leads_to_the_run_that_took_its_traces(workspace: Workspace) -> None:
+    first, second, bridge = Sender(workspace), Sender(workspace), Sender(workspace)
+    for sender in (first, second, bridge):
+        refund(sender)
+    for sender, names in ((first, "a"), (second, "b")):
+        sender.span("step", sender.spans[0].span_id, baton__run__id=names)
+        sender.deliver()
+        take(workspace)
+    assert len(live_runs()) == 2
+
+    bridge.span("step", bridge.spans[0].span_id, baton__run__id="a")
+    bridge.span("step", bridge.spans[0].span_id, baton__run__id="b")
+    bridge.deliver()
+    take(workspace)
+
+    (run,) = live_runs()
+    assert run.spans == 13
+    assert Run.objects.exclude(merged_into=None).get().merged_into == run.id
+    assert sum(row.n for row in SpanMinute.objects.filter(kind=Kind.LLM)) == 3
+
+
+def test_a_trace_that_too_many_link_to_joins_nothing_and_lets_go_of_what_it_joined(workspace: Workspace) -> None:
+    scheduler = Sender(workspace)
+    refund(scheduler)
+    scheduler.deliver()
+    for _ in range(40):
+        sender = Sender(workspace)
+        refund(sender)
+        linked(sender, scheduler)
+        sender.deliver()
+        take(workspace)
+
+    assert [run.spans for run in live_runs()] == [3] * 41
+    assert WorkflowMinute.objects.filter(step_id=0, measure=0).count() > 0
+    assert sum(row.n for row in WorkflowMinute.objects.filter(step_id=0, measure=0)) == 41
+
+
+def paused(workspace: Workspace, conversation: str) -> Sender:
+    sender = Sender(workspace)
+    root = sender.span(
+        "invoke_agent desk", gen_ai__operation__name="invoke_agent", gen_ai__agent__name="desk",
+        gen_ai__conversation__id=conversation,
+    )  # fmt: skip
+    sender.span("node", root, at=0.9, took=0.05, openinference__span__kind="CHAIN")
+    event = sender.spans[-1].events.add(name="exception")
+    event.attributes.append(kv("exception.type", "GraphInterrupt"))
+    event.attributes.append(kv("exception.message", "(Interrupt(value='approve?'),)"))
+    return sender
+
+
+@pytest.mark.parametrize("order", [(0, 1), (1, 0)])
+def test_the_answer_to_a_waiting_run_continues_it_in_any_order(workspace: Workspace, order: tuple[int, int]) -> None:
+    before, after = paused(workspace, "c1"), Sender(workspace)
+    after.begun = before.begun + 5 * SECOND
+    refund(after)
+    after.spans[0].attributes.add(key="gen_ai.conversation.id").value.string_value = "c1"
+    for place in order:
+        (before, after)[place].deliver()
+        take(workspace)
+
+    (run,) = live_runs()
+
+    assert run.spans == 5
+    assert run.status == RunStatus.COMPLETED
+
+
+def test_a_finished_conversation_goes_on_with_a_new_run(workspace: Workspace) -> None:
+    for i in range(2):
+        sender = Sender(workspace)
+        sender.begun += i * 5 * SECOND
+        refund(sender)
+        sender.spans[0].attributes.add(key="gen_ai.conversation.id").value.string_value = "c1"
+        sender.deliver()
+        take(workspace)
+
+    assert [run.conversation for run in live_runs()] == ["c1", "c1"]
+
+
+def test_settling_again_changes_nothing(workspace: Workspace) -> None:
+    sender = Sender(workspace)
+    refund(sender)
+    sender.deliver()
+    take(workspace)
+    before = figures(), list(WorkflowMinute.objects.order_by("step_id", "measure").values_list("n", "ms", "b00"))
+
+    Trace.objects.update(due_at="2020-01-01T00:00:00Z")
+    settle_all(workspace)
+
+    assert (
+        figures(),
+        list(WorkflowMinute.objects.order_by("step_id", "measure").values_list("n", "ms", "b00")),
+    ) == before
+
+
+def events(workspace: Workspace, *items: dict[str, Any]) -> None:
+    deliver(workspace, json.dumps({"events": list(items)}).encode(), len(items), signal=Signal.EVENTS)
+    take(workspace)
+
+
+def at(seconds: float) -> str:
+    return (datetime.now(UTC) + timedelta(seconds=seconds)).isoformat()
+
+
+def test_a_run_is_live_from_its_first_event(workspace: Workspace) -> None:
+    events(
+        workspace, {"type": "run.started", "run": "invoice-7", "workflow": "Invoices", "agent": "robot", "at": at(-5)}
+    )
+
+    (run,) = live_runs()
+
+    assert (run.status, run.external_key, len(run.agents)) == (RunStatus.RUNNING, "invoice-7", 1)
+    assert Pulse.objects.get().step == "run.started"
+
+
+def test_events_in_any_order_and_twice_tell_the_same_run(workspace: Workspace) -> None:
+    said = [
+        {"type": "run.started", "run": "r", "workflow": "Invoices", "agent": "robot", "at": at(-9)},
+        {"type": "step.started", "run": "r", "step": "read", "name": "read", "agent": "robot", "kind": "tool", "system": "erp", "at": at(-8)},
+        {"type": "step.failed", "run": "r", "step": "read", "agent": "robot", "error": "Locked: in use", "at": at(-7)},
+        {"type": "step.started", "run": "r", "step": "read-2", "name": "read", "agent": "robot", "kind": "tool", "system": "erp", "at": at(-6)},
+        {"type": "step.finished", "run": "r", "step": "read-2", "agent": "robot", "kind": "tool", "at": at(-5)},
+        {"type": "run.finished", "run": "r", "at": at(-4)},
+    ]  # fmt: skip
+
+    for item in [*reversed(said), *said]:
+        events(workspace, item)
+
+    (run,) = live_runs()
+    assert (run.status, run.duration_ms // 1000, run.spans, run.tool_calls, run.tool_failures) == (
+        "completed",
+        5,
+        3,
+        2,
+        1,
+    )
+    assert Step.objects.count() == 3
+    assert sorted(n for (agent, kind), n in figures().items() if kind == Kind.TOOL and agent) == [(2, 1, 0)]
+
+
+def test_spans_that_carry_the_run_of_events_are_told_with_it(workspace: Workspace) -> None:
+    events(workspace, {"type": "run.started", "run": "loan-9", "workflow": "Loans", "agent": "robot", "at": at(-20)})
+    sender = Sender(workspace)
+    refund(sender)
+    sender.span("note", sender.spans[0].span_id, baton__run__id="loan-9")
+    sender.deliver()
+    take(workspace)
+
+    (run,) = live_runs()
+
+    assert (run.external_key, run.spans, run.status) == ("loan-9", 5, RunStatus.RUNNING)
+
+
+def test_a_heartbeat_keeps_an_agent_alive_and_makes_no_run(workspace: Workspace) -> None:
+    events(workspace, {"type": "heartbeat", "agent": "robot", "at": at(-1)})
+
+    assert Pulse.objects.count() == 1
+    assert not Run.objects.exists()
+
+
+def test_a_run_of_which_nothing_is_heard_stalls(workspace: Workspace) -> None:
+    sender = Sender(workspace)
+    refund(sender)
+    sender.deliver(*sender.spans[1:])
+    take(workspace)
+    assert Run.objects.get().status == RunStatus.RUNNING
+
+    Run.objects.update(heard_at=datetime.now(UTC) - timedelta(minutes=11))
+
+    assert settling.sweep_stalled(workspace.pk) == 1
+    assert Run.objects.get().status == RunStatus.STALLED
+
+
+def test_a_run_survives_that_its_spans_are_forgotten(workspace: Workspace) -> None:
+    sender = Sender(workspace)
+    refund(sender)
+    sender.deliver()
+    take(workspace)
+    with connection.cursor() as cursor:
+        cursor.execute("delete from telemetry_span where parent_id is not null")
+    Trace.objects.update(due_at="2020-01-01T00:00:00Z")
+    settle_all(workspace)
+
+    assert Run.objects.get().spans == 3
+    assert not Trace.objects.filter(due_at__isnull=False).exists()
