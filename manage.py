@@ -5,7 +5,7 @@ import os
 import sys
 from contextlib import nullcontext
 
-NEED_NO_ENGINES = {"check", "findstatic", "help", "makemigrations", "up", "version"}
+NEED_NO_ENGINES = {"check", "demo", "findstatic", "help", "makemigrations", "up", "version"}
 
 
 def main(arguments: list[str]) -> None:

@@ -22,7 +22,14 @@ App = Callable[[Scope, Receive, Send], Awaitable[None]]
 pages = cast(App, get_asgi_application())
 
 from orchestration.api import events, otlp
+from orchestration.config.celery import app
 
+# no request waits longer than this for a broker that is away or hangs
+HASTE = {"max_retries": 0, "socket_connect_timeout": 0.2, "socket_timeout": 0.4}
+    "max_retries": 0,
+    "socket_connect_timeout": 0.2,
+    "socket_timeout": 0.4,
+}  # no request waits longer for the broker
 DOORS = (otlp, events)  # each has `application`, and may have `startup` and `shutdown`
 
 
@@ -44,6 +51,7 @@ def choose(path: str) -> App:
 async def live(receive: Receive, send: Send) -> None:
     """Starts the doors before the first request and ends them after the last one."""
     await receive()
+    app.conf.broker_transport_options = app.conf.broker_transport_options | HASTE
     try:
         await each("startup")
     except Exception as error:

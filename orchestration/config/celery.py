@@ -8,6 +8,7 @@ from typing import Any
 
 from celery import Celery, signals
 
+from . import broker  # noqa: F401  its transport
 from .processes import die_with_parent
 from .schedule import SCHEDULE
 

@@ -24,7 +24,7 @@ from .state import State, locked, private
 from .valkey import Valkey
 
 Engine = Postgres | Valkey
-PATIENCE = 120  # seconds; PostgreSQL may have a crash to recover from
+PATIENCE = {"postgres": 120.0, "valkey": 5.0}  # seconds; PostgreSQL may have a crash to recover from
 STOPS = {
     "postgres": ((signal.SIGINT, 20.0), (signal.SIGQUIT, 5.0), (signal.SIGKILL, 2.0)),  # fast, immediate, never mind
     "valkey": ((signal.SIGTERM, 3.0), (signal.SIGKILL, 2.0)),
@@ -59,7 +59,7 @@ def serves(engine: Engine) -> bool:
     """Whether it runs and answers; one that is starting up, or on its way out, is waited for."""
     if engine.running() is None:
         return False
-    wait_for(lambda: gone(engine) or engine.answers(), PATIENCE)
+    wait_for(lambda: gone(engine) or engine.answers(), PATIENCE[engine.name])
     return not gone(engine) and engine.answers()
 
 
@@ -68,7 +68,7 @@ def launch(engine: Engine, *, lasting: bool = False) -> Process:
     stop(engine)
     own_folder(engine.state)
     log = engine.state.logs / f"{engine.name}.log"
-    farewell = signal.SIGINT if engine.name == "postgres" else signal.SIGTERM
+    farewell = signal.SIGINT if engine.name == "postgres" else signal.SIGKILL
     command = engine.prepare()
     with log.open("ab") as out:
         child = subprocess.Popen(
@@ -88,7 +88,7 @@ def launch(engine: Engine, *, lasting: bool = False) -> Process:
 
 
 def await_answer(engine: Engine) -> None:
-    wait_for(lambda: gone(engine) or engine.answers(), PATIENCE)
+    wait_for(lambda: gone(engine) or engine.answers(), PATIENCE[engine.name])
     if gone(engine) or not engine.answers():
         log = engine.state.logs / f"{engine.name}.log"
         raise ImproperlyConfigured(f"{engine.name.title()} does not start. The end of {log} says: {last_words(engine)}")

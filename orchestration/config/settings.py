@@ -185,9 +185,10 @@ CELERY_BROKER_CONNECTION_MAX_RETRIES = None  # a worker waits for its broker for
 CELERY_BROKER_TRANSPORT_OPTIONS = {
     "visibility_timeout": 60,  # longer than the longest task; every task may run twice anyway
     "unacked_restore_interval": 10,
-    "socket_connect_timeout": 0.3,
+    "unacked_restore_throttle": 1,
+    "socket_connect_timeout": 2,
+    "socket_timeout": 5,  # a broker that hangs must not hang its workers for ever
     "socket_keepalive": True,
-    "retry_on_timeout": True,
     "health_check_interval": 10,
 }
 CELERY_TASK_IGNORE_RESULT = True

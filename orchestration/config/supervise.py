@@ -32,8 +32,8 @@ from .state import State
 
 log = structlog.get_logger(__name__)
 
-STEADY = 30.0  # seconds after which a process counts as having started well
-LONGEST_PAUSE = 15.0
+STEADY = 10.0  # seconds after which a process counts as having started well
+LONGEST_PAUSE = 5.0
 LOG_BYTES = 5_000_000  # of each log; one older generation is kept
 PATIENCE = 10.0  # seconds that children have to finish what they do
 ENDINGS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
@@ -166,7 +166,7 @@ def become_child(parent: int, log_file: Path, nice: int) -> None:
         signal.signal(number, signal.SIG_DFL)
     os.setsid()  # Ctrl-C is for the supervisor
     set_name(f"baton {log_file.stem}")
-    die_with_parent(parent, signal.SIGTERM)
+    die_with_parent(parent, signal.SIGKILL)  # one that waits for a broker would not heed a gentler one
     out = os.open(log_file, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600)
     null = os.open(os.devnull, os.O_RDONLY)
     for source, target in ((null, 0), (out, 1), (out, 2)):
