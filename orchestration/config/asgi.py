@@ -26,10 +26,6 @@ from orchestration.config.celery import app
 
 # no request waits longer than this for a broker that is away or hangs
 HASTE = {"max_retries": 0, "socket_connect_timeout": 0.2, "socket_timeout": 0.4}
-    "max_retries": 0,
-    "socket_connect_timeout": 0.2,
-    "socket_timeout": 0.4,
-}  # no request waits longer for the broker
 DOORS = (otlp, events)  # each has `application`, and may have `startup` and `shutdown`
 
 
