@@ -20,6 +20,7 @@ FAULTS = {
     "401": "No key, or none that is known",
     "403": "The key or the person may not do this",
     "404": "Nothing of that name in this workspace",
+    "405": "Not with this method",
     "422": "A field of the request is wrong; `errors` names it",
     "500": "Baton failed to answer",
     "503": "Not now: try again after `Retry-After` seconds",
