@@ -180,10 +180,14 @@ def _spans(batch: Batch, fresh: Counter[datetime]) -> Counted:
         workspace_id, rows.ids_of(workspace_id, combinations), keeps_content=batch.workspace.keeps_content
     ).row
     pairs = rows.distinct([(build(taken), taken) for taken in batch.spans])
-    retention.need_days({pair[0][1] for pair in pairs})
+    if pairs:
+        retention.need_days(pairs[0][0][1], pairs[-1][0][1])
     with raw_cursor() as cursor:
-        new = {writer.key_of(row) for row in writer.store(cursor, [pair[0] for pair in pairs])}
-    fresh_pairs = pairs if len(new) == len(pairs) else [pair for pair in pairs if writer.key_of(pair[0]) in new]
+        new = writer.store(cursor, [pair[0] for pair in pairs])
+    fresh_pairs = pairs
+    if len(new) < len(pairs):
+        keys = {writer.key_of(row) for row in new}
+        fresh_pairs = [pair for pair in pairs if writer.key_of(pair[0]) in keys]
     by_place: dict[int, int] = defaultdict(int)
     for _, taken in fresh_pairs:
         by_place[taken.delivery] += 1

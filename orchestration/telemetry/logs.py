@@ -35,7 +35,8 @@ def store(workspace_id: int, records: Sequence[tuple[RawLog, Waiting]], *, keeps
     applications = resolve.applications.ids(
         workspace_id, {(r.resource.service, r.resource.environment): () for r, _, _ in rows}
     )
-    retention.need_days({r.at_ns // 1000 - EPOCH_US for r, _, _ in rows})
+    times = [r.at_ns // 1000 - EPOCH_US for r, _, _ in rows]
+    retention.need_days(min(times), max(times))
     values = sorted(
         (
             datetime.fromtimestamp(r.at_ns / 1e9, UTC),

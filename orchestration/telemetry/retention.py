@@ -7,7 +7,7 @@ oldest kept and tomorrow has a partition, and what lies outside is refused befor
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
@@ -77,12 +77,12 @@ def ensure_partitions(first: date | None = None, last: date | None = None) -> in
 _made: set[int] = set()
 
 
-def need_days(starts: Iterable[int]) -> None:
-    """Make the partitions of the days in which these starts lie (microseconds since 2000) if they are missing.
+def need_days(first: int, last: int) -> None:
+    """Make the partitions of the days from one start to another (microseconds since 2000) if they are missing.
 
     Beat makes them ahead; this is for the time after a long stop, and for old data that an import brings.
     """
-    days = {start // DAY_US for start in starts} - _made
+    days = set(range(first // DAY_US, last // DAY_US + 1)) - _made
     if not days:
         return
     for day in sorted(days):

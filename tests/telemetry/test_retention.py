@@ -59,6 +59,6 @@ def test_a_day_that_is_needed_is_made_at_once() -> None:
     start = datetime.now(UTC) - timedelta(days=20)
     microseconds = int(start.timestamp() * 1e6) - 946_684_800_000_000
 
-    retention.need_days({microseconds})
+    retention.need_days(microseconds, microseconds)
 
     assert days() == {20}
