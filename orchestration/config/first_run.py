@@ -12,6 +12,7 @@ from django.core.management import call_command
 from django.db import connection, transaction
 from django.db.migrations.recorder import MigrationRecorder
 
+from orchestration.workspaces.keys import create_key, find
 from orchestration.workspaces.models import Membership, User, Workspace
 
 from .state import State, private
@@ -54,6 +55,17 @@ def ensure_people(state: State, *, demo: bool) -> dict[str, str]:
         with open(file, "w", opener=private) as out:
             json.dump(kept | made, out)
     return kept | made
+
+
+def ensure_demo_key(state: State) -> str:
+    """The key of the simulated agents, kept beside the demo's passwords."""
+    file = state.folder / "demo_key"
+    if file.exists() and find(file.read_text()):
+        return file.read_text()
+    _, plain = create_key(Workspace.objects.get(slug="default"), "simulated agents", ["ingest"])
+    with open(file, "w", opener=private) as out:
+        out.write(plain)
+    return plain
 
 
 @transaction.atomic

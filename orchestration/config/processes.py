@@ -39,14 +39,6 @@ class Process:
             with contextlib.suppress(ProcessLookupError):
                 os.kill(self.pid, number)
 
-    def stop(self, *steps: tuple[signal.Signals, float]) -> bool:
-        """Sends each signal in turn and gives the process that many seconds to go. True when it is gone."""
-        for number, seconds in steps:
-            self.send(number)
-            if wait_for(lambda: not self.alive, seconds):
-                return True
-        return not self.alive
-
 
 def born(pid: int) -> str:
     """When a living process was started, as text only fit for comparing; empty if it is dead or a zombie."""
@@ -61,6 +53,13 @@ def born(pid: int) -> str:
     except (FileNotFoundError, ProcessLookupError):
         return ""
     return "" if fields[0] in "ZX" else fields[19]
+
+
+def name_of(pid: int) -> str:
+    try:
+        return Path(f"/proc/{pid}/comm").read_text().strip()
+    except OSError:
+        return ""
 
 
 def remember(file: Path, pid: int) -> Process:

@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
+import os
 import socket
+import warnings
 from collections.abc import Callable
 
 import uvicorn
+from celery.platforms import SecurityWarning
 from django.db import connections
+
+from orchestration.demo.__main__ import main as simulate
+from orchestration.demo.company import PER_MINUTE
 
 from .asgi import application
 from .celery import app
@@ -39,6 +45,7 @@ def web(server: socket.socket) -> Callable[[], None]:
 
 def worker(queue: str, *, processes: int) -> Callable[[], None]:
     def work() -> None:
+        warnings.simplefilter("ignore", SecurityWarning)  # about root, whose danger is pickle; we take JSON only
         app.worker_main(
             [
                 "--quiet",
@@ -61,3 +68,14 @@ def worker(queue: str, *, processes: int) -> Callable[[], None]:
 def beat() -> None:
     """The clock. Its table is static and every entry a sweep, so it keeps no file of when it last ran what."""
     app.Beat(scheduler="celery.beat:Scheduler", loglevel="WARNING", quiet=True, redirect_stdouts=False).run()
+
+
+def demo(address: str, key: str) -> Callable[[], None]:
+    """Simulated agents. They know Baton's address and a key, and nothing else of it."""
+
+    def work() -> None:
+        os.environ |= {"BATON_KEY": key, "BATON_DEMO_URL": address, "BATON_DEMO_SEED": "1"}
+        os.environ["BATON_DEMO_RATE"] = str(PER_MINUTE)
+        simulate()
+
+    return work

@@ -27,7 +27,7 @@ from django.core.exceptions import ImproperlyConfigured
 
 from . import engines
 from .logs import logging_config
-from .processes import Process, die_with_parent, recall, remember, set_name, wait_for
+from .processes import Process, born, die_with_parent, name_of, recall, remember, set_name, wait_for
 from .state import State
 
 log = structlog.get_logger(__name__)
@@ -37,6 +37,12 @@ LONGEST_PAUSE = 5.0
 LOG_BYTES = 5_000_000  # of each log; one older generation is kept
 PATIENCE = 10.0  # seconds that children have to finish what they do
 ENDINGS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+
+
+def maker() -> Process | None:
+    """The `make` that started us: when it is killed, so that nobody stands in front any more, that is the end."""
+    parent = Process(os.getppid(), born(os.getppid()))
+    return parent if name_of(parent.pid) in {"make", "gmake"} else None
 
 
 @dataclass
@@ -67,6 +73,7 @@ class Supervisor:
     ending: bool = False
     _due: dict[str, float] = field(default_factory=dict)
     _wakeup: int = -1
+    _maker: Process | None = field(default_factory=maker)
 
     def adopt(self, engine: engines.Engine) -> None:
         """Watches an engine that runs already."""
@@ -75,7 +82,6 @@ class Supervisor:
 
     def add(self, name: str, work: Callable[[], None], *, nice: int = 0) -> None:
         """Starts a child that does `work` until it is told to end."""
-        end_old(self.state.pids / name)
         part = Part(name, lambda: self._fork(name, work, nice))
         self.parts.append(part)
         part.start()
@@ -110,6 +116,8 @@ class Supervisor:
                 for part in self.parts:
                     self._tend(part)
                 bound_logs(self.state.logs)
+                if self._maker and not self._maker.alive:
+                    self.ending = True
 
     def _tend(self, part: Part) -> None:
         if part.name in self._due:
@@ -187,11 +195,15 @@ def ended(process: Process) -> bool:
     return not process.alive
 
 
-def end_old(file: Path) -> None:
-    """Ends the process that an earlier supervisor left behind, should the kernel not have done so."""
-    old = recall(file)
-    if old and not old.stop((signal.SIGTERM, PATIENCE), (signal.SIGKILL, 2.0)):
-        log.error("an old process does not end", pid=old.pid)
+def end_old(files: list[Path]) -> None:
+    """Ends what an earlier supervisor left behind, should the kernel not have done so."""
+    old = [process for file in files if (process := recall(file))]
+    for number, seconds in ((signal.SIGTERM, 3.0), (signal.SIGKILL, 2.0)):
+        for process in old:
+            process.send(number)
+        if wait_for(lambda: not any(process.alive for process in old), seconds):
+            return
+    log.error("old processes do not end", pids=[process.pid for process in old])
 
 
 def drain(reader: int) -> None:

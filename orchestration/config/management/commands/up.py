@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 import time
 import urllib.request
 from argparse import ArgumentParser
@@ -21,6 +22,7 @@ from orchestration.config.state import State, locked
 from orchestration.config.supervise import Supervisor, end_old, listen, share_memory
 from orchestration.telemetry.retention import ensure_partitions
 
+USUAL = settings.BASE_DIR / "var" / "run"
 PARTS = ("demo", "beat", "worker", "digest", "web")
 
 
@@ -37,8 +39,8 @@ class Command(BaseCommand):
             self.stdout.write(f"Baton already runs on {state.folder}: {address_file(state).read_text().strip()}")
             return
         begun = time.monotonic()
-        for name in PARTS:
-            end_old(state.pids / name)
+        signal.signal(signal.SIGTERM, signal.default_int_handler)  # until the supervisor watches, as Ctrl-C
+        end_old([state.pids / name for name in PARTS])
         try:
             with engines.attached(state, lasting=False) as embedded:
                 self.run(state, embedded, demo=demo, begun=begun)
@@ -46,6 +48,8 @@ class Command(BaseCommand):
             raise CommandError(str(error)) from error
         except OperationalError as error:
             raise CommandError(f"The database that DATABASE_URL names does not serve us: {error}") from error
+        except KeyboardInterrupt:
+            self.stdout.write("\nStopped before it was ready.")
         finally:
             lock.close()
 
@@ -54,6 +58,7 @@ class Command(BaseCommand):
             self.stdout.write("Tables are up to date.")
         ensure_partitions()
         passwords = first_run.ensure_people(state, demo=demo)
+        demo_key = first_run.ensure_demo_key(state) if demo else ""
         connections.close_all()
         server, port = listen(settings.BATON_HOST, settings.BATON_PORT)
         address = local_address(port)
@@ -68,7 +73,10 @@ class Command(BaseCommand):
             supervisor.add("digest", roles.worker("digest", processes=1), nice=15)
             supervisor.add("worker", roles.worker("work", processes=1), nice=5)
             supervisor.add("beat", roles.beat)
-            wait_for(lambda: serves(address), 30, pause=0.05)
+            if not wait_for(lambda: serves(address), 30, pause=0.05):
+                self.stdout.write(f"The web process does not answer. Its log: {state.logs / 'web.log'}")
+            if demo:
+                supervisor.add("demo", roles.demo(address, demo_key), nice=5)
             self.greet(address, passwords, state, time.monotonic() - begun)
             supervisor.watch()
             self.stdout.write("\nStopping …")
@@ -82,8 +90,9 @@ class Command(BaseCommand):
         if public != address:
             lines.append(f"  on this machine  {address}")
         lines += [f"  log in     {name:10} {password}" for name, password in passwords.items()]
+        here = "" if state.folder == USUAL else f"BATON_STATE={state.folder} "
         lines += [
-            "  a key      .venv/bin/python manage.py create_key --workspace default --name NAME --scopes ingest",
+            f"  a key      {here}.venv/bin/python manage.py create_key --workspace default --name NAME --scopes ingest",
             f"  exporter   OTEL_EXPORTER_OTLP_ENDPOINT={public}",
             f"  logs       {state.logs}",
             "  Ctrl-C ends all of it.",
