@@ -8,7 +8,7 @@ import warnings
 from collections.abc import Callable
 
 import uvicorn
-from celery.platforms import SecurityWarning
+from celery.exceptions import SecurityWarning
 from django.db import connections
 
 from orchestration.demo.__main__ import main as simulate
