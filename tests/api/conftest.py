@@ -1,9 +1,12 @@
 from __future__ import annotations
 
+import secrets
 from collections.abc import Iterator
 
 import pytest
+from pytest_django import DjangoDbBlocker
 
+from orchestration.telemetry.models import Delivery, Refusal
 from orchestration.workspaces.keys import create_key
 from orchestration.workspaces.models import Workspace
 from tests.api.door import Door, Server
@@ -17,6 +20,17 @@ def served(django_db_setup: None) -> Iterator[int]:
 
 
 @pytest.fixture
-def door(served: int, transactional_db: None, workspace: Workspace) -> Door:
+def tenant(django_db_setup: None, django_db_blocker: DjangoDbBlocker) -> Iterator[Workspace]:
+    """A workspace that other connections see too. What comes into it is deleted afterwards, which is much quicker than
+    emptying all tables."""
+    with django_db_blocker.unblock():
+        yield Workspace.objects.create(slug=f"tenant-{secrets.token_hex(4)}", name="Tenant")
+        Delivery.objects.all().delete()
+        Refusal.objects.all().delete()
+        Workspace.objects.all().delete()
+
+
+@pytest.fixture
+def door(served: int, tenant: Workspace) -> Door:
     """The served application, with a key that may send."""
-    return Door(served, create_key(workspace, "test", ["ingest"])[1])
+    return Door(served, create_key(tenant, "test", ["ingest"])[1])
