@@ -12,6 +12,7 @@ from django.core.management import call_command
 from django.db import connection, transaction
 from django.db.migrations.recorder import MigrationRecorder
 
+from orchestration.registry import prices
 from orchestration.workspaces.keys import create_key, find
 from orchestration.workspaces.models import Membership, User, Workspace
 
@@ -44,7 +45,9 @@ def migration_names() -> list[tuple[str, str]]:
 
 def ensure_people(state: State, *, demo: bool) -> dict[str, str]:
     """The passwords that should be printed: those made now, and for the demo those of every start."""
-    workspace = Workspace.objects.get_or_create(slug="default", defaults={"name": "Default"})[0]
+    workspace, new = Workspace.objects.get_or_create(slug="default", defaults={"name": "Default"})
+    if new:
+        prices.seed(workspace)
     file = state.folder / "passwords"
     kept: dict[str, str] = json.loads(file.read_text()) if demo and file.exists() else {}
     made = {}

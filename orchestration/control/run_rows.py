@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any, Protocol
@@ -16,8 +17,10 @@ from orchestration.workflows import names as books
 from orchestration.workflows import stitch
 from orchestration.workflows.booking import Booking, Names
 from orchestration.workflows.groups import Group
+from orchestration.workflows.models import RunStatus
 from orchestration.workflows.story import Story
 
+STALLED_S = 600
 OLD_S = 900  # what is older than this at receipt and has no end will not get one
 AGENTS_NAMED = 200  # agents of a run that its row names
 
@@ -48,10 +51,12 @@ def note_services(workspace_id: int, stories: Iterable[Story]) -> None:
     resolve.systems.ids(workspace_id, dict(rows))
 
 
-def names(workspace_id: int, stories: Sequence[Story]) -> list[Names]:
+def names(workspace_id: int, told: Sequence[Told]) -> list[Names]:
     """Ids for all names in these stories, made where they are new; for each story its own."""
-    workflows = books.workflows.ids(workspace_id, {(_workflow(s),): (_workflow(s),) for s in stories})
-    mine = [workflows.get((_workflow(s),), 0) for s in stories]
+    stories = [one.story for one in told]
+    called = [_workflow(one) for one in told]
+    workflows = books.workflows.ids(workspace_id, {(name,): (name,) for name in called if name})
+    mine = [workflows.get((name,), 0) for name in called]
     wanted = {(w, step.name, step.owner) for w, s in zip(mine, stories, strict=True) for step in s.steps if w}
     steps = books.steps.ids(workspace_id, dict.fromkeys(wanted, ()))
     by_workflow: dict[int, dict[tuple[str, str], int]] = {}
@@ -63,8 +68,16 @@ def names(workspace_id: int, stories: Sequence[Story]) -> list[Names]:
     return [Names(w, agents, by_workflow.get(w, {}), systems) for w in mine]
 
 
-def _workflow(story: Story) -> str:
+def _workflow(one: Told) -> str:
+    """What the run's process is called; "" while it goes on and its root, which would say so, has not come."""
+    story = one.story
+    if status(story, one.group) == RunStatus.RUNNING and not story.root_came and _nameless(story):
+        return ""
     return story.workflow[:256] or "unnamed"
+
+
+def _nameless(story: Story) -> bool:
+    return all(placed.step.parent_id and not placed.step.workflow for placed in story.placed)
 
 
 def _agents(workspace_id: int, stories: Iterable[Story]) -> dict[Who, tuple[int, int]]:
@@ -145,7 +158,7 @@ def _row(one: Told, ids: Names) -> dict[str, Any]:
         "id": str(one.run_id),
         "workflow_id": ids.workflow,
         "title": story.title[:500],
-        "status": _status(story, one.group),
+        "status": status(story, one.group),
         "root_said_ok": story.root_said_ok,
         "conversation": story.conversation[:256] or None,
         "external_key": one.group.external_key,
@@ -171,11 +184,14 @@ def _row(one: Told, ids: Names) -> dict[str, Any]:
     }
 
 
-def _status(story: Story, group: Group) -> str:
-    """A run without an end whose steps lie long before their receipt (history, an import) gets none any more."""
-    if story.status == "running" and story.ended_ns // 1000 < group.received - OLD_S * 1_000_000:
-        return "stalled"
-    return story.status
+def status(story: Story, group: Group) -> str:
+    """The story's, but a run without an end of which nothing was heard for ten minutes has stalled; at once when its
+    steps lie long before their receipt (history, an import)."""
+    if story.status != RunStatus.RUNNING:
+        return story.status
+    old = story.ended_ns // 1000 < group.received - OLD_S * 1_000_000
+    silent = group.received < (time.time() - STALLED_S) * 1_000_000
+    return RunStatus.STALLED if old or silent else RunStatus.RUNNING
 
 
 def _time(us: int) -> str:

@@ -27,7 +27,6 @@ from orchestration.workflows import groups
 from orchestration.workflows.booking import Booking, Change, contributions
 from orchestration.workflows.fold import fold
 from orchestration.workflows.groups import Group
-from orchestration.workflows.models import Run
 from orchestration.workflows.reading import keyed, rows_of, to_steps
 from orchestration.workflows.story import Rules, Story
 
@@ -134,7 +133,7 @@ def _write(workspace_id: int, told: list[Told], taken: set[UUID]) -> Change:
     run_rows.note_services(workspace_id, [t.story for t in told if t not in runs])
     for one, (run_id, losers) in zip(runs, groups.identify([t.group for t in runs], taken), strict=True):
         one.run_id, one.losers = run_id, losers
-    names = run_rows.names(workspace_id, [t.story for t in runs])
+    names = run_rows.names(workspace_id, runs)
     change = Change()
     for old in run_rows.bookings(workspace_id, [i for t in runs for i in (t.run_id, *t.losers) if i]):
         change.absorb(old, -1)
@@ -157,11 +156,12 @@ def _read_counts(told: list[Told]) -> dict[bytes, tuple[UUID | None, int]]:
 
 
 def sweep_stalled(workspace_id: int) -> int:
-    """Runs that nothing was heard of for ten minutes, and whose root never came, are stalled."""
+    """Have runs told again of which nothing was heard for ten minutes and whose root never came: they have stalled."""
     with connection.cursor() as cursor:
         cursor.execute(
-            f"update {Run._meta.db_table} set status = 'stalled' where workspace_id = %s and status = 'running' "
-            "and heard_at < now() - interval '10 minutes'",
-            [workspace_id],
+            "update workflows_trace t set due_at = now() from workflows_run r where r.workspace_id = %s "
+            "and r.status = 'running' and r.heard_at < now() - make_interval(secs => %s) "
+            "and t.workspace_id = r.workspace_id and t.run_id = r.id and t.due_at is null",
+            [workspace_id, run_rows.STALLED_S],
         )
         return int(cursor.rowcount)

@@ -11,7 +11,7 @@ from opentelemetry.proto.trace.v1.trace_pb2 import Span as OtlpSpan
 from orchestration.control import digest, settling
 from orchestration.telemetry.models import Pulse, Signal, SpanMinute
 from orchestration.telemetry.spans import Kind
-from orchestration.workflows.models import Run, RunStatus, Step, Trace, WorkflowMinute
+from orchestration.workflows.models import Run, RunStatus, Step, Trace, Workflow, WorkflowMinute
 from orchestration.workspaces.models import Workspace
 from tests.control.test_digest import SECOND, Sender, deliver, figures, kv, refund, settle_all
 
@@ -216,10 +216,16 @@ def test_a_run_of_which_nothing_is_heard_stalls(workspace: Workspace) -> None:
     take(workspace)
     assert Run.objects.get().status == RunStatus.RUNNING
 
+    assert Run.objects.get().workflow_id == 0
+    Trace.objects.update(received_at=datetime.now(UTC) - timedelta(minutes=11))
     Run.objects.update(heard_at=datetime.now(UTC) - timedelta(minutes=11))
 
     assert settling.sweep_stalled(workspace.pk) == 1
-    assert Run.objects.get().status == RunStatus.STALLED
+    settle_all(workspace)
+    run = Run.objects.get()
+    assert run.status == RunStatus.STALLED
+    assert Workflow.objects.get(pk=run.workflow_id).name == "shop"
+    assert settling.sweep_stalled(workspace.pk) == 0
 
 
 def test_a_run_survives_that_its_spans_are_forgotten(workspace: Workspace) -> None:

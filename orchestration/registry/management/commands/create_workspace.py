@@ -8,6 +8,7 @@ from typing import Any
 from django.core.exceptions import ValidationError
 from django.core.management.base import BaseCommand, CommandError
 
+from orchestration.registry import prices
 from orchestration.workspaces.models import Workspace
 
 
@@ -32,6 +33,7 @@ class Command(BaseCommand):
         except ValidationError as error:
             raise CommandError(f"{slug!r} cannot be a workspace: {' '.join(error.messages)}") from error
         new.save()
+        prices.seed(new)
         self.stdout.write(
             f"Workspace {slug} made. Next: manage.py create_key --workspace {slug} --name NAME --scopes ingest"
         )
