@@ -3,8 +3,8 @@
 Lives here: runs, traces and steps (`models`), the plain values of a run (`story`), how spans become one (`fold`, pure,
 a stage a file), which traces belong together (`stitch`, pure), reading and booking of runs, durations and bottlenecks.
 
-One fold serves the run page, the API, the run's row and the figures booked to rollups, so they cannot disagree. It takes
-steps in any order, as many as have come, and is done anew when more come: it keeps no state.
+One fold serves the run page, the API, the run's row and the figures booked to rollups, so they cannot disagree. It
+takes steps in any order, as many as have come, and is done anew when more come: it keeps no state.
 
 May import: telemetry, registry, ledger, lib. Read first: `story`, then `fold`.
 """

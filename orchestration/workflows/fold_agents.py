@@ -132,34 +132,31 @@ def _name(tree: Tree, found: Cast) -> None:
     steps, turn, who = tree.steps, found.turn, found.who
     spelled: dict[Who, Who] = {}
     of_turn: dict[int, Who] = {}
-    strays: list[int] = []
     for i in sorted(found.turns):
         step = steps[i]
         name = agent_of(step)
         of_turn[i] = spelled.setdefault((step.application, found.norm(name)), (step.application, name))
     for i in tree.topo:
-        step = steps[i]
-        own = step.agent
+        own = steps[i].agent
         above = tree.parent[i]
         if i in of_turn:
             who[i] = of_turn[i]
         elif own and tree.kind[i] != Kind.WORKFLOW and found.norm(own) not in found.processes:
             at = who[turn[i]] if turn[i] >= 0 else None
-            if at is not None and found.same(own, at[1]):
-                who[i] = at
-            else:
-                who[i] = spelled.setdefault((step.application, found.norm(own)), (step.application, own))
+            mine = (steps[i].application, found.norm(own))
+            who[i] = at if at and found.same(own, at[1]) else spelled.setdefault(mine, (mine[0], own))
         elif above >= 0:
             who[i] = who[above]
-        if who[i] is None and tree.kind[i] == Kind.TOOL:
-            strays.append(i)
-    if strays and spelled:
-        _lend(tree, found, strays)
+    if spelled:
+        _lend(tree, found)
 
 
-def _lend(tree: Tree, found: Cast, strays: list[int]) -> None:
+def _lend(tree: Tree, found: Cast) -> None:
     """A tool call beside the agents, as LlamaIndex has it, is that of the agent whose model asked for the tool."""
     steps = tree.steps
+    strays = [i for i, kind in enumerate(tree.kind) if kind == Kind.TOOL and found.who[i] is None]
+    if not strays:
+        return
     asked: dict[str, list[tuple[int, Who]]] = {}
     for i, who in enumerate(found.who):
         if who is not None and tree.kind[i] == Kind.LLM and steps[i].hints:

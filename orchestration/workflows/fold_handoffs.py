@@ -99,7 +99,7 @@ def handoffs(tree: Tree, cast: Cast, line: Timeline, rules: Rules) -> list[Hando
     _nested(handing)
     _graph(handing)
     _sequence(handing)
-    handing.kept.sort(key=lambda handoff: (handoff.at_ns, handoff.span_id, handoff.to_agent))
+    handing.kept.sort(key=lambda handoff: handoff.at_ns)
     return handing.kept
 
 
