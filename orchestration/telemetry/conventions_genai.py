@@ -19,6 +19,8 @@ OPERATIONS: Mapping[str, Kind] = {
     "run_workflow": Kind.WORKFLOW,
     "workflow": Kind.WORKFLOW,
     "chat": Kind.LLM,
+    "chat.completions": Kind.LLM,
+    "chat_completion": Kind.LLM,
     "text_completion": Kind.LLM,
     "generate_content": Kind.LLM,
     "generate": Kind.LLM,
