@@ -72,7 +72,7 @@ class Pool:
 
     async def _on_living(self, work: Callable[[Connection], Awaitable[T]]) -> T:
         """After a restart of the server each pooled connection turns out to be dead once."""
-        for _ in range(SIZE):
+        for _ in range(SIZE + 1):
             pool = self._pool
             if pool is None:
                 raise PoolClosed("not open")
