@@ -4,15 +4,14 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-
     dependencies = [
-        ('workflows', '0002_storage'),
+        ("workflows", "0002_storage"),
     ]
 
     operations = [
         migrations.AddField(
-            model_name='trace',
-            name='conversation',
+            model_name="trace",
+            name="conversation",
             field=models.TextField(help_text="Its root's", null=True),
         ),
     ]
