@@ -14,6 +14,7 @@ from typing import Any
 
 import orjson
 import redis.asyncio
+import structlog
 from asgiref.sync import SyncToAsync, sync_to_async
 from django.conf import settings
 from django.core.exceptions import PermissionDenied
@@ -22,6 +23,8 @@ from django.http import HttpRequest, HttpResponse, StreamingHttpResponse
 from redis.exceptions import RedisError
 
 from orchestration.workspaces.current import MEMBER, settle_in
+
+log = structlog.get_logger(__name__)
 
 TOPICS = ("run", "agent", "load")
 QUIET_S = 15.0  # a comment at least this often, so that proxies keep the stream open
@@ -67,6 +70,7 @@ class Broadcaster:
         self.listeners.add(listener)
         if self._task is None or self._task.done():
             self._task = asyncio.create_task(self._run())
+            self._task.add_done_callback(told_of)
         try:
             yield listener
         finally:
@@ -84,16 +88,15 @@ class Broadcaster:
             await asyncio.sleep(BLIND_S)
 
     async def _hear(self) -> None:
-        client = redis.asyncio.Redis.from_url(
-            settings.REDIS_URL, socket_connect_timeout=1, socket_keepalive=True, health_check_interval=10
-        )
-        async with client, client.pubsub() as subscription:
+        client = redis.asyncio.Redis.from_url(settings.REDIS_URL, socket_connect_timeout=1, health_check_interval=5)
+        async with client, client.pubsub(ignore_subscribe_messages=True) as subscription:
             await subscription.psubscribe("baton:pulse:*")
             if self._blind:
                 self._blind = False
                 self._look_again()  # something may have happened meanwhile
-            async for message in subscription.listen():
-                if message["type"] == "pmessage":
+            while True:
+                message = await subscription.get_message(timeout=5.0)  # and a look at whether Redis is still there
+                if message and message["type"] == "pmessage":
                     self._pass_on(message["channel"], message["data"])
 
     def _pass_on(self, channel: bytes, data: bytes) -> None:
@@ -108,6 +111,12 @@ class Broadcaster:
         for listener in self.listeners:
             for topic in TOPICS:
                 listener.tell(topic, orjson.dumps({"topic": topic}))
+
+
+def told_of(task: asyncio.Task[None]) -> None:
+    """A broadcaster ends when it is no longer needed; any other end is a fault of ours, and pages then look seldom."""
+    if not task.cancelled():
+        log.error("no more signals for open pages", exc_info=task.exception())
 
 
 _broadcasters: dict[asyncio.AbstractEventLoop, Broadcaster] = {}

@@ -4,7 +4,7 @@
   "use strict";
   const body = document.body;
   if (!body.dataset.live) return;
-  const TOPICS = ["run", "agent", "load"], SPACING = 1000, TICK = 15000, STALE = 30000;
+  const TOPICS = ["run", "agent", "load"], SPACING = 500, TICK = 15000, STALE = 30000;
   const mark = document.querySelector("[data-age]");
   let source, retry, failures = 0, opened = false;
   let waiting = new Set(), timer, flushed = 0, fresh = Date.now();
