@@ -15,6 +15,7 @@ from orchestration.control.usage import CALLS, NONE, Interval, Use
 from orchestration.lib.money import Money, money
 from orchestration.registry.models import Agent, System
 from orchestration.telemetry.spans import Kind
+from orchestration.telemetry.sums import Stretch
 from orchestration.workflows.runs import Tokens
 from orchestration.workspaces.models import Workspace
 
@@ -87,6 +88,7 @@ class _Read:
 
     kinds: Mapping[int, Mapping[int, Use]]
     systems: Mapping[int, Mapping[int, Use]]
+    spread: Mapping[int, Use]
     labels: Mapping[int, System]
     currency: str
 
@@ -116,13 +118,13 @@ def agent(workspace_id: int, slug: str, window: timedelta, now: datetime) -> Age
     signs = signs_of(workspace_id).get(row.id, NO_SIGNS)
     read = _read(workspace_id, now - window, now, row.id)
     rows = usage.rows_between(workspace_id, now - window, now)
-    calls, failures = usage.by_part(rows, now - window, now, f"{usage.IS_CALL} and agent_id = %s", [row.id])
+    course = usage.courses(rows, (now - window, now), "agent_id = %s", [row.id]).get(row.id, usage.STILL)
     kinds = [(kind, read.kinds.get(row.id, {}).get(kind, NONE)) for kind in CALLS]
     return AgentDetail(
         agent=_line(row, state_of(signs, now), signs, read),
         kinds=[_kind(kind, use) for kind, use in kinds if use.n],
-        calls=calls,
-        failures=failures,
+        calls=course.calls,
+        failures=course.failures,
     )
 
 
@@ -149,30 +151,39 @@ def _matching(workspace_id: int, q: str) -> QuerySet[Agent]:
 
 
 def _read(workspace_id: int, since: datetime, until: datetime, only: int | None = None) -> _Read:
-    """The figures of all agents, or of one with the histograms of its systems."""
+    """The figures of all agents, or of one with the histograms of its systems. One pass for the sums; histograms, which
+    cost most, are summed for turns, and for calls only of agents that have no turns."""
     rows = usage.rows_between(workspace_id, since, until)
     who, params = ("agent_id > 0", []) if only is None else ("agent_id = %s", [only])
-    kinds = usage.by(rows, ("agent_id", "kind"), who, params, spread=True)
-    used = usage.by(
-        rows,
-        ("agent_id", "system_id"),
-        f"{usage.IS_CALL} and system_id > 0 and {who}",
-        params,
-        spread=only is not None,
-    )
+    uses = usage.by(rows, ("agent_id", "kind", "system_id"), who, params, spread=only is not None)
+    kinds = _nested(uses, 1)
+    used = _nested({key: use for key, use in uses.items() if key[1] in CALLS and key[2]}, 2)
     return _Read(
-        _nested(kinds),
-        _nested(used),
-        System.objects.filter(workspace_id=workspace_id).in_bulk({system for _, system in used}),
+        kinds,
+        used,
+        _spread(rows, kinds) if only is None else {},
+        System.objects.filter(workspace_id=workspace_id).in_bulk({system for each in used.values() for system in each}),
         Workspace.objects.values_list("currency", flat=True).get(pk=workspace_id),
     )
 
 
-def _nested(uses: Mapping[tuple[int, ...], Use]) -> dict[int, dict[int, Use]]:
-    found: dict[int, dict[int, Use]] = {}
-    for (agent_id, other), use in uses.items():
-        found.setdefault(agent_id, {})[other] = use
+def _spread(rows: Stretch, kinds: Mapping[int, Mapping[int, Use]]) -> dict[int, Use]:
+    """By agent, how its turns are spread; its calls where it has no turns."""
+    turns = usage.by(rows, ("agent_id",), f"agent_id > 0 and kind = {int(Kind.AGENT)}", spread=True)
+    found = {key[0]: use for key, use in turns.items() if any(use.counts)}
+    others = [agent_id for agent_id in kinds if agent_id not in found]
+    if others:
+        calls = usage.by(rows, ("agent_id",), f"{usage.IS_CALL} and agent_id = any(%s)", [others], spread=True)
+        found.update({key[0]: use for key, use in calls.items()})
     return found
+
+
+def _nested(uses: Mapping[tuple[int, ...], Use], place: int) -> dict[int, dict[int, Use]]:
+    """By agent, and then by what stands at `place` of the key; the rest is added up."""
+    parts: dict[int, dict[int, list[Use]]] = {}
+    for key, use in uses.items():
+        parts.setdefault(key[0], {}).setdefault(key[place], []).append(use)
+    return {who: {other: usage.total(found) for other, found in each.items()} for who, each in parts.items()}
 
 
 def _line(row: Agent, state: str, signs: Signs, read: _Read) -> AgentLine:
@@ -180,7 +191,7 @@ def _line(row: Agent, state: str, signs: Signs, read: _Read) -> AgentLine:
     calls = usage.total(kinds[kind] for kind in CALLS if kind in kinds)
     every = usage.total(use for kind, use in kinds.items() if kind != Kind.RUN)
     turns = kinds.get(Kind.AGENT, NONE)
-    timed = turns if any(turns.counts) else calls
+    timed = read.spread.get(row.id) or (turns if any(turns.counts) else calls)
     return AgentLine(
         id=row.slug,
         name=row.name,

@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 from orchestration.control import health_figures, usage
 from orchestration.control.health_figures import SpanFlow
 from orchestration.control.states import Census, census
-from orchestration.control.usage import NONE, Interval, Use
+from orchestration.control.usage import NONE, Course, Interval, Use
 from orchestration.lib.window import POINTS, window_text
 from orchestration.registry.models import Agent
 from orchestration.telemetry.sums import Stretch
@@ -88,10 +88,12 @@ def overview(workspace_id: int, window: timedelta, now: datetime) -> Overview:
     states = census(workspace_id, now)
     progress = stats.in_progress(workspace_id)
     waiting = sum(n for (_, status), n in progress.items() if status == RunStatus.WAITING)
-    lines = stats.lines(workspace_id, paced, progress)
-    whole = paces.whole(paced)
+    booked = paces.by_workflow(paced)
+    lines = stats.lines(workspace_id, booked, progress)
+    whole = paces.together(booked)
     slow = stats.bottlenecks_of(lines)
-    failing = _failing(usage.by(spans, ("agent_id",), f"{usage.IS_CALL} and agent_id > 0"))
+    courses = usage.courses(spans, (since, now))
+    failing = _failing(courses)
     worst = failing[0][0] if failing else None
     return Overview(
         window=window_text(window),
@@ -105,15 +107,16 @@ def overview(workspace_id: int, window: timedelta, now: datetime) -> Overview:
         holds=_holds(whole, waiting),
         spans=health_figures.flow(workspace_id, window, now),
         runs_waiting=waiting,
-        runs_ended=stats.together(whole),
-        points=_points((spans, paced), (since, now), slow, worst),
+        runs_ended=stats.durations_in(whole),
+        points=_points(paced, (since, now), slow, (courses, worst)),
         before=_before(workspace_id, since - window, since, worst),
     )
 
 
-def _failing(uses: Mapping[tuple[int, ...], Use]) -> list[tuple[int, Use]]:
+def _failing(courses: Mapping[int, Course]) -> list[tuple[int, Use]]:
     """Agents with failures; first the one whose rate is surely high: by the lower bound of its interval."""
-    found = [(key[0], use) for key, use in uses.items() if use.failures and use.interval]
+    uses = [(agent_id, Use(sum(course.calls), sum(course.failures))) for agent_id, course in courses.items()]
+    found = [(agent_id, use) for agent_id, use in uses if use.failures and use.interval]
     return sorted(found, key=lambda pair: (-(pair[1].interval or (0, 0))[0], -pair[1].failures, pair[0]))[:MOST_FAILING]
 
 
@@ -135,18 +138,20 @@ def _holds(whole: Mapping[int, Pace], waiting: int) -> HoldFigures:
 
 
 def _points(
-    rows: tuple[Stretch, Stretch], between: tuple[datetime, datetime], slow: list[Bottleneck], worst: int | None
+    paced: Stretch,
+    between: tuple[datetime, datetime],
+    slow: list[Bottleneck],
+    heard: tuple[Mapping[int, Course], int | None],
 ) -> Points:
-    spans, paced = rows
+    courses, worst = heard
     ended = paces.by_part(paced, *between, Measure.DURATION)
     waits = paces.by_part(paced, *between, Measure.WAIT, slow[0].step_id) if slow else []
-    here, wanted = (f"{usage.IS_CALL} and agent_id = %s", [worst]) if worst is not None else ("false", [])
-    calls, failures = usage.by_part(spans, *between, here, wanted)
+    failing = courses.get(worst, usage.STILL) if worst is not None else usage.STILL
     return Points(
-        agents=usage.heard_by_part(spans, *between),
+        agents=[sum(1 for course in courses.values() if course.spans[place]) for place in range(POINTS)],
         ended=[part.n for part in ended],
         wait_ms=[part.percentile(0.95) for part in waits] or [None] * POINTS,
-        failure_rate=[min(1.0, f / n) if n else None for n, f in zip(calls, failures, strict=True)],
+        failure_rate=[Use(n, min(f, n)).rate for n, f in zip(failing.calls, failing.failures, strict=True)],
         p50_ms=[part.percentile(0.5) for part in ended],
     )
 
@@ -155,7 +160,8 @@ def _before(workspace_id: int, since: datetime, until: datetime, worst: int | No
     oldest = Run.objects.filter(workspace_id=workspace_id).order_by("started_at", "id").values("started_at").first()
     if oldest is None or oldest["started_at"] > since:
         return None
-    whole = paces.whole(paces.rows_between(workspace_id, since, until)).get(Measure.DURATION, NOTHING)
+    paced = paces.by_workflow(paces.rows_between(workspace_id, since, until), steps=False)
+    whole = paces.together(paced).get(Measure.DURATION, NOTHING)
     use = None
     if worst is not None:
         rows = usage.rows_between(workspace_id, since, until)

@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from orchestration.control import usage
-from orchestration.control.usage import NONE, Interval, Use
+from orchestration.control.usage import Interval, Use
 from orchestration.lib.money import Money, money
 from orchestration.registry.models import Agent, System
 from orchestration.workflows.runs import Tokens
@@ -64,13 +64,13 @@ def systems(
     if kind:
         found = found.filter(kind=kind)
     rows = usage.rows_between(workspace_id, now - window, now)
-    uses = usage.by(rows, ("system_id",), f"{usage.IS_CALL} and system_id > 0", spread=True)
-    users = usage.by(rows, ("system_id", "agent_id"), f"{usage.IS_CALL} and system_id > 0 and agent_id > 0")
-    agents: dict[int, int] = {}
-    for (system_id, _), use in users.items():
-        agents[system_id] = agents.get(system_id, 0) + bool(use.n)
+    uses: dict[int, dict[int, Use]] = {}
+    for key, use in usage.by(
+        rows, ("system_id", "agent_id"), f"{usage.IS_CALL} and system_id > 0", spread=True
+    ).items():
+        uses.setdefault(key[0], {})[key[1]] = use
     currency = _currency(workspace_id)
-    lines = [_line(row, uses.get((row.id,), NONE), agents.get(row.id, 0), currency) for row in found]
+    lines = [_line(row, uses.get(row.id, {}), currency) for row in found]
     return sorted(lines, key=_ORDERS[sort or "name"])
 
 
@@ -85,11 +85,12 @@ def system(workspace_id: int, slug: str, window: timedelta, now: datetime) -> Sy
     rows = usage.rows_between(workspace_id, now - window, now)
     here = f"{usage.IS_CALL} and system_id = %s"
     uses = {key[0]: use for key, use in usage.by(rows, ("agent_id",), here, [row.id], spread=True).items()}
-    calls, failures = usage.by_part(rows, now - window, now, here, [row.id])
-    users = _users(workspace_id, uses)
-    whole = usage.total(uses.values())
+    courses = usage.courses(rows, (now - window, now), here, [row.id]).values()
     return SystemDetail(
-        _line(row, whole, sum(1 for user in users if user.slug), _currency(workspace_id)), users, calls, failures
+        _line(row, uses, _currency(workspace_id)),
+        _users(workspace_id, uses),
+        [sum(column) for column in zip(usage.STILL.calls, *(course.calls for course in courses), strict=True)],
+        [sum(column) for column in zip(usage.STILL.failures, *(course.failures for course in courses), strict=True)],
     )
 
 
@@ -108,7 +109,8 @@ def _currency(workspace_id: int) -> str:
     return Workspace.objects.values_list("currency", flat=True).get(pk=workspace_id)
 
 
-def _line(row: System, use: Use, agents: int, currency: str) -> SystemLine:
+def _line(row: System, uses: Mapping[int, Use], currency: str) -> SystemLine:
+    use = usage.total(uses.values())
     return SystemLine(
         id=row.slug,
         name=row.name,
@@ -122,7 +124,7 @@ def _line(row: System, use: Use, agents: int, currency: str) -> SystemLine:
         cost=money(use.cost, currency),
         p50_ms=use.percentile(0.5),
         p95_ms=use.percentile(0.95),
-        agents=agents,
+        agents=sum(1 for agent_id, each in uses.items() if agent_id and each.n),
     )
 
 

@@ -87,10 +87,8 @@ def grouped(
 def part_of(since: datetime, until: datetime, points: int) -> tuple[str, list[Any]]:
     """SQL for the place (0 to points - 1) of a row's time in a small chart over the window, with its parameters."""
     width = (until - since) / points
-    return (
-        f"least({points - 1}, greatest(0, floor(extract(epoch from at - %s) / %s)))::int",
-        [since, width.total_seconds()],
-    )
+    bounds = [since + place * width for place in range(1, points)]
+    return "width_bucket(at, %s::timestamptz[])", [bounds]
 
 
 def count(value: Any) -> int:

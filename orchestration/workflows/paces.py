@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
@@ -51,9 +51,11 @@ def rows_between(workspace_id: int, since: datetime, until: datetime) -> Stretch
     return sums.stretch(WORKFLOWS, workspace_id, since, until, columns)
 
 
-def by_workflow(rows: Stretch, workflow_id: int | None = None) -> dict[int, Booked]:
-    """Everything booked, of all workflows or of one."""
+def by_workflow(rows: Stretch, workflow_id: int | None = None, *, steps: bool = True) -> dict[int, Booked]:
+    """Everything booked, of all workflows or of one; or only what tells of whole runs."""
     where, params = ("true", []) if workflow_id is None else ("workflow_id = %s", [workflow_id])
+    if not steps:
+        where += " and step_id = 0"
     found: dict[int, Booked] = {}
     for row in sums.grouped(rows, ("workflow_id", "step_id", "measure"), _VALUES, where, params):
         booked = found.setdefault(row[0], Booked())
@@ -62,9 +64,22 @@ def by_workflow(rows: Stretch, workflow_id: int | None = None) -> dict[int, Book
     return found
 
 
-def whole(rows: Stretch) -> Measures:
-    """The measures of whole runs, over all workflows together."""
-    return {row[0]: _pace(row[1:]) for row in sums.grouped(rows, ("measure",), _VALUES, "step_id = 0")}
+def together(booked: Mapping[int, Booked]) -> Measures:
+    """The measures of whole runs, of all workflows together."""
+    found: dict[int, list[Pace]] = {}
+    for each in booked.values():
+        for measure, pace in each.whole.items():
+            found.setdefault(measure, []).append(pace)
+    return {measure: _added(parts) for measure, parts in found.items()}
+
+
+def _added(parts: Sequence[Pace]) -> Pace:
+    return Pace(
+        sum(part.n for part in parts),
+        sum(part.failed for part in parts),
+        sum(part.ms for part in parts),
+        tuple(sum(n or 0 for n in column) for column in zip(*(part.counts for part in parts), strict=True)),
+    )
 
 
 def by_part(

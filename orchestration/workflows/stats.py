@@ -11,7 +11,6 @@ from datetime import datetime
 
 from django.db.models import Count
 
-from orchestration.telemetry.sums import Stretch
 from orchestration.workflows import paces
 from orchestration.workflows.models import Measure, Run, RunStatus, StepName, Workflow
 from orchestration.workflows.paces import NOTHING, Booked, Pace
@@ -100,7 +99,8 @@ class Bottleneck:
 
 def workflows(workspace_id: int, since: datetime, until: datetime, q: str = "") -> list[WorkflowLine]:
     """Every workflow of the workspace by name, also those without a run in the window."""
-    return lines(workspace_id, paces.rows_between(workspace_id, since, until), in_progress(workspace_id), q)
+    booked = paces.by_workflow(paces.rows_between(workspace_id, since, until))
+    return lines(workspace_id, booked, in_progress(workspace_id), q)
 
 
 def workflow(workspace_id: int, slug: str, since: datetime, until: datetime) -> WorkflowDetail | None:
@@ -153,10 +153,10 @@ def durations_of(lines: Iterable[WorkflowLine]) -> list[Durations]:
 
 def all_durations(workspace_id: int, since: datetime, until: datetime) -> Durations:
     """The same over all workflows together (name and slug "")."""
-    return together(paces.whole(paces.rows_between(workspace_id, since, until)))
+    return durations_in(paces.together(paces.by_workflow(paces.rows_between(workspace_id, since, until), steps=False)))
 
 
-def together(whole: Mapping[int, Pace]) -> Durations:
+def durations_in(whole: Mapping[int, Pace]) -> Durations:
     pace = whole.get(Measure.DURATION, NOTHING)
     return Durations("", "", pace.n, pace.failed, *(pace.percentile(q) for q in (0.5, 0.9, 0.99)))
 
@@ -168,12 +168,14 @@ def in_progress(workspace_id: int) -> dict[tuple[int, str], int]:
     return {(workflow_id, status): n for workflow_id, status, n in rows}
 
 
-def lines(workspace_id: int, rows: Stretch, progress: Mapping[tuple[int, str], int], q: str = "") -> list[WorkflowLine]:
+def lines(
+    workspace_id: int, booked: Mapping[int, Booked], progress: Mapping[tuple[int, str], int], q: str = ""
+) -> list[WorkflowLine]:
     """`workflows`, from what was read already."""
     found = Workflow.objects.filter(workspace_id=workspace_id).order_by("name", "id")
     q = q.replace("\0", "")
     known = list(found.filter(name__icontains=q) if q else found)
-    return _lines(workspace_id, known, paces.by_workflow(rows), progress)
+    return _lines(workspace_id, known, booked, progress)
 
 
 def _lines(
