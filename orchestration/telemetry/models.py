@@ -126,6 +126,9 @@ class Figures(models.Model):
     class Meta:
         abstract = True
 
+    def __str__(self) -> str:
+        return f"{self.at}"
+
 
 class SpanMinute(Figures):
     """Spans counted by the minute of their start."""

@@ -236,6 +236,9 @@ class Pace(models.Model):
     class Meta:
         abstract = True
 
+    def __str__(self) -> str:
+        return f"{self.at}"
+
 
 class WorkflowMinute(Pace):
     pk = models.CompositePrimaryKey("workspace_id", "at", "workflow_id", "step_id", "measure")

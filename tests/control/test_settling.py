@@ -165,14 +165,15 @@ def test_a_run_is_live_from_its_first_event(workspace: Workspace) -> None:
 
 
 def test_events_in_any_order_and_twice_tell_the_same_run(workspace: Workspace) -> None:
+    step = {"run": "r", "name": "read", "agent": "robot", "kind": "tool"}
     said = [
         {"type": "run.started", "run": "r", "workflow": "Invoices", "agent": "robot", "at": at(-9)},
-        {"type": "step.started", "run": "r", "step": "read", "name": "read", "agent": "robot", "kind": "tool", "system": "erp", "at": at(-8)},
-        {"type": "step.failed", "run": "r", "step": "read", "agent": "robot", "error": "Locked: in use", "at": at(-7)},
-        {"type": "step.started", "run": "r", "step": "read-2", "name": "read", "agent": "robot", "kind": "tool", "system": "erp", "at": at(-6)},
-        {"type": "step.finished", "run": "r", "step": "read-2", "agent": "robot", "kind": "tool", "at": at(-5)},
+        {"type": "step.started", **step, "step": "read-1", "system": "erp", "at": at(-8)},
+        {"type": "step.failed", **step, "step": "read-1", "error": "Locked: in use", "at": at(-7)},
+        {"type": "step.started", **step, "step": "read-2", "system": "erp", "at": at(-6)},
+        {"type": "step.finished", **step, "step": "read-2", "at": at(-5)},
         {"type": "run.finished", "run": "r", "at": at(-4)},
-    ]  # fmt: skip
+    ]
 
     for item in [*reversed(said), *said]:
         events(workspace, item)

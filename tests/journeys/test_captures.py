@@ -36,9 +36,9 @@ def replay(port: int, key: str, requests: Iterable[captures.Request], workspace:
     """Send, digest and settle; after `each` request, or once at the end."""
     door = Door(port, key)
     for request in requests:
-        headers = {name.replace("-", "_"): value for name, value in request.headers.items() if name != "content-type"}
+        packed = {"content_encoding": "gzip"} if "content-encoding" in request.headers else {}
         body = [request.body] if request.chunked else request.body
-        answer = door.send(request.path, body, request.headers["content-type"], **headers)
+        answer = door.send(request.path, body, request.headers["content-type"], timeout=20, **packed)
         assert answer.status == 200
         assert answer.headers["content-type"].split(";")[0] == request.headers["content-type"]
         if each:

@@ -23,7 +23,7 @@ def days(db: None) -> None:
 
 
 def row(started: int = NOW, trace: bytes = b"t" * 16, span: bytes | None = None, **values: Any) -> writer.Row:
-    given = dict(
+    given = dict(  # noqa: C408
         workspace_id=1, started_at=started, trace_id=trace, span_id=span or os.urandom(8), parent_id=None,
         ended_at=started + 5, application_id=1, agent_id=0, system_id=0, kind=0, outcome=0, claimed=False, name="n",
         subject="", workflow=None, conversation=None, tokens_in=0, tokens_out=0, cost=None, error=None, hints=None,
