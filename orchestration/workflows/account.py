@@ -122,12 +122,17 @@ _STATUS: Mapping[Outcome, str] = {Outcome.OK: "ok", Outcome.ERROR: "failed", Out
 
 
 def run(
-    workspace_id: int, id_or_trace_or_text: str, *, steps_from: int = 0, steps: int | None = 200
+    workspace_id: int,
+    id_or_trace_or_text: str,
+    *,
+    steps_from: int = 0,
+    steps: int | None = 200,
+    listed: int | None = None,
 ) -> RunDetail | None:
     """The run called so (see `run_search.find_run`), None when there is none. A merged one answers as the run that
     took it.
 
-    Rows `steps_from` and following, at most `steps` of them (None: all).
+    Rows `steps_from` and following, at most `steps` of them (None: all); the first `listed` of each list (None: all).
     """
     told = _tell(workspace_id, id_or_trace_or_text)
     if told is None:
@@ -153,21 +158,21 @@ def run(
                 call.error or None,
                 call.span_id.hex(),
             )
-            for call in story.tool_calls
+            for call in story.tool_calls[:listed]
         ],
         handoff_list=[
             HandoffLine(each.from_agent, each.to_agent, _at(each.at_ns), each.rule, each.span_id.hex())
-            for each in story.handoffs
+            for each in story.handoffs[:listed]
         ],
         escalation_list=[
             EscalationLine(
                 each.agent or None, each.question, _at(each.at_ns), each.state, each.rule, each.span_id.hex()
             )
-            for each in story.escalations
+            for each in story.escalations[:listed]
         ],
         guardrail_hits=[
             GuardrailLine(each.agent or None, each.guardrail, _at(each.at_ns), each.span_id.hex())
-            for each in story.guardrail_hits
+            for each in story.guardrail_hits[:listed]
         ],
         joins=joins_of(workspace_id, line.trace_ids),
         findings=[],
