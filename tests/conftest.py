@@ -15,6 +15,8 @@ from pathlib import Path
 # before Django's settings are read: pytest-django does that after this file
 FOLDER = Path(tempfile.mkdtemp(prefix="baton-tests-"))
 FOLDER.chmod(0o711)  # as root PostgreSQL runs as another account, which has to reach it
+for name in [name for name in os.environ if name.startswith("BATON_")]:
+    del os.environ[name]  # what the developer's own Baton is told
 os.environ["BATON_STATE"] = str(FOLDER / "state")
 os.environ["DJANGO_SETTINGS_MODULE"] = "orchestration.config.settings"
 
@@ -30,6 +32,30 @@ from orchestration.config import engines as embedded
 from orchestration.registry import labels, prices, resolve
 from orchestration.telemetry import retention
 from orchestration.workspaces.models import Membership, User, Workspace
+
+settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]  # the real one is slow, on purpose
+BROWSERS = ("chromium", "chromium-browser", "google-chrome")
+CHROMIUM = next((found for name in BROWSERS if (found := shutil.which(name))), "")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    if not CHROMIUM:
+        for item in items:
+            if item.get_closest_marker("browser"):
+                item.add_marker(pytest.mark.skip(reason="no Chromium"))
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    skipped = [report for report in terminalreporter.stats.get("skipped", []) if "browser" in report.keywords]
+    if skipped and not CHROMIUM:
+        how = "install Chromium (Debian, Ubuntu: apt-get install chromium) to run them"
+        terminalreporter.write_line(f"{len(skipped)} browser tests were skipped: {how}.")
+
+
+@pytest.fixture(scope="session")
+def chromium() -> str:
+    """The program that browser tests drive; they are marked `browser` and skipped when there is none."""
+    return CHROMIUM
 
 
 @pytest.fixture(scope="session")

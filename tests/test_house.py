@@ -43,7 +43,7 @@ def test_foreign_keys_point_downward() -> None:
         f"{model._meta.label}.{field.name}"
         for model in apps.get_models()
         for field in model._meta.concrete_fields
-        if isinstance(field, ForeignKey) and field.related_model is not None
+        if isinstance(field, ForeignKey) and not isinstance(field.related_model, str)
         for here, there in [(model._meta.app_label, field.related_model._meta.app_label)]
         if here in heights and there in heights and here != there and heights[here] <= heights[there]
     ]

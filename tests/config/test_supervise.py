@@ -1,0 +1,160 @@
+"""A whole Baton: what dies is started again, and the end is the end."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import signal
+import socket
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from orchestration.config import supervise
+from orchestration.config.state import State
+
+from .running import PARTS, Running, until
+
+
+@pytest.fixture(scope="module")
+def baton() -> Iterator[Running]:
+    folder = Path(tempfile.mkdtemp(prefix="baton-up-"))
+    folder.chmod(0o711)
+    running = Running(folder / "state")
+    yield running
+    if running.process:
+        running.end()
+    shutil.rmtree(folder, ignore_errors=True)
+
+
+@pytest.mark.parametrize("part", PARTS)
+def test_a_killed_process_is_started_again(baton: Running, part: str) -> None:
+    baton.start()
+    killed = baton.pid(part)
+
+    os.kill(killed, signal.SIGKILL)
+
+    until(lambda: baton.pid(part) not in {0, killed}, 15)
+    until(baton.answers, 10)
+
+
+def test_a_client_waits_while_web_is_started_again(baton: Running) -> None:
+    baton.start()
+    killed = baton.pid("web")
+
+    os.kill(killed, signal.SIGKILL)
+
+    assert baton.answers()
+    assert baton.pid("web") != killed
+
+
+def test_a_second_start_tells_where_the_first_one_is(baton: Running) -> None:
+    baton.start()
+
+    second = baton.command("up")
+
+    assert second.returncode == 0
+    assert baton.address in second.stdout
+    assert baton.answers()
+
+
+def test_a_command_attaches_to_what_runs_and_leaves_it_running(baton: Running) -> None:
+    baton.start()
+    served_by = baton.pid("postgres")
+
+    made = baton.command("create_workspace", "another")
+
+    assert made.returncode == 0, made.stderr
+    assert baton.pid("postgres") == served_by
+    assert baton.answers()
+
+
+def test_ctrl_c_leaves_no_process(baton: Running) -> None:
+    baton.start()
+
+    baton.end(signal.SIGINT)
+
+    assert baton.process is not None
+    assert baton.process.returncode == 0
+    assert baton.left() == []
+
+
+def test_after_the_supervisor_was_killed_its_children_end_and_a_new_start_works(baton: Running) -> None:
+    baton.start()
+
+    baton.end(signal.SIGKILL)
+
+    until(lambda: baton.left() == [], 15)
+    baton.start()
+    assert all(baton.pid(part) for part in PARTS)
+
+
+def test_a_command_starts_the_engines_for_its_own_time(baton: Running) -> None:
+    if baton.process:
+        baton.end()
+
+    counted = baton.command("postgres", "psql", "-Atc", "select 6 * 7")
+
+    assert counted.stdout.strip() == "42", counted.stderr
+    assert baton.left() == []
+
+
+def test_a_folder_of_another_postgresql_is_refused_with_a_sentence(baton: Running) -> None:
+    baton.command("postgres", "psql", "-c", "select 1")
+    if baton.process:
+        baton.end()
+    version = baton.state / "postgres" / "PG_VERSION"
+    kept = version.read_text()
+
+    version.write_text("14\n")
+    refused = baton.command("up")
+    version.write_text(kept)
+
+    assert refused.returncode != 0
+    assert "was made by PostgreSQL 14" in refused.stderr
+    assert "Traceback" not in refused.stderr
+
+
+def test_a_taken_port_means_the_next_free_one() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+
+        server, found = supervise.listen("127.0.0.1", port)
+
+        server.close()
+        assert port < found < port + 100
+
+
+def test_a_log_stays_bounded(tmp_path: Path) -> None:
+    (tmp_path / "web.log").write_bytes(b"x" * (supervise.LOG_BYTES + 1))
+
+    supervise.bound_logs(tmp_path)
+
+    assert (tmp_path / "web.log").stat().st_size == 0
+    assert (tmp_path / "web.log.1").stat().st_size == supervise.LOG_BYTES + 1
+
+
+def test_a_part_that_keeps_dying_is_given_longer_pauses() -> None:
+    part = supervise.Part("web", lambda: pytest.fail("not started here"))
+    pauses = []
+    for failures in range(8):
+        part.failures = failures
+        pauses.append(part.pause)
+
+    assert pauses == sorted(pauses)
+    assert pauses[0] == 0
+    assert pauses[-1] == supervise.LONGEST_PAUSE
+
+
+def test_what_an_earlier_supervisor_left_is_ended(tmp_path: Path) -> None:
+    state = State(tmp_path)
+    supervisor = supervise.Supervisor(state)
+    supervisor.add("sleeper", signal.pause)
+    left = supervisor.parts[0].process
+    assert left is not None
+
+    supervise.end_old([state.pids / "sleeper"])
+
+    assert not left.alive
