@@ -56,7 +56,15 @@ class Sender:
         self.spans.append(span)
         return span.span_id
 
-    def deliver(
+    def deliver(self, *spans: OtlpSpan) -> UUID:
+        request = ExportTraceServiceRequest()
+        group = request.resource_spans.add()
+        group.resource.attributes.append(kv("service.name", "shop"))
+        group.scope_spans.add().spans.extend(spans or self.spans)
+        return deliver(self.workspace, request.SerializeToString(), len(spans or self.spans), self.key)
+
+
+def deliver(
     workspace: Workspace, body: bytes, items: int, key: ApiKey | None = None, signal: int = Signal.TRACES
 ) -> UUID:
     row = Delivery.objects.create(
