@@ -19,7 +19,9 @@ def main() -> int:
         return 0
     weak = [(each, hole) for each in found for hole in each.get("vulns", [])]
     for each, hole in weak:
-        print(f"{each['name']} {each['version']}: {hole['id']}, fixed in {', '.join(hole['fix_versions']) or 'none yet'}")
+        print(
+            f"{each['name']} {each['version']}: {hole['id']}, fixed in {', '.join(hole['fix_versions']) or 'none yet'}"
+        )
     print(f"Dependency audit: {len(found)} packages, {len(weak)} known weaknesses.")
     return bool(weak)
 
