@@ -77,3 +77,11 @@ def _client() -> redis.Redis:
             settings.REDIS_URL, socket_timeout=PATIENCE_S, socket_connect_timeout=PATIENCE_S
         )
     return client  # type: ignore[no-any-return]
+
+
+def forget() -> None:
+    """Empty the memory, between tests."""
+    with _lock:
+        _sent.clear()
+        _held.clear()
+        _state.update(client=None, resting_until=0.0)
