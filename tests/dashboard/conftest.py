@@ -1,0 +1,70 @@
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import timedelta
+
+import pytest
+from django.test import Client
+from django.utils import timezone
+
+from orchestration.registry.models import Agent
+from orchestration.telemetry.spans import Kind, Outcome
+from orchestration.workflows.models import Run, Workflow
+from orchestration.workspaces.models import User, Workspace
+from tests import make
+from tests.make import Made
+
+
+@dataclass(frozen=True, slots=True)
+class Scene:
+    """A workspace in which something has happened: one run of two agents, a failed call and its retry."""
+
+    workspace: Workspace
+    triage: Agent
+    billing: Agent
+    flow: Workflow
+    run: Run
+    failed: Made
+
+
+def play(space: Workspace) -> Scene:
+    began = timezone.now() - timedelta(minutes=2)
+    triage, billing = make.agent(space, "triage"), make.agent(space, "billing")
+    payments, flow = make.system(space, "payments"), make.workflow(space, "Refund")
+    trace = bytes(range(16))
+    root = Made("invoke_agent triage", Kind.AGENT, triage, ms=900)
+    asked = Made("chat gpt-4.1", Kind.LLM, triage, parent=root, ms=200, values={"tokens_in": 120, "tokens_out": 30})
+    child = Made("invoke_agent billing", Kind.AGENT, billing, parent=root, at_ms=250, ms=600)
+    wrong = {"error": "Timeout: no answer from payments", "subject": "charge"}
+    failed = Made("execute_tool charge", Kind.TOOL, billing, payments, child, 260, 90, Outcome.ERROR, wrong)
+    again = Made("execute_tool charge", Kind.TOOL, billing, payments, child, 360, 80, values={"subject": "charge"})
+    make.spans(space, trace, began, root, asked, child, failed, again)
+    run = make.run(space, flow, started_at=began, traces=[trace], agents=[triage.pk, billing.pk], spans=5, errors=1)
+    make.calls(space, triage, n=40, failures=1, kind=Kind.LLM, on=make.system(space, "gpt-4.1", "model"))
+    make.calls(space, billing, n=50, failures=20, on=payments)
+    make.ended(flow, *[900.0] * 40, failed=3, asked=2, waiting_ms=500)
+    make.stepped(flow, "charge", "billing", n=40, failed=3, work_ms=200, wait_ms=500)
+    make.pulse(billing, timezone.now(), trace_id=trace)
+    return Scene(space, triage, billing, flow, run, failed)
+
+
+@pytest.fixture
+def scene(workspace: Workspace) -> Scene:
+    return play(workspace)
+
+
+@pytest.fixture
+def as_reviewer(client: Client, reviewer: User) -> Client:
+    client.force_login(reviewer)
+    return client
+
+
+@pytest.fixture
+def as_admin(client: Client, admin: User) -> Client:
+    client.force_login(admin)
+    return client
+
+
+def region(target: str) -> dict[str, str]:
+    """Headers by which htmx asks for one region of a page."""
+    return {"HX-Request": "true", "HX-Target": target}

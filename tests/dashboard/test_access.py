@@ -1,0 +1,161 @@
+"""Who may see what: declared by every view, asked of every role, and of people of other workspaces."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+from urllib.parse import quote
+
+import pytest
+from django.test import Client
+from django.urls import URLPattern, URLResolver, get_resolver
+
+from orchestration.workspaces.models import ApiKey, Membership, User, Workspace
+from tests.dashboard.conftest import Scene, region
+
+MEMBER, OPERATOR, ADMIN = {"operator", "reviewer", "admin"}, {"operator", "admin"}, {"admin"}
+PAGES: dict[str, set[str]] = {
+    "/": MEMBER,
+    "/workflows/": MEMBER,
+    "/workflows/refund/": MEMBER,
+    "/runs/": MEMBER,
+    "/runs/{run}/": MEMBER,
+    "/runs/{run}/?tab=steps": MEMBER,
+    "/runs/{run}/?span={span}": MEMBER,
+    "/agents/": MEMBER,
+    "/agents/desk-billing/": MEMBER,
+    "/settings/": MEMBER,
+    "/settings/profile/": MEMBER,
+    "/settings/health/": OPERATOR,
+    "/settings/prices/": ADMIN,
+    "/settings/keys/": ADMIN,
+}
+OBJECTS = ["/workflows/refund/", "/runs/{run}/", "/runs/{run}/?span={span}", "/agents/desk-billing/"]
+REGIONS = {"/workflows/refund/": "funnel", "/runs/{run}/": "waterfall", "/agents/desk-billing/": "matrix"}
+
+
+def views(resolver: URLResolver | None = None) -> list[tuple[str, Any]]:
+    found = []
+    for pattern in (resolver or get_resolver()).url_patterns:
+        if isinstance(pattern, URLResolver):
+            found += views(pattern)
+        elif isinstance(pattern, URLPattern):
+            found.append((str(pattern.pattern), pattern.callback))
+    return found
+
+
+def address(path: str, scene: Scene) -> str:
+    return path.format(run=scene.run.id, span=scene.failed.id.hex())
+
+
+def test_every_view_of_a_screen_says_whom_it_needs() -> None:
+    ours = [(path, view) for path, view in views() if view.__module__.startswith(("dashboard", "escalations"))]
+
+    assert len(ours) > 10
+    assert [path for path, view in ours if not getattr(view, "needs", "")] == []
+
+
+@pytest.mark.parametrize("role", ["operator", "reviewer", "admin"])
+@pytest.mark.parametrize("path", PAGES)
+def test_a_page_is_for_those_roles_alone(
+    client: Client, workspace: Workspace, scene: Scene, role: str, path: str
+) -> None:
+    person = User.objects.create_user("somebody")
+    Membership.objects.create(user=person, workspace=workspace, roles=[role])
+    client.force_login(person)
+
+    status = client.get(address(path, scene)).status_code
+
+    assert (status != 403) == (role in PAGES[path])
+    assert status in (200, 302, 403)
+
+
+@pytest.mark.parametrize("path", PAGES)
+def test_who_is_not_logged_in_is_asked_to_and_led_back(client: Client, scene: Scene, path: str) -> None:
+    there = address(path, scene)
+
+    answer = client.get(there)
+
+    assert answer.status_code == 302
+    assert answer["Location"] == f"/accounts/login/?next={quote(there)}"
+
+
+def test_a_region_whose_session_has_ended_sends_the_page_to_log_in(client: Client, db: None) -> None:
+    answer = client.get("/", headers=region("answers") | {"HX-Current-URL": "http://testserver/?range=7d"})
+
+    assert answer.status_code == 401
+    assert answer["HX-Redirect"] == f"/accounts/login/?next={quote('/?range=7d')}"
+
+
+def test_no_page_leads_to_another_host_after_log_in(client: Client, db: None) -> None:
+    answer = client.get("/", headers=region("answers") | {"HX-Current-URL": "http://x.example//evil.example/"})
+
+    assert answer["HX-Redirect"] == "/accounts/login/?next=/"
+
+
+@pytest.mark.parametrize("path", OBJECTS)
+def test_things_of_another_workspace_are_not_there(client: Client, scene: Scene, stranger: User, path: str) -> None:
+    client.force_login(stranger)
+
+    whole = client.get(address(path, scene))
+    part = client.get(address(path, scene), headers=region(REGIONS.get(path, "span")))
+
+    assert (whole.status_code, part.status_code) == (404, 404)
+    assert b"Refund" not in whole.content
+
+
+@pytest.mark.parametrize("path", ["/", "/runs/", "/agents/", "/workflows/", "/settings/health/"])
+def test_lists_show_nothing_of_another_workspace(client: Client, scene: Scene, stranger: User, path: str) -> None:
+    client.force_login(stranger)
+
+    text = client.get(path).content.decode()
+
+    assert not re.search("billing|triage|Refund|A-1001", text)
+
+
+def test_a_key_of_another_workspace_cannot_be_revoked(client: Client, workspace: Workspace, stranger: User) -> None:
+    key = ApiKey.objects.create(workspace=workspace, name="k", prefix="bat_1", digest=b"1", scopes=["ingest"])
+    client.post("/accounts/login/", {"login": stranger.username, "password": "stranger-password-12"})
+
+    answer = client.post(f"/settings/keys/{key.pk}/revoke/")
+
+    key.refresh_from_db()
+    assert answer.status_code == 404
+    assert key.revoked_at is None
+
+
+def test_who_belongs_nowhere_is_told_so(client: Client, db: None) -> None:
+    client.force_login(User.objects.create_user("lonely"))
+
+    answer = client.get("/")
+
+    assert answer.status_code == 403
+    assert b"not a member of any workspace" in answer.content
+
+
+def test_a_missing_role_is_named_with_who_can_grant_it(as_reviewer: Client, admin: User) -> None:
+    text = as_reviewer.get("/settings/health/").content.decode()
+
+    assert "people with the role operator" in text
+    assert "admin can grant it" in text
+
+
+@pytest.mark.parametrize("path", [path for path in PAGES if "span" not in path])
+def test_pages_are_read_and_not_written(client: Client, scene: Scene, admin: User, path: str) -> None:
+    client.post("/accounts/login/", {"login": "admin", "password": "admin-password-12"})
+
+    status = client.delete(address(path, scene)).status_code
+
+    assert status == 405
+
+
+@pytest.mark.parametrize("path", ["/workspace/", "/settings/theme/"])
+def test_what_changes_something_is_not_done_by_looking(as_operator: Client, path: str) -> None:
+    assert as_operator.get(path).status_code == 405
+
+
+def test_pages_are_kept_by_nobody_in_between(as_operator: Client, scene: Scene) -> None:
+    answer = as_operator.get("/runs/")
+
+    assert "no-store" in answer["Cache-Control"]
+    assert {"HX-Request", "HX-Target"} <= {name.strip() for name in answer["Vary"].split(",")}
