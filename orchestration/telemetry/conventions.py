@@ -53,12 +53,11 @@ def observe(raw: RawSpan) -> Observed:
         resource.environment,
     )
     attributes = raw.attributes
-    if attributes:
-        for key in _CONVERSATION:
-            if key in attributes:
-                seen.conversation = label(attributes[key])
-                break
-        _read(raw, attributes, seen)
+    for key in _CONVERSATION:
+        if key in attributes:
+            seen.conversation = label(attributes[key])
+            break
+    _read(raw, attributes, seen)
     if raw.status == 2 or raw.events or not _FAILING.isdisjoint(attributes):
         judge(raw, seen)
     if seen.hints.pop("bad", None):

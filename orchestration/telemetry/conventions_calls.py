@@ -17,10 +17,11 @@ from orchestration.lib.names import normal
 from orchestration.telemetry.spans import Observed
 from orchestration.telemetry.values import label, parsed, text
 
-ANSWER_CHARS = 240
+ANSWER_CHARS, ANSWER_READ = 240, 4000
 NAME_CHARS = 64
 MOST_NAMES = 16
 
+_REFUSALS = ("denied", "blocked", "refused", "forbidden", "rejected", "violation")
 # a refusal stands at the beginning of the answer, or of a text inside it
 _REFUSAL = re.compile(
     r"""(?:^|["'>:]\s*|\\")((?:DENIED|BLOCKED|REFUSED|FORBIDDEN|REJECTED|POLICY[ _]VIOLATION)\b.{0,240})""",
@@ -64,9 +65,12 @@ def note_call(seen: Observed, arguments: Any, answer: Any) -> None:
         if isinstance(held, dict) and held:
             _note_words(seen, held)
     if answer is not None:
-        found = _REFUSAL.search(text(answer), 0, 4000)
-        if found:
-            hints["said"] = found[1][:ANSWER_CHARS]
+        said = text(answer)[:ANSWER_READ]
+        lower = said.lower()
+        if any(word in lower for word in _REFUSALS):  # much cheaper than the pattern, and nearly always enough
+            found = _REFUSAL.search(said)
+            if found:
+                hints["said"] = found[1][:ANSWER_CHARS]
 
 
 def fingerprint(value: Any) -> int:

@@ -124,11 +124,11 @@ def _agent(raw: RawSpan, attributes: Mapping[str, Any], seen: Observed) -> None:
     seen.agent_id = label(attributes.get("gen_ai.agent.id"))
     seen.agent_version = label(attributes.get("gen_ai.agent.version"))
     if not seen.agent:
-        named = seen.name.partition(" ")[2] if seen.name.startswith("invoke_agent") else seen.name
-        if named and named != attributes.get("gen_ai.request.model"):
+        named = seen.name.partition(" ")[2]
+        if named and seen.name.startswith("invoke_agent") and named != attributes.get("gen_ai.request.model"):
             seen.agent = named
         else:
-            seen.agent = seen.agent_id or seen.application or "agent"
+            seen.agent = seen.agent_id  # without one the fold knows it by what called it
     given, made = tokens(attributes)
     if not given and not made:
         given = count(attributes.get("gen_ai.aggregated_usage.input_tokens"))

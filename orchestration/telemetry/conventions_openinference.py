@@ -27,7 +27,8 @@ _CALLED = re.compile(
     r"(?:_async|_stream|_single_agent)?|a?continue_run))+$"
 )
 _CURRENT = "current_agent_name='"
-MOST_TEAM = 32
+_TEAM = tuple(f"smolagents.managed_agents.{i}.name" for i in range(32))
+_WANTED = tuple(f"llm.output_messages.0.message.tool_calls.{i}.tool_call.function.name" for i in range(32))
 
 
 def read(raw: RawSpan, kind: Any, seen: Observed) -> None:
@@ -91,9 +92,9 @@ def _agent(raw: RawSpan, attributes: Mapping[str, Any], seen: Observed) -> None:
     given, made = _tokens(attributes)
     if given or made:
         seen.hints["sum"] = [given, made]
-    if "smolagents.managed_agents.0.name" in attributes:
-        keys = (f"smolagents.managed_agents.{i}.name" for i in range(MOST_TEAM))
-        seen.hints["team"] = [label(attributes[key]) for key in keys if key in attributes]
+    team = _listed(attributes, _TEAM)
+    if team:
+        seen.hints["team"] = team
 
 
 def _tokens(attributes: Mapping[str, Any]) -> tuple[int, int]:
@@ -116,12 +117,19 @@ def _call(raw: RawSpan, attributes: Mapping[str, Any], seen: Observed) -> None:
     finish = get("llm.finish_reason")
     if finish is not None:
         note_finish(finish, seen)
-    if _WANTED.format(0) in attributes:
-        keys = (_WANTED.format(i) for i in range(MOST_TEAM))
-        seen.hints["wants"] = [label(attributes[key]) for key in keys if key in attributes]
+    wanted = _listed(attributes, _WANTED)
+    if wanted:
+        seen.hints["wants"] = wanted
 
 
-_WANTED = "llm.output_messages.0.message.tool_calls.{}.tool_call.function.name"
+def _listed(attributes: Mapping[str, Any], keys: tuple[str, ...]) -> list[str]:
+    """A list that was flattened into numbered keys."""
+    found = []
+    for key in keys:
+        if key not in attributes:
+            break
+        found.append(label(attributes[key]))
+    return found
 
 
 def _embedding(raw: RawSpan, attributes: Mapping[str, Any], seen: Observed) -> None:

@@ -64,7 +64,7 @@ def judge(raw: RawSpan, seen: Observed) -> None:
     if raw.status == 2 or (seen.kind != Kind.OTHER and _said_failed(raw.attributes, kind)):
         seen.outcome = Outcome.ERROR
         message = text(thrown.get("exception.message")) if thrown else ""
-        seen.error = _words(short, message or raw.message)
+        seen.error = _words(short, message or raw.message or text(raw.attributes.get("error.message")))
         if "uardrail" in seen.error:
             tripped = _TRIPPED.search(seen.error)
             seen.hints["hit"] = tripped[1].strip() if tripped else ""

@@ -84,6 +84,8 @@ def read(raw: RawSpan, attributes: Mapping[str, Any], seen: Observed) -> None:
             return _dialect(raw, kinds.get(text(attributes[key]).strip('"').lower(), Kind.STEP), seen)
     if "ai.operationId" in attributes:
         return _vercel(raw, text(attributes["ai.operationId"]), seen)
+    if seen.name.startswith("haystack."):
+        return _haystack(attributes, seen)
     if "messaging.operation" in attributes or "messaging.system" in attributes:
         return _messaging(attributes, seen)
     if raw.span_kind in (CLIENT, PRODUCER) or "db.system" in attributes or "db.system.name" in attributes:
@@ -147,6 +149,30 @@ def _vercel(raw: RawSpan, operation: str, seen: Observed) -> None:
 def _vercel_tokens(attributes: Mapping[str, Any]) -> tuple[int, int]:
     given = first(attributes, ("ai.usage.inputTokens", "ai.usage.promptTokens", "ai.usage.tokens"))
     return count(given), count(first(attributes, ("ai.usage.outputTokens", "ai.usage.completionTokens")))
+
+
+_HAYSTACK: Mapping[str, Kind] = {
+    "haystack.pipeline.run": Kind.WORKFLOW,
+    "haystack.async_pipeline.run": Kind.WORKFLOW,
+    "haystack.agent.run": Kind.AGENT,
+    "haystack.agent.step.llm": Kind.LLM,
+    "haystack.agent.step.tool": Kind.TOOL,
+}
+
+
+def _haystack(attributes: Mapping[str, Any], seen: Observed) -> None:
+    """Haystack tells kinds by span names; its agents have no name but that of the component or tool they stand in."""
+    seen.kind = _HAYSTACK.get(seen.name, Kind.STEP)
+    if seen.kind == Kind.TOOL:
+        seen.subject = label(attributes.get("haystack.tool.name"))
+        arguments, answer = (attributes.get(f"haystack.agent.step.tool.{end}") for end in ("input", "output"))
+        note_call(seen, arguments, answer)
+        if attributes.get("haystack.tool.error"):
+            seen.hints["bad"] = 1
+    elif seen.kind == Kind.STEP:
+        seen.subject = label(attributes.get("haystack.component.name"))
+        if label(attributes.get("haystack.component.type")).endswith("Generator"):
+            seen.kind, seen.subject = Kind.LLM, ""
 
 
 def _messaging(attributes: Mapping[str, Any], seen: Observed) -> None:

@@ -56,9 +56,12 @@ def read(raw: RawSpan, kind: Any, seen: Observed) -> None:
 def refine(attributes: Mapping[str, Any], seen: Observed) -> None:
     """What Traceloop's attributes add to a span that was read by another convention."""
     get = attributes.get
-    if get("traceloop.span.kind") == "workflow":
+    said = get("traceloop.span.kind")
+    if said == "workflow":
         # the graph as a whole also calls itself an agent
         seen.kind, seen.agent = Kind.WORKFLOW, ""
+    elif said == "task" and seen.kind == Kind.AGENT:
+        seen.kind, seen.agent = Kind.STEP, label(get("gen_ai.agent.name"))
     if not seen.workflow:
         named = first(attributes, ("traceloop.workflow.name", "traceloop.entity.name"))
         if named is not None and (seen.kind == Kind.WORKFLOW or "traceloop.workflow.name" in attributes):

@@ -19,7 +19,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from orchestration.telemetry.spans import Kind, Outcome
-from orchestration.workflows.fold_agents import Cast, Who, agent_of, cast
+from orchestration.workflows.fold_agents import Cast, Who, cast
 from orchestration.workflows.fold_calls import Calls, calls
 from orchestration.workflows.fold_failures import Failures, failures
 from orchestration.workflows.fold_handoffs import handoffs
@@ -126,8 +126,8 @@ def _workflow(tree: Tree, people: Cast, roots: Roots) -> str:
             return step.workflow
     if roots.first < 0:
         return steps[0].application if steps else ""
-    if root.agent and tree.kind[roots.first] in (Kind.AGENT, Kind.WORKFLOW):
-        return agent_of(root)
+    if people.own[roots.first] and tree.kind[roots.first] in (Kind.AGENT, Kind.WORKFLOW):
+        return people.own[roots.first]
     if tree.kind[roots.first] == Kind.MESSAGING:
         return root.application
     return root.name or root.application

@@ -29,6 +29,7 @@ class Cast:
     holder: list[int]
     who: list[Who | None]
     turns: list[int]
+    own: list[str]  # the agent each step names, of a nameless agent what it is known by
     names: dict[str, str] = field(default_factory=dict)  # spelling -> normal form, remembered
     processes: set[str] = field(default_factory=set)  # normal names of agents that turned out to be processes
 
@@ -45,7 +46,7 @@ class Cast:
 def cast(tree: Tree) -> Cast:
     """1. nearest agents and holders, top down; 2. processes told from agents; 3. the agent of each step."""
     n = len(tree.steps)
-    found = Cast([-1] * n, [-1] * n, [None] * n, [])
+    found = Cast([-1] * n, [-1] * n, [None] * n, [], [step.agent for step in tree.steps])
     works, leads = _place(tree, found)
     processes = leads - works
     if processes:
@@ -63,7 +64,7 @@ def _place(tree: Tree, found: Cast) -> tuple[set[int], set[int]]:
     for i in tree.topo:
         above = parent[i]
         at = -1
-        voice[i] = steps[i].agent
+        voice[i] = found.own[i]
         if above >= 0:
             at = turn[above]
             voice[i] = voice[i] or voice[above]
@@ -73,18 +74,19 @@ def _place(tree: Tree, found: Cast) -> tuple[set[int], set[int]]:
         turn[i] = at
         if kinds[i] == Kind.AGENT:
             _begin(tree, found, i, leads)
-        elif at >= 0 and at not in works and kinds[i] in WORK and _speaks(found, voice[i], steps[at]):
+        elif at >= 0 and at not in works and kinds[i] in WORK and _speaks(found, voice[i], at):
             works.add(at)
     return works, leads
 
 
-def _speaks(found: Cast, voice: str, agent: Step) -> bool:
-    return not voice or found.same(voice, agent_of(agent))
+def _speaks(found: Cast, voice: str, at: int) -> bool:
+    return not voice or found.same(voice, found.own[at])
 
 
 def _begin(tree: Tree, found: Cast, i: int, leads: set[int]) -> None:
     """A turn begins, unless it is the one around it seen once more."""
     at, held = found.turn[i], found.holder[i]
+    found.own[i] = found.own[i] or _known_as(tree, i, held)
     if at >= 0 and _again(tree, found, i, at):
         return
     found.turn[i] = i
@@ -93,8 +95,16 @@ def _begin(tree: Tree, found: Cast, i: int, leads: set[int]) -> None:
         leads.add(at)
 
 
-def agent_of(step: Step) -> str:
-    return step.agent or step.name
+def _known_as(tree: Tree, i: int, held: int) -> str:
+    """What an agent without a name is known by: the tool or the component that it stands in, else its program."""
+    step, above = tree.steps[i], tree.parent[i]
+    if step.name and tree.steps[i].kind == Kind.STEP:
+        return step.name  # a graph that turned out to be an agent
+    if held >= 0 and tree.kind[held] == Kind.TOOL:
+        return tree.steps[held].subject or tree.steps[held].name
+    if above >= 0 and tree.kind[above] == Kind.STEP and tree.steps[above].subject:
+        return tree.steps[above].subject
+    return step.application or step.name
 
 
 def _is_twin(step: Step, above: Step) -> bool:
@@ -107,7 +117,7 @@ def _again(tree: Tree, found: Cast, i: int, at: int) -> bool:
     held = found.holder[i]
     if tree.kind[held] in (Kind.TOOL, Kind.HANDOFF) and found.turn[held] == at:
         return False
-    return found.same(agent_of(tree.steps[i]), agent_of(tree.steps[at]))
+    return found.same(found.own[i], found.own[at])
 
 
 def _demote(tree: Tree, found: Cast, processes: set[int]) -> None:
@@ -118,11 +128,11 @@ def _demote(tree: Tree, found: Cast, processes: set[int]) -> None:
             turn[i] = turn[parent[at]] if parent[at] >= 0 else -1
             if i == at:
                 tree.kind[i] = Kind.WORKFLOW
-                found.processes.add(found.norm(agent_of(tree.steps[i])))
+                found.processes.add(found.norm(found.own[i]))
             elif tree.kind[i] == Kind.AGENT:
                 tree.kind[i] = Kind.WORKFLOW
     found.turns = [i for i in found.turns if i not in processes]
-    working = {found.norm(agent_of(tree.steps[i])) for i in found.turns}
+    working = {found.norm(found.own[i]) for i in found.turns}
     found.processes -= working
 
 
@@ -134,10 +144,10 @@ def _name(tree: Tree, found: Cast) -> None:
     of_turn: dict[int, Who] = {}
     for i in sorted(found.turns):
         step = steps[i]
-        name = agent_of(step)
+        name = found.own[i]
         of_turn[i] = spelled.setdefault((step.application, found.norm(name)), (step.application, name))
     for i in tree.topo:
-        own = steps[i].agent
+        own = found.own[i]
         above = tree.parent[i]
         if i in of_turn:
             who[i] = of_turn[i]

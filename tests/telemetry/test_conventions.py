@@ -79,7 +79,8 @@ def test_a_model_that_reads_unknown_gives_way_to_the_one_asked_for() -> None:
         ({"gen_ai.agent.name": " billing "}, "invoke_agent x", "billing"),
         ({}, "invoke_agent billing", "billing"),
         ({"gen_ai.request.model": "gpt-4o", "gen_ai.agent.id": "a-7"}, "invoke_agent gpt-4o", "a-7"),
-        ({}, "invoke_agent", "desk"),
+        ({}, "invoke_agent", ""),
+        ({"gen_ai.request.model": "gpt-4o"}, "invoke_agent gpt-4o", ""),
     ],
 )
 def test_an_agent_is_named_by_attribute_else_by_span_else_by_its_id(

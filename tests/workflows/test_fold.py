@@ -128,6 +128,20 @@ def test_an_agent_directly_inside_itself_is_one_turn() -> None:
     assert tools(story) == [("t", "t", False, 1), ("t", "t", True, 2)]
 
 
+def test_an_agent_without_a_name_is_known_by_the_tool_it_stands_in_else_by_its_program() -> None:
+    told = Told()
+    nameless = {"gen_ai.operation.name": "invoke_agent", "gen_ai.request.model": "m-1"}
+    outer = told.span("invoke_agent m-1", nameless, at=(0, 100))
+    told.chat(under=outer, at=(1, 5))
+    inner = told.span("invoke_agent m-1", nameless, under=told.tool("billing", under=outer, at=(10, 90)), at=(11, 89))
+    told.chat(under=inner, at=(12, 20))
+
+    story = told.story()
+
+    assert names(story) == ["desk", "billing"]
+    assert [(handoff.from_agent, handoff.to_agent) for handoff in story.handoffs] == [("desk", "billing")]
+
+
 def test_one_agent_has_one_spelling() -> None:
     told = Told()
     told.chat(at=(0, 5), also={"gen_ai.agent.name": "customer_service"})
