@@ -172,9 +172,8 @@ def crewai_by_openllmetry() -> Told:
     crew = told.span("crewai.workflow", ran, at=(0, 100))
 
     def task(agent: str, start: int) -> bytes:
-        about = told.span(
-            f"do {agent}.task", {**ran, "traceloop.span.kind": "task"}, under=crew, at=(start, start + 40)
-        )
+        about = {**ran, "traceloop.span.kind": "task"}
+        doing = told.span(f"do {agent}.task", about, under=crew, at=(start, start + 40))
         named = {**ran, "traceloop.span.kind": "agent", "gen_ai.agent.name": agent}
         return told.span(f"{agent}.agent", named, under=doing, at=(start + 1, start + 39))
 
