@@ -59,20 +59,25 @@ def _inflate(body: bytes, bits: int, limit: int) -> bytes:
 
 
 def _unzstd(body: bytes, limit: int) -> bytes:
+    """One frame. Whether something follows a frame that does not tell its size, only a second look at it finds out."""
     try:
-        if zstandard.frame_content_size(body) > limit:  # -1 when the frame does not tell
+        size = zstandard.frame_content_size(body)  # -1: not told
+        if size > limit:
             raise TooLarge
-        return zstandard.ZstdDecompressor().decompress(body, max_output_size=limit, allow_extra_data=False)
+        data = zstandard.ZstdDecompressor().decompress(body, max_output_size=limit, allow_extra_data=False)
+        if size >= 0 or _unzstd_length(body, limit + 1) == len(data):
+            return data
     except zstandard.ZstdError:
         if _unzstd_length(body, limit + 1) > limit:
             raise TooLarge from None
-        raise Undecodable("the body is not what its Content-Encoding says, or was cut off") from None
+    raise Undecodable("the body is not what its Content-Encoding says, or was cut off")
 
 
 def _unzstd_length(body: bytes, most: int) -> int:
-    """How much comes out of a frame, up to `most`: decompressing in one step does not tell too much from too little."""
+    """How much comes out of all frames, up to `most`; -1 when not everything is a frame."""
+    packed = zstandard.ZstdDecompressor(max_window_size=ZSTD_WINDOW)
     try:
-        with zstandard.ZstdDecompressor(max_window_size=ZSTD_WINDOW).stream_reader(body) as reader:
+        with packed.stream_reader(body, read_across_frames=True) as reader:
             return len(reader.read(most))
     except zstandard.ZstdError:
-        return 0
+        return -1
