@@ -46,6 +46,7 @@ OPERATIONS: Mapping[str, Kind] = {
     "evaluate": Kind.EVALUATION,
     "evaluation": Kind.EVALUATION,
 }
+PEOPLE = frozenset({"user", "human", "end_user", "human_user", "customer"})
 FILTERED = frozenset({"content_filter", "content-filter", "guardrail_intervened", "SAFETY"})
 _ARGUMENTS = (
     "gen_ai.tool.call.arguments",
@@ -67,6 +68,8 @@ def read(raw: RawSpan, operation: Any, seen: Observed) -> None:
     agent = attributes.get("gen_ai.agent.name")
     if agent is not None:
         seen.agent = label(agent)
+        if seen.agent.lower() in PEOPLE:
+            return _person(seen)
     workflow = attributes.get("gen_ai.workflow.name")
     if workflow is not None:
         seen.workflow = label(workflow)
@@ -75,6 +78,12 @@ def read(raw: RawSpan, operation: Any, seen: Observed) -> None:
         reader(raw, attributes, seen)
     if "handoff.target" in attributes and kind != Kind.HANDOFF:
         seen.hints["to"] = label(attributes["handoff.target"])
+
+
+def _person(seen: Observed) -> None:
+    """People are never agents, though some logs let them speak like one. What they say asks nobody for anything."""
+    seen.kind, seen.subject, seen.agent = Kind.HUMAN, seen.agent, ""
+    seen.hints["person"] = 1
 
 
 def _unknown(operation: str) -> Kind:

@@ -127,8 +127,12 @@ class Observed:
     `agent` is the agent the span itself names, "" if none (the fold then takes the nearest agent ancestor).
     `subject` is what the step is about: the tool of a tool call, the model of an LLM call, else "".
     Tokens are set on LLM and embedding spans; sums that an agent or workflow span repeats are in `hints["sum"]`.
-    `hints` holds what only the fold needs, JSON-ready, empty for most spans. `joins` are exact keys that tie this
-    span's trace to a run that spans several traces: ("baton", text), ("link", hex trace id), ("runtime", id) …
+    `hints` holds what only the fold needs, JSON-ready, empty for most spans: sum [in, out]; to, from, soft, a2a of a
+    handoff; call, names (hashes of a tool's arguments); wait, person; hit, verdict of a guardrail; node, above, twin of
+    a graph; wants, team (agents asked for, agents known); and, being content, said (an answer that begins like a
+    refusal) and asks (a question to a person).
+    `joins` are keys that tie this span's trace to a run that spans several traces: ("baton", text), ("a2a", task),
+    ("link", hex trace id), ("runtime", id).
     """
 
     trace_id: bytes

@@ -34,7 +34,7 @@ def asked(tree: Tree, cast: Cast, rules: Rules) -> list[Asked]:
         kind = tree.kind[i]
         if kind == Kind.TOOL and matches(step.subject, rules.escalations):
             rule, pauses = "tool_name", False
-        elif kind == Kind.HUMAN:
+        elif kind == Kind.HUMAN and "person" not in step.hints:
             rule, pauses = "human_step", False
         elif i in stopped:
             rule = step.hints["wait"]

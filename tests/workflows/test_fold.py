@@ -142,6 +142,19 @@ def test_an_agent_without_a_name_is_known_by_the_tool_it_stands_in_else_by_its_p
     assert [(handoff.from_agent, handoff.to_agent) for handoff in story.handoffs] == [("desk", "billing")]
 
 
+def test_people_are_never_agents() -> None:
+    told = Told()
+    root = told.agent("airline_agent", at=(0, 100))
+    said = {"gen_ai.operation.name": "user_message", "gen_ai.agent.name": "user"}
+    told.span("user_message", said, under=root, at=(1, 30))
+    told.chat(under=root, at=(31, 40))
+
+    story = told.story()
+
+    assert (names(story), story.handoffs, story.escalations) == (["airline_agent"], [], [])
+    assert (story.placed[1].kind, story.people_ns) == (Kind.HUMAN, 29_000_000)
+
+
 def test_one_agent_has_one_spelling() -> None:
     told = Told()
     told.chat(at=(0, 5), also={"gen_ai.agent.name": "customer_service"})
