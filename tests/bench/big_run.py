@@ -24,7 +24,7 @@ def measure(stand: Stand, report: Report, spans: int = 20_000, requests: int = 2
 
 def one(stand: Stand, report: Report, spans: int, requests: int, slug: str) -> float:
     """Microseconds of CPU a span, of everything."""
-    tenant = stand.workspace(f"run-{slug}")
+    tenant = stand.workspace()
     bodies, trace = one_run(spans, requests)
     line = Line(stand.url, tenant.key)
     read, before = rows_read(stand), stand.cpu()

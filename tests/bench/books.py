@@ -38,13 +38,15 @@ def hours_rolled(tenant: Tenant, timeout: float = 60.0) -> None:
     tenant.stand.until(lambda: tenant.rows(query)[0][0] == 0, timeout)
 
 
-def wrong_figures(tenant: Tenant, sent: Sent) -> list[str]:
+def wrong_figures(tenant: Tenant, sent: Sent, *, hours: bool = True) -> list[str]:
     """Everything in which minutes, hours and runs differ from what was acknowledged; empty when all is exact."""
     tenant.settled()
     expected = sent.totals
     found = expected.differences(booked(tenant))
-    hours_rolled(tenant)
-    return found + [f"by hour: {words}" for words in expected.differences(booked(tenant, "telemetry_spanhour"))]
+    if hours:
+        hours_rolled(tenant)
+        found += [f"by hour: {words}" for words in expected.differences(booked(tenant, "telemetry_spanhour"))]
+    return found
 
 
 def lost_and_doubled(tenant: Tenant, sent: Sent) -> tuple[int, int, int]:

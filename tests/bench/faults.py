@@ -84,7 +84,7 @@ FAULTS = (
 
 def measure(stand: Stand, report: Report, seconds: float) -> None:
     """Each fault under load for `seconds`; by the protocol 60."""
-    tenant = stand.workspace("faults")
+    tenant = stand.workspace()
     choice = templates(24, Shape(spans=20, trace=(4, 12), seed=6))
     whole = Sent()
     for fault in FAULTS:
@@ -113,6 +113,9 @@ def one(stand: Stand, tenant: Tenant, report: Report, choice: list[Template], fa
     thread.start()
     sent = for_seconds(stand.url, tenant.key, choice, max(seconds, lasts + 3), SENDERS, pause_s=0.01)
     thread.join()
+    begun = time.monotonic()
+    tenant.digested()
+    report.add("  digested again", f"{time.monotonic() - begun:.1f} s after the load")
     codes = ", ".join(f"{code or 'broken'}: {n}" for code, n in sorted(sent.codes.items()))
     report.add(f"{fault.name} ({lasts:.0f} s)", f"{sent.spans:,} spans taken", ratio=codes)
     report.none("  answers that OTLP loses data on", sum(sent.strange.values()))

@@ -8,7 +8,7 @@ import time
 from bisect import bisect_left
 from contextlib import suppress
 
-from tests.bench.load import templates
+from tests.bench.load import Template, templates
 from tests.bench.report import Report, percentile
 from tests.bench.sending import Sent, Taken, open_loop
 from tests.bench.stand import Stand, Tenant
@@ -19,30 +19,39 @@ DOOR_MS, VISIBLE_MS = 50.0, 2000.0
 
 
 def measure(stand: Stand, report: Report, seconds: float) -> None:
-    tenant = stand.workspace("latency")
+    tenant = stand.workspace()
     choice = templates(16, Shape(age_s=60))
     open_loop(stand.url, tenant.key, choice, RATE, 4)  # the first requests meet cold caches
     tenant.settled()
+    door(stand, tenant, report, choice, seconds)
+    visible(stand, tenant, report, choice, seconds)
+
+
+def door(stand: Stand, tenant: Tenant, report: Report, choice: list[Template], seconds: float) -> None:
+    before = stand.cpu()
+    sent = open_loop(stand.url, tenant.key, choice, RATE, seconds)
+    used = {part: (spent - before[part]) / (sent.ended - sent.begun) for part, spent in stand.cpu().items()}
+    tenant.settled()
+    report.most(f"door, {choice[0].spans} spans, p99", percentile(sent.waits_ms, 0.99), DOOR_MS, "ms")
+    report.add("  p50", f"{percentile(sent.waits_ms, 0.5):.1f} ms of {len(sent.waits_ms)} requests")
+    parts = ", ".join(f"{part} {share:.0%}" for part, share in used.items())
+    report.add(f"CPU at {RATE:,.0f} spans/s", f"{sum(used.values()):.0%} of a core", ratio=parts)
+
+
+def visible(stand: Stand, tenant: Tenant, report: Report, choice: list[Template], seconds: float) -> None:
     eyes = Eyes(tenant, spans=int(tenant.get("/api/v1/overview?window=1h")["spans"]["digested"]))
     listing = Listing(tenant)
     eyes.start()
     listing.start()
-    before = stand.cpu()
     sent = open_loop(stand.url, tenant.key, choice, RATE, seconds, seen=listing.note)
-    after = stand.cpu()
     tenant.settled()
     time.sleep(0.5)
     eyes.finish()
-    seen = listing.finish()
-    report.most(f"door, {choice[0].spans} spans, p99", percentile(sent.waits_ms, 0.99), DOOR_MS, "ms")
-    report.add("  p50", f"{percentile(sent.waits_ms, 0.5):.1f} ms of {len(sent.waits_ms)} requests")
-    waits = eyes.until_counted(sent)
+    seen, waits = listing.finish(), eyes.until_counted(sent)
     report.most("sent to counted in the overview, p95", percentile(waits, 0.95), VISIBLE_MS, "ms")
     report.add("  p50, max", f"{percentile(waits, 0.5):.0f}, {waits[-1]:.0f} ms")
     report.most("sent to listed as a run, p95", percentile(seen, 0.95), VISIBLE_MS, "ms")
     report.add("  p50, max", f"{percentile(seen, 0.5):.0f}, {seen[-1]:.0f} ms of {len(seen)}")
-    used = sum(after.values()) - sum(before.values())
-    report.add(f"CPU of everything at {RATE:,.0f} spans/s", f"{used / (sent.ended - sent.begun):.0%} of a core")
 
 
 class Eyes(threading.Thread):

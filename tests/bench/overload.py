@@ -19,7 +19,7 @@ GROWTH_MB = 200.0
 
 def measure(stand: Stand, report: Report, seconds: float) -> None:
     choice = templates(24, Shape(seed=4))
-    tenant, after = stand.workspace("overload"), stand.workspace("overload-after")
+    tenant, after = stand.workspace(), stand.workspace()
     calm = for_seconds(stand.url, tenant.key, choice, max(8.0, seconds / 3))
     sustained = calm.spans / (tenant.digested() - calm.begun)
     report.add("sustained by four connections", f"{sustained:,.0f} spans/s")

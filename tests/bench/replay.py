@@ -21,7 +21,7 @@ DAY_NS = 86_400 * S
 
 
 def measure(stand: Stand, report: Report) -> None:
-    tenant = stand.workspace("replay")
+    tenant = stand.workspace()
     template = templates(1, Shape(spans=120, seed=3))[0]
     body, heads = template.fresh()
     sent = Sent(taken=[Taken(template, heads, time.time(), time.time())])
