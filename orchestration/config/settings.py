@@ -133,6 +133,7 @@ SESSION_COOKIE_SAMESITE = "Lax"
 SESSION_COOKIE_SECURE = SECURE
 
 # Security
+CSRF_FAILURE_VIEW = "dashboard.views.errors.stale_form"
 CSRF_COOKIE_NAME = "baton_csrf"
 CSRF_COOKIE_HTTPONLY = True
 CSRF_COOKIE_SAMESITE = "Lax"
