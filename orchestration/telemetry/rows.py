@@ -74,6 +74,12 @@ def _system_name(c: Combination, tools: Mapping[str, str]) -> tuple[str, str]:
     return SystemKind.SYSTEM, c[5]
 
 
+def _safe(hints: dict[str, Any]) -> dict[str, Any]:
+    """Hints without secrets: two of them quote what a tool answered or a person is asked."""
+    quoted = {key: redact_text(hints[key])[0] for key in ("said", "asks") if key in hints}
+    return {**hints, **quoted} if quoted else hints
+
+
 class Builder:
     """Makes rows for `writer`, in the order of its columns."""
 
@@ -93,7 +99,7 @@ class Builder:
         if cost is None and seen.cost is not None:
             cost = round(seen.cost * 1_000_000_000)
         claimed = taken.vouched is not None and bool(seen.agent) and resolve.normal(seen.agent) not in taken.vouched
-        hints = seen.hints
+        hints = _safe(seen.hints)
         return (
             self.workspace_id,
             seen.start_ns // 1000 - EPOCH_US,

@@ -8,6 +8,7 @@ from datetime import UTC, datetime, timedelta
 from uuid import UUID
 
 from orchestration.lib.money import Money, money
+from orchestration.registry import prices
 from orchestration.telemetry.spans import Kind, Outcome
 from orchestration.workflows import span_attributes
 from orchestration.workflows.fold import fold
@@ -18,7 +19,7 @@ from orchestration.workflows.outline import outline
 from orchestration.workflows.reading import steps_of
 from orchestration.workflows.run_search import find_run
 from orchestration.workflows.runs import UNENDED, RunLine, Tokens, lines
-from orchestration.workflows.story import Placed, Story
+from orchestration.workflows.story import Placed, Rules, Story
 from orchestration.workspaces.models import Workspace
 
 
@@ -201,7 +202,8 @@ def _tell(workspace_id: int, text: str) -> tuple[RunLine, Story, str] | None:
         return None
     (line,) = lines(workspace_id, [row])
     currency = Workspace.objects.values_list("currency", flat=True).get(pk=workspace_id)
-    story = fold(steps_of(workspace_id, [trace.bounds for trace in traces_of_run(workspace_id, row.id)]))
+    rules = Rules(systems=prices.tool_systems(workspace_id))
+    story = fold(steps_of(workspace_id, [trace.bounds for trace in traces_of_run(workspace_id, row.id)]), rules)
     return (_refreshed(line, story, currency) if story.placed else line), story, currency
 
 
