@@ -98,8 +98,8 @@ def agents(
 ) -> list[AgentLine]:
     """All agents that fit. `sort` is one of AGENT_SORTS ("" is by name), figures largest first;
     `failure_rate` by the lower bound of its interval."""
-    rows = list(_matching(workspace_id, q))
     signs = signs_of(workspace_id)
+    rows = [row for row in _matching(workspace_id, q) if not signs.get(row.id, NO_SIGNS).process]
     states = {row.id: state_of(signs.get(row.id, NO_SIGNS), now) for row in rows}
     read = _read(workspace_id, now - window, now)
     lines = [

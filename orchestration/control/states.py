@@ -52,7 +52,10 @@ class Census:
 
 @dataclass(frozen=True, slots=True)
 class Signs:
-    """What an agent's state is judged by. `last`: nobody did a later step of the run it was last heard in."""
+    """What an agent's state is judged by. `last`: nobody did a later step of the run it was last heard in.
+
+    `process`: the name is only a workflow's, as some producers write it on spans around their agents, and no run has
+    it among its agents."""
 
     heard_at: datetime | None = None
     usual_gap: timedelta | None = None
@@ -62,6 +65,7 @@ class Signs:
     open_step: bool = False
     step: str = ""
     step_at: datetime | None = None
+    process: bool = False
 
     @property
     def current(self) -> Current | None:
@@ -104,7 +108,7 @@ def signs_of(workspace_id: int) -> dict[int, Signs]:
 
 
 def _signs(row: tuple[Any, ...], latest: dict[UUID, datetime], open_step: bool) -> Signs:
-    _, heard_at, step, step_at, run, status, gaps = row
+    _, heard_at, step, step_at, run, status, gaps, process = row
     gap = usual_gap_s(gaps)
     return Signs(
         heard_at=heard_at,
@@ -115,6 +119,7 @@ def _signs(row: tuple[Any, ...], latest: dict[UUID, datetime], open_step: bool) 
         open_step=open_step,
         step=step,
         step_at=step_at,
+        process=bool(process) and not open_step,
     )
 
 
@@ -122,7 +127,8 @@ def census(workspace_id: int, now: datetime) -> Census:
     """Counts of agents by state."""
     signs = signs_of(workspace_id)
     ids = Agent.objects.filter(workspace_id=workspace_id).values_list("id", flat=True)
-    return census_of(state_of(signs.get(i, NO_SIGNS), now) for i in ids)
+    known = (signs.get(i, NO_SIGNS) for i in ids)
+    return census_of(state_of(each, now) for each in known if not each.process)
 
 
 def census_of(states: Iterable[str]) -> Census:
@@ -133,7 +139,9 @@ def census_of(states: Iterable[str]) -> Census:
 def _heard(workspace_id: int) -> list[tuple[Any, ...]]:
     with connection.cursor() as cursor:
         cursor.execute(
-            "select p.agent_id, p.heard_at, p.step, p.step_at, r.id, r.status, p.gaps from telemetry_pulse p "
+            "select p.agent_id, p.heard_at, p.step, p.step_at, r.id, r.status, p.gaps, "
+            "not r.agents @> array[p.agent_id] and not exists (select 1 from workflows_run o "
+            "where o.workspace_id = p.workspace_id and o.agents @> array[p.agent_id]) from telemetry_pulse p "
             "left join workflows_trace t on t.workspace_id = p.workspace_id and t.trace_id = p.trace_id "
             "left join workflows_run r on r.workspace_id = t.workspace_id and r.id = t.run_id "
             "where p.workspace_id = %s",

@@ -13,10 +13,11 @@ from typing import Any
 
 import orjson
 
+from orchestration.lib.names import normal
 from orchestration.telemetry.rollups import MINUTE_US, SPANS, Observation, Table, Tally, observation
 from orchestration.telemetry.spans import Kind, Outcome
 from orchestration.workflows.models import Measure
-from orchestration.workflows.story import Placed, Story
+from orchestration.workflows.story import Placed, Story, ToolCall
 
 WORKFLOWS = Table(
     "workflow",
@@ -93,19 +94,23 @@ def contributions(
     counted before."""
     booking = Booking()
     liars = {(row[8], row[9]) for row in rows.values() if row[19]}
-    systems = {call.span_id: call.system for call in story.tool_calls}
+    calls = {call.span_id: call for call in story.tool_calls}
     models = False
     for placed in story.placed:
         step = placed.step
         row = rows[step.trace_id, step.span_id]
         models = models or placed.kind in MODELS
-        agent = row[9] or (placed.agent and names.agents.get((placed.application, placed.agent), NOBODY)[1]) or 0
+        agent = _agent(placed, row, names)
         if liars and (row[19] or (row[8], agent) in liars):
             agent = 0
-        system = _system(placed, row, systems, names)
-        if agent == row[9] and system == row[10] and placed.kind == row[6] and not row[19] and row[1] not in sent:
-            continue
-        _moved(booking.spans, row, (agent, system, int(placed.kind)), unseen=row[1] in sent)
+        call = calls.get(step.span_id) if placed.kind == Kind.TOOL else None
+        kind = Kind.STEP if placed.kind == Kind.TOOL and call is None else placed.kind
+        system = 0 if kind != placed.kind or kind == Kind.HANDOFF else _system(call, row, names)
+        failed = row[7] == Outcome.ERROR if call is None else not call.ok
+        now = (agent, system, int(kind), int(failed))
+        was = (row[9], row[10], row[6], int(row[7] == Outcome.ERROR))
+        if now != was or row[19] or row[1] in sent:
+            _moved(booking.spans, row, now, unseen=row[1] in sent)
     if not models:
         _sums_of_agents(booking.spans, story, names)
     if story.status in ENDED:
@@ -115,24 +120,32 @@ def contributions(
     return booking
 
 
-def _system(placed: Placed, row: Row, systems: Mapping[bytes, str], names: Names) -> int:
-    """The system a step counts for: none for a transfer, what the fold found for a tool, else its own."""
-    if placed.kind == Kind.HANDOFF:
-        return 0
-    found = systems.get(placed.step.span_id) if systems else None
-    if found and found != placed.step.system:
-        return names.systems.get(found, int(row[10]))
+def _agent(placed: Placed, row: Row, names: Names) -> int:
+    """The agent a step counts for: the one it names itself, unless the fold took that name for a process; else the
+    nearest above it."""
+    if row[9] and (placed.agent == placed.step.agent or normal(placed.agent) == normal(placed.step.agent)):
+        return int(row[9])
+    return names.agents.get((placed.application, placed.agent), NOBODY)[1] if placed.agent else 0
+
+
+def _system(call: ToolCall | None, row: Row, names: Names) -> int:
+    """The system a step counts for: what the fold found for a tool, else its own."""
+    if call is not None and call.system:
+        return names.systems.get(call.system, int(row[10]))
     return int(row[10])
 
 
-def _moved(into: list[Observation], row: Row, now: tuple[int, int, int], *, unseen: bool) -> None:
-    """A span that counts elsewhere than the digest counted it: taken away there, added here."""
+def _moved(into: list[Observation], row: Row, now: tuple[int, int, int, int], *, unseen: bool) -> None:
+    """A span that counts elsewhere than the digest counted it: taken away there, added here. What the fold knows to be
+    no call of a system (an agent's final answer, a call seen a second time from further inside) is a step."""
     minute = row[3] // MINUTE_US * MINUTE_US
     duration = max(0, row[4] - row[3]) if row[4] is not None else None
-    sums = (1, int(row[7] == Outcome.ERROR), row[13], row[14], row[15] or 0, (duration or 0) // 1000)
+    agent, system, kind, failed = now
+    rest = (row[13], row[14], row[15] or 0, (duration or 0) // 1000)
     if not unseen:
-        into.append(observation((minute, row[8], 0 if row[19] else row[9], row[10], row[6]), sums, duration, -1))
-    into.append(observation((minute, row[8], *now), sums, duration))
+        was = (minute, row[8], 0 if row[19] else row[9], row[10], row[6])
+        into.append(observation(was, (1, int(row[7] == Outcome.ERROR), *rest), duration, -1))
+    into.append(observation((minute, row[8], agent, system, kind), (1, failed, *rest), duration))
 
 
 def _sums_of_agents(into: list[Observation], story: Story, names: Names) -> None:

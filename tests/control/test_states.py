@@ -64,7 +64,7 @@ def test_a_run_that_is_over_is_not_what_an_agent_is_at() -> None:
 def test_the_agent_that_came_last_waits_and_the_one_that_handed_over_does_not(workspace: Workspace) -> None:
     now = timezone.now()
     triage, refund = make.agent(workspace, "triage"), make.agent(workspace, "refund")
-    run = make.run(workspace, status="waiting", traces=[b"t" * 16])
+    run = make.run(workspace, status="waiting", traces=[b"t" * 16], agents=[triage.pk, refund.pk])
     make.pulse(triage, now - timedelta(minutes=3), trace_id=b"t" * 16)
     make.pulse(refund, now - timedelta(minutes=2), trace_id=b"t" * 16)
 
@@ -109,13 +109,30 @@ def test_an_open_step_is_work_while_its_run_goes_on(workspace: Workspace, status
 
 
 @pytest.mark.django_db
+def test_a_name_that_no_run_has_among_its_agents_is_that_of_a_process(workspace: Workspace) -> None:
+    now = timezone.now()
+    desk, refund, new = (make.agent(workspace, name) for name in ("refund-desk", "refund", "new"))
+    make.run(workspace, traces=[b"t" * 16], agents=[refund.pk])
+    make.run(workspace, traces=[b"u" * 16], agents=[])
+    make.pulse(desk, now, trace_id=b"t" * 16)
+    make.pulse(refund, now, trace_id=b"u" * 16)
+    make.pulse(new, now, trace_id=b"not settled yet".ljust(16))
+
+    signs = signs_of(workspace.pk)
+
+    assert [signs[a.pk].process for a in (desk, refund, new)] == [True, False, False]
+    assert (census(workspace.pk, now).all, census(workspace.pk, now).working) == (2, 2)
+
+
+@pytest.mark.django_db
 def test_active_are_those_at_work_and_those_that_wait(workspace: Workspace) -> None:
     now = timezone.now()
     make.pulse(make.agent(workspace, "a"), now)
     make.pulse(make.agent(workspace, "b"), now - timedelta(days=1))
     make.agent(workspace, "never heard of")
-    make.run(workspace, status="waiting", traces=[b"t" * 16])
-    make.pulse(make.agent(workspace, "c"), now - timedelta(minutes=4), trace_id=b"t" * 16)
+    third = make.agent(workspace, "c")
+    make.run(workspace, status="waiting", traces=[b"t" * 16], agents=[third.pk])
+    make.pulse(third, now - timedelta(minutes=4), trace_id=b"t" * 16)
     make.pulse(make.agent(make.workspace("elsewhere"), "d"), now)
 
     found = census(workspace.pk, now)

@@ -1,0 +1,66 @@
+"""Figures say what the runs say: agents, tools, failures and tokens of every capture, counted twice and compared."""
+
+from __future__ import annotations
+
+import gzip
+from collections import Counter
+from datetime import timedelta
+
+import pytest
+from django.utils import timezone
+from uuid_utils.compat import uuid7
+
+from orchestration.control import digest, fleet
+from orchestration.control.overview import overview
+from orchestration.telemetry import packing
+from orchestration.telemetry.models import Delivery, Signal
+from orchestration.workflows import account, runs
+from orchestration.workflows.account import RunDetail
+from orchestration.workspaces.models import Workspace
+from tests import captures
+from tests.control.test_digest import settle_all
+
+pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.usefixtures("days")]
+HOUR = timedelta(hours=1)
+
+
+def taken(workspace: Workspace, folder: str) -> list[RunDetail]:
+    """The runs of a capture, digested and settled."""
+    for request in captures.requests(folder, "once"):
+        if request.path == "/v1/traces":
+            packed = "content-encoding" in request.headers
+            Delivery.objects.create(
+                workspace=workspace,
+                id=uuid7(),
+                signal=Signal.TRACES,
+                encoding="json" if "json" in request.headers["content-type"] else "protobuf",
+                compression="zstd",
+                items=1,
+                body=packing.pack(gzip.decompress(request.body) if packed else request.body),
+            )
+    while digest.digest(workspace.pk):
+        pass
+    settle_all(workspace)
+    found = [account.run(workspace.pk, str(line.id)) for line in runs.runs(workspace.pk).items]
+    return [each for each in found if each is not None]
+
+
+@pytest.mark.parametrize("folder", captures.FOLDERS)
+def test_agents_do_in_figures_what_they_do_in_runs(folder: str, workspace: Workspace) -> None:
+    told = taken(workspace, folder)
+    now = timezone.now()
+    calls = Counter((call.agent, call.ok) for each in told for call in each.tool_call_list)
+    served = Counter(call.system for each in told for call in each.tool_call_list)
+
+    lines = fleet.agents(workspace.pk, HOUR, now)
+    alone = [fleet.agent(workspace.pk, line.id, HOUR, now) for line in lines]
+
+    tools = {each.agent.name: kind for each in alone if each for kind in each.kinds if kind.kind == "tool"}
+    assert {line.name for line in lines} == {name for each in told for name in each.run.agents}
+    assert {name: (kind.calls - kind.failures, kind.failures) for name, kind in tools.items()} == {
+        name: (calls[name, True], calls[name, False]) for name, _ in calls
+    }
+    assert sum(line.tokens.input for line in lines) == sum(each.run.tokens.input for each in told)
+    used = Counter({use.system: use.calls for line in lines for use in line.systems if use.kind == "system"})
+    assert used == served
+    assert overview(workspace.pk, HOUR, now).active_agents == len(lines)
