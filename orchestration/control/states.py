@@ -13,6 +13,8 @@ from django.db import connection
 
 from orchestration.registry.models import Agent
 from orchestration.telemetry.liveness import usual_gap_s
+from orchestration.telemetry.rollups import SPANS
+from orchestration.telemetry.spans import Kind
 from orchestration.workflows.models import RunStatus
 
 STATES = ("working", "waiting", "idle", "held", "silent", "quarantined")
@@ -54,8 +56,8 @@ class Census:
 class Signs:
     """What an agent's state is judged by. `last`: nobody did a later step of the run it was last heard in.
 
-    `process`: the name is only a workflow's, as some producers write it on spans around their agents, and no run has
-    it among its agents."""
+    `process`: the name is only a workflow's, as some producers write it on spans around their agents: no run has it
+    among its agents, and it conducts no workflow."""
 
     heard_at: datetime | None = None
     usual_gap: timedelta | None = None
@@ -140,14 +142,24 @@ def _heard(workspace_id: int) -> list[tuple[Any, ...]]:
     with connection.cursor() as cursor:
         cursor.execute(
             "select p.agent_id, p.heard_at, p.step, p.step_at, r.id, r.status, p.gaps, "
-            "not r.agents @> array[p.agent_id] and not exists (select 1 from workflows_run o "
-            "where o.workspace_id = p.workspace_id and o.agents @> array[p.agent_id]) from telemetry_pulse p "
+            f"not r.agents @> array[p.agent_id] and {_IN_NO_RUN} and {_CONDUCTS_NONE} from telemetry_pulse p "
             "left join workflows_trace t on t.workspace_id = p.workspace_id and t.trace_id = p.trace_id "
             "left join workflows_run r on r.workspace_id = t.workspace_id and r.id = t.run_id "
             "where p.workspace_id = %s",
             [workspace_id],
         )
         return list(cursor)
+
+
+_IN_NO_RUN = (
+    "not exists (select 1 from workflows_run o where o.workspace_id = p.workspace_id and o.agents @> array[p.agent_id])"
+)
+# A workflow's own span may name who conducts it: an agent, also where the run's work is all done by others.
+_CONDUCTS_NONE = " and ".join(
+    f"not exists (select 1 from {table} f where f.workspace_id = p.workspace_id "
+    f"and f.at = date_trunc('{unit}', p.step_at) and f.agent_id = p.agent_id and f.kind = {int(Kind.WORKFLOW)} and f.n > 0)"
+    for unit, table in (("minute", SPANS.minute), ("hour", SPANS.hour))
+)
 
 
 def _open_steps(workspace_id: int) -> set[int]:

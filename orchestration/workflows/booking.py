@@ -122,8 +122,9 @@ def contributions(
 
 def _agent(placed: Placed, row: Row, names: Names) -> int:
     """The agent a step counts for: the one it names itself, unless the fold took that name for a process; else the
-    nearest above it."""
-    if row[9] and (placed.agent == placed.step.agent or normal(placed.agent) == normal(placed.step.agent)):
+    nearest above it. A workflow's span that names an agent says who conducts it."""
+    own = placed.agent == placed.step.agent or normal(placed.agent) == normal(placed.step.agent)
+    if row[9] and (own or row[6] == Kind.WORKFLOW):
         return int(row[9])
     return names.agents.get((placed.application, placed.agent), NOBODY)[1] if placed.agent else 0
 

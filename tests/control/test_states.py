@@ -111,8 +111,11 @@ def test_an_open_step_is_work_while_its_run_goes_on(workspace: Workspace, status
 @pytest.mark.django_db
 def test_a_name_that_no_run_has_among_its_agents_is_that_of_a_process(workspace: Workspace) -> None:
     now = timezone.now()
-    desk, refund, new = (make.agent(workspace, name) for name in ("refund-desk", "refund", "new"))
+    desk, refund, new, conductor = (make.agent(workspace, name) for name in ("desk", "refund", "new", "conductor"))
     make.run(workspace, traces=[b"t" * 16], agents=[refund.pk])
+    make.calls(workspace, desk, kind=Kind.AGENT, at=now)
+    make.calls(workspace, conductor, kind=Kind.WORKFLOW, at=now)
+    make.pulse(conductor, now, trace_id=b"t" * 16)
     make.run(workspace, traces=[b"u" * 16], agents=[])
     make.pulse(desk, now, trace_id=b"t" * 16)
     make.pulse(refund, now, trace_id=b"u" * 16)
@@ -120,8 +123,8 @@ def test_a_name_that_no_run_has_among_its_agents_is_that_of_a_process(workspace:
 
     signs = signs_of(workspace.pk)
 
-    assert [signs[a.pk].process for a in (desk, refund, new)] == [True, False, False]
-    assert (census(workspace.pk, now).all, census(workspace.pk, now).working) == (2, 2)
+    assert [signs[a.pk].process for a in (desk, refund, new, conductor)] == [True, False, False, False]
+    assert (census(workspace.pk, now).all, census(workspace.pk, now).working) == (3, 3)
 
 
 @pytest.mark.django_db
