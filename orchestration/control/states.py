@@ -157,7 +157,8 @@ _IN_NO_RUN = (
 # A workflow's own span may name who conducts it: an agent, also where the run's work is all done by others.
 _CONDUCTS_NONE = " and ".join(
     f"not exists (select 1 from {table} f where f.workspace_id = p.workspace_id "
-    f"and f.at = date_trunc('{unit}', p.step_at) and f.agent_id = p.agent_id and f.kind = {int(Kind.WORKFLOW)} and f.n > 0)"
+    f"and f.at = date_trunc('{unit}', p.step_at) and f.agent_id = p.agent_id "
+    f"and f.kind = {int(Kind.WORKFLOW)} and f.n > 0)"
     for unit, table in (("minute", SPANS.minute), ("hour", SPANS.hour))
 )
 
