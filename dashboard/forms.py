@@ -38,7 +38,6 @@ class PriceForm(forms.ModelForm):  # type: ignore[type-arg]
         for name, field in self.fields.items():
             field.widget.attrs |= FIELD | {"aria-label": field.help_text or name.capitalize()}
             if name != "model":
-                field.min_value = 0  # type: ignore[attr-defined]
                 field.widget.attrs |= {"min": 0, "step": "0.0001"}
 
     def clean_model(self) -> str:

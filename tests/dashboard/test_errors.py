@@ -1,0 +1,89 @@
+"""What is answered when a page cannot be."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from django.db import OperationalError
+from django.test import Client
+
+from dashboard.views import overview
+from tests.dashboard.conftest import region
+
+
+@pytest.fixture
+def broken(monkeypatch: pytest.MonkeyPatch, client: Client) -> None:
+    """The database does not answer the overview's questions."""
+
+    def fails(*_: Any) -> None:
+        raise OperationalError("secret host refused")
+
+    monkeypatch.setattr(overview, "overview", fails)
+    client.raise_request_exception = False
+
+
+def test_a_page_that_failed_says_what_is_safe_and_nothing_of_the_inside(as_operator: Client, broken: None) -> None:
+    answer = as_operator.get("/")
+    text = answer.content.decode()
+
+    assert answer.status_code == 500
+    assert "still taken and kept" in text
+    assert "Reference" in text
+    assert "secret host" not in text
+
+
+def test_a_region_that_failed_takes_its_own_place_and_tries_again(as_operator: Client, broken: None) -> None:
+    answer = as_operator.get("/?range=7d", headers=region("answers"))
+    text = answer.content.decode()
+
+    assert answer.status_code == 500
+    assert 'id="answers" hx-get="/?range=7d"' in text
+    assert "<html" not in text
+
+
+def test_the_name_of_a_region_is_escaped(as_operator: Client, broken: None) -> None:
+    text = as_operator.get("/", headers=region('"><script>x</script>')).content.decode()
+
+    assert "<script>" not in text
+
+
+def test_nothing_is_at_an_unknown_address(as_operator: Client) -> None:
+    answer = as_operator.get("/no/such/page/")
+
+    assert answer.status_code == 404
+    assert b"Nothing is at this address" in answer.content
+
+
+def test_an_unknown_address_tells_a_stranger_nothing(client: Client, db: None) -> None:
+    answer = client.get("/no/such/page/")
+
+    assert answer.status_code == 404
+    assert b"Log out" not in answer.content
+
+
+@pytest.mark.parametrize("path", ["/api/v1/nothing", "/v1/nothing"])
+def test_machines_get_problems_as_json(client: Client, db: None, path: str) -> None:
+    answer = client.get(path)
+
+    assert answer.status_code == 404
+    assert "json" in answer["Content-Type"]
+    assert answer.json()["status"] == 404
+
+
+def test_a_stale_form_is_told_from_a_missing_right(operator: Any) -> None:
+    client = Client(enforce_csrf_checks=True)
+    client.force_login(operator)
+
+    answer = client.post("/settings/theme/")
+
+    assert answer.status_code == 403
+    assert b"Nothing was changed" in answer.content
+
+
+def test_errors_carry_the_same_shields_as_pages(as_operator: Client, broken: None) -> None:
+    for path in ("/", "/no/such/page/"):
+        policy = as_operator.get(path)["Content-Security-Policy"]
+
+        assert "default-src 'none'" in policy
+        assert "unsafe" not in policy

@@ -1,0 +1,158 @@
+"""The event stream: quick, for the own workspace only, and nearly free of charge."""
+
+from __future__ import annotations
+
+import http.client
+import socket
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import suppress
+
+import pytest
+from django.conf import settings
+from django.db import connection
+from django.test import Client
+
+from dashboard import live
+from orchestration.lib import pulse
+from orchestration.workspaces.models import User, Workspace
+from tests.api.door import Server
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+
+@pytest.fixture(scope="module")
+def port(django_db_setup: None) -> Iterator[int]:
+    server = Server()
+    yield server.start()
+    server.stop()
+
+
+class Stream:
+    """One open page's stream, read by a thread of the test."""
+
+    def __init__(self, port: int, cookie: str) -> None:
+        self._connection = http.client.HTTPConnection("127.0.0.1", port, timeout=30)
+        self._connection.request("GET", "/live/", headers={"Cookie": cookie, "Accept-Encoding": "gzip"})
+        self._socket = self._connection.sock
+        self.answer = self._connection.getresponse()
+        self.topics: list[str] = []
+        if self.answer.status == 200:
+            self.answer.readline()  # hello
+            threading.Thread(target=self._read, daemon=True).start()
+
+    def _read(self) -> None:
+        try:
+            while line := self.answer.readline():
+                if line.startswith(b"event: "):
+                    self.topics.append(line[7:].decode().strip())
+        except (OSError, ValueError, AttributeError, http.client.HTTPException):
+            pass
+
+    def close(self) -> None:
+        with suppress(OSError):
+            self._socket.shutdown(socket.SHUT_RDWR)
+        self._connection.close()
+
+
+@pytest.fixture
+def opened(port: int) -> Iterator[Callable[[User | None], Stream]]:
+    streams: list[Stream] = []
+
+    def open_stream(person: User | None) -> Stream:
+        client = Client()
+        if person:
+            client.force_login(person)
+        cookie = client.cookies.get(settings.SESSION_COOKIE_NAME)
+        streams.append(Stream(port, f"{cookie.key}={cookie.value}" if cookie else ""))
+        return streams[-1]
+
+    yield open_stream
+    for stream in streams:
+        stream.close()
+
+
+def wait_until(what: Callable[[], bool], seconds: float = 5.0) -> bool:
+    until = time.monotonic() + seconds
+    while not what() and time.monotonic() < until:
+        time.sleep(0.02)
+    return what()
+
+
+def test_a_signal_reaches_an_open_page_within_half_a_second(
+    opened: Callable[[User | None], Stream], operator: User, workspace: Workspace
+) -> None:
+    stream = opened(operator)
+    time.sleep(0.5)  # the subscription of the first listener
+    pulse.forget()
+
+    pulse.publish(workspace.pk, "run", {"v": 1})
+
+    assert wait_until(lambda: "run" in stream.topics, 0.5)
+
+
+def test_signals_of_another_workspace_are_not_passed_on(
+    opened: Callable[[User | None], Stream], stranger: User, operator: User, workspace: Workspace
+) -> None:
+    theirs, ours = opened(stranger), opened(operator)
+    time.sleep(0.5)
+    theirs.topics.clear()
+    pulse.forget()
+
+    pulse.publish(workspace.pk, "agent")
+
+    assert wait_until(lambda: "agent" in ours.topics)
+    assert "agent" not in theirs.topics
+
+
+def test_a_stranger_gets_no_stream(opened: Callable[[User | None], Stream], db: None) -> None:
+    assert opened(None).answer.status == 401
+
+
+def test_a_stream_is_neither_compressed_nor_kept(opened: Callable[[User | None], Stream], operator: User) -> None:
+    answer = opened(operator).answer
+
+    assert answer.headers["Content-Type"] == "text/event-stream"
+    assert answer.headers["Content-Encoding"] is None
+    assert answer.headers["Cache-Control"] == "no-store"
+
+
+def test_thirty_streams_hold_no_thread_and_no_connection(
+    opened: Callable[[User | None], Stream], operator: User
+) -> None:
+    opened(operator)
+    time.sleep(0.3)
+    threads, connections = threading.active_count(), connections_open()
+
+    for _ in range(30):
+        opened(operator)
+    readers = 30
+
+    assert wait_until(lambda: threading.active_count() - readers <= threads + 1)
+    assert wait_until(lambda: connections_open() <= connections + 1)
+
+
+def connections_open() -> int:
+    with connection.cursor() as cursor:
+        cursor.execute("select count(*) from pg_stat_activity where datname = current_database()")
+        return int(cursor.fetchone()[0])
+
+
+def test_more_streams_than_bearable_are_sent_away(
+    opened: Callable[[User | None], Stream], operator: User, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(live, "MOST", 0)
+
+    assert opened(operator).answer.status == 503
+
+
+def test_without_redis_pages_are_told_to_look_for_themselves(
+    opened: Callable[[User | None], Stream], operator: User, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(settings, "REDIS_URL", "redis://127.0.0.1:1/0")
+    monkeypatch.setattr(live, "BLIND_S", 0.2)
+
+    stream = opened(operator)
+
+    assert wait_until(lambda: {"run", "agent", "load"} <= set(stream.topics))

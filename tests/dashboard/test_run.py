@@ -1,0 +1,205 @@
+"""One run: its waterfall, what it comes down to, and who may read what was said in it."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+from django.test import Client
+from django.utils import timezone
+from uuid_utils.compat import uuid7
+
+from dashboard.views.run import rows, tone
+from orchestration.telemetry.spans import Kind
+from orchestration.workflows.account import StepLine
+from orchestration.workspaces.models import Membership, User, Workspace
+from tests import make
+from tests.dashboard.conftest import Scene, region
+from tests.make import Made
+
+STEP = StepLine(
+    id="00" * 8,
+    trace_id="00" * 16,
+    parent=None,
+    depth=0,
+    orphan=False,
+    kind="tool",
+    detail="tool",
+    name="charge",
+    subject="charge",
+    agent=None,
+    agent_slug=None,
+    system=None,
+    status="ok",
+    counted=False,
+    attempt=1,
+    started_at=datetime(2026, 11, 22, tzinfo=UTC),
+    ended_at=None,
+    offset_ms=250.0,
+    duration_ms=500.0,
+    tokens=None,
+    cost=None,
+    error=None,
+)
+
+
+def test_a_bar_lies_where_the_step_lay() -> None:
+    (row,) = rows([STEP], 1000.0, "", "/runs/x/", 0)
+
+    assert (row.bar.x, row.bar.width, row.shown) == ("25.00", "50.00", "500 ms")
+
+
+@pytest.mark.parametrize(
+    ("changed", "bar"),
+    [
+        ({"duration_ms": 0.0}, ("25.00", "0.40")),
+        ({"offset_ms": 1000.0, "duration_ms": 0.0}, ("99.60", "0.40")),
+        ({"offset_ms": -5.0}, ("0.00", "50.00")),
+        ({"duration_ms": 9e9}, ("25.00", "75.00")),
+        ({"duration_ms": None}, ("25.00", "75.00")),
+    ],
+)
+def test_a_bar_stays_in_its_place_and_can_be_seen(changed: dict[str, Any], bar: tuple[str, str]) -> None:
+    (row,) = rows([replace(STEP, **changed)], 1000.0, "", "/runs/x/", 0)
+
+    assert (row.bar.x, row.bar.width) == bar
+
+
+@pytest.mark.parametrize(
+    ("changed", "colour"),
+    [
+        ({"counted": True, "kind": "agent"}, "fail"),
+        ({"kind": "human"}, "wait"),
+        ({"kind": "llm"}, "agent"),
+        ({"status": "failed"}, "tool"),
+    ],
+)
+def test_red_is_what_counts_as_a_failure_and_no_ancestor_of_it(changed: dict[str, Any], colour: str) -> None:
+    assert tone(replace(STEP, **changed)) == colour
+
+
+def test_the_page_tells_who_did_what_and_what_failed(as_operator: Client, scene: Scene) -> None:
+    text = as_operator.get(f"/runs/{scene.run.id}/").content.decode()
+
+    assert text.count('<tr id="s-') == 5
+    assert "Timeout: no answer from payments" in text
+    assert "try 2" in text
+    assert re.search(r"Tool calls</dt><dd>2, <span class=\"c-crit\">1 failed", text)
+
+
+def test_the_steps_as_a_table_say_the_same(as_operator: Client, scene: Scene) -> None:
+    text = as_operator.get(f"/runs/{scene.run.id}/?tab=steps").content.decode()
+
+    assert text.count("execute_tool charge") >= 2
+    assert "120, 30" in text
+
+
+@pytest.mark.parametrize("target", ["summary", "waterfall", "told"])
+def test_a_region_is_what_the_page_shows_there(as_operator: Client, scene: Scene, target: str) -> None:
+    page = as_operator.get(f"/runs/{scene.run.id}/").content.decode()
+
+    part = as_operator.get(f"/runs/{scene.run.id}/", headers=region(target)).content.decode()
+
+    assert part.strip() in page
+
+
+def test_an_unknown_run_is_not_found(as_operator: Client, scene: Scene) -> None:
+    assert as_operator.get(f"/runs/{uuid7()}/").status_code == 404
+    assert as_operator.get("/runs/not-an-id/").status_code == 404
+
+
+def test_a_run_in_another_workspace_of_mine_is_not_here_and_the_switch_is_offered(
+    client: Client, scene: Scene, stranger: User
+) -> None:
+    Membership.objects.create(user=stranger, workspace=scene.workspace, roles=["operator"])
+    elsewhere = Workspace.objects.get(slug="elsewhere")
+    client.force_login(stranger)
+    client.post("/workspace/", {"workspace": elsewhere.slug})
+
+    answer = client.get(f"/runs/{scene.run.id}/")
+    text = answer.content.decode()
+    switched = client.post("/workspace/", {"workspace": "default", "next": f"/runs/{scene.run.id}/"}, follow=True)
+
+    assert answer.status_code == 404
+    assert "Switch to Default" in text
+    assert switched.status_code == 200
+
+
+def test_a_merged_run_leads_to_the_one_that_took_it(as_operator: Client, scene: Scene) -> None:
+    gone = make.run(scene.workspace, scene.flow, merged_into=scene.run.id, traces=[])
+
+    answer = as_operator.get(f"/runs/{gone.id}/?tab=steps")
+
+    assert answer.status_code == 302
+    assert answer["Location"] == f"/runs/{scene.run.id}/?tab=steps"
+
+
+def test_a_long_run_comes_in_pieces_of_two_hundred(as_operator: Client, workspace: Workspace) -> None:
+    trace, began = bytes(16), timezone.now() - timedelta(minutes=1)
+    make.spans(workspace, trace, began, *(Made(f"step {n}", at_ms=n) for n in range(450)))
+    run = make.run(workspace, started_at=began, traces=[trace])
+
+    first = as_operator.get(f"/runs/{run.id}/").content.decode()
+    second = as_operator.get(f"/runs/{run.id}/?from=200", headers=region("more")).content.decode()
+    last = as_operator.get(f"/runs/{run.id}/?from=400", headers=region("more")).content.decode()
+
+    assert [piece.count('<tr id="s-') for piece in (first, second, last)] == [200, 200, 50]
+    assert f'hx-get="/runs/{run.id}/?from=200"' in first
+    assert 'hx-trigger="revealed"' in second
+    assert 'id="more"' not in last
+    assert len(first) < 150_000
+
+
+@pytest.mark.parametrize("start", ["-1", "x", "9" * 30, "\u0663"])
+def test_a_place_that_is_none_is_the_first(as_operator: Client, scene: Scene, start: str) -> None:
+    answer = as_operator.get(f"/runs/{scene.run.id}/", {"from": start})
+
+    assert answer.content.count(b'<tr id="s-') == 5
+
+
+def spoken(scene: Scene) -> str:
+    """A run in which a model was told a secret; the address of that step."""
+    trace, began = b"spoken__________", timezone.now() - timedelta(minutes=1)
+    attributes = {"gen_ai.input.messages": "the customer's secret wish", "gen_ai.request.model": "gpt-4.1"}
+    said = Made("chat gpt-4.1", Kind.LLM, scene.triage, values={"attrs": {"a": attributes, "k": 1, "s": "test"}})
+    make.spans(scene.workspace, trace, began, said)
+    run = make.run(scene.workspace, scene.flow, started_at=began, traces=[trace])
+    return f"/runs/{run.id}/?span={said.id.hex()}"
+
+
+def test_prompts_are_withheld_from_who_may_not_read_them(as_operator: Client, scene: Scene) -> None:
+    text = as_operator.get(spoken(scene)).content.decode()
+
+    assert "secret wish" not in text
+    assert "1 attribute is withheld" in text
+    assert "gen_ai.request.model" in text
+
+
+def test_prompts_are_shown_to_who_may_read_content(client: Client, scene: Scene, operator: User) -> None:
+    Membership.objects.filter(user=operator).update(sees_content=True)
+    client.force_login(operator)
+
+    text = client.get(spoken(scene)).content.decode()
+
+    assert re.search(r"data-untrusted>the customer&#x27;s secret wish</dd>", text)
+
+
+def test_an_admin_may_read_content(as_admin: Client, scene: Scene) -> None:
+    assert "secret wish" in as_admin.get(spoken(scene)).content.decode()
+
+
+@pytest.mark.parametrize("span", ["ffffffffffffffff", "x", "%00", "'", "../.."])
+def test_a_step_that_the_run_has_not_is_said_to_be_missing(as_operator: Client, scene: Scene, span: str) -> None:
+    answer = as_operator.get(f"/runs/{scene.run.id}/?span={span}")
+
+    assert answer.status_code == 200
+    assert b"no such step" in answer.content
+
+
+def test_a_run_without_stored_steps_says_why(as_operator: Client, workspace: Workspace) -> None:
+    run = make.run(workspace)
+
+    assert b"no stored steps" in as_operator.get(f"/runs/{run.id}/").content
