@@ -11,11 +11,10 @@ from uuid import UUID
 
 from django.db import connection
 
+from orchestration.lib.names import normal
 from orchestration.registry.models import Agent
 from orchestration.telemetry.liveness import usual_gap_s
-from orchestration.telemetry.rollups import SPANS
-from orchestration.telemetry.spans import Kind
-from orchestration.workflows.models import RunStatus
+from orchestration.workflows.models import RunStatus, Workflow
 
 STATES = ("working", "waiting", "idle", "held", "silent", "quarantined")
 FRESH = timedelta(seconds=60)  # heard within this time: at work
@@ -56,8 +55,8 @@ class Census:
 class Signs:
     """What an agent's state is judged by. `last`: nobody did a later step of the run it was last heard in.
 
-    `process`: the name is only a workflow's, as some producers write it on spans around their agents: no run has it
-    among its agents, and it conducts no workflow."""
+    `process`: the name is a workflow's, as some producers write it on spans around their agents, and no run has it
+    among its agents."""
 
     heard_at: datetime | None = None
     usual_gap: timedelta | None = None
@@ -99,18 +98,19 @@ def state_of(signs: Signs, now: datetime) -> str:
 def signs_of(workspace_id: int) -> dict[int, Signs]:
     """Signs of all agents ever heard of, by agent id."""
     heard = _heard(workspace_id)
+    processes = _processes(workspace_id, [row[0] for row in heard if row[7]])
     at_work = _open_steps(workspace_id)
     latest: dict[UUID, datetime] = {}
     for row in heard:
         if row[4] and row[3]:
             latest[row[4]] = max(row[3], latest.get(row[4], row[3]))
-    return {row[0]: _signs(row, latest, row[0] in at_work) for row in heard} | {
+    return {row[0]: _signs(row, latest, row[0] in at_work, row[0] in processes) for row in heard} | {
         agent: Signs(open_step=True) for agent in at_work.difference(row[0] for row in heard)
     }
 
 
-def _signs(row: tuple[Any, ...], latest: dict[UUID, datetime], open_step: bool) -> Signs:
-    _, heard_at, step, step_at, run, status, gaps, process = row
+def _signs(row: tuple[Any, ...], latest: dict[UUID, datetime], open_step: bool, process: bool) -> Signs:
+    _, heard_at, step, step_at, run, status, gaps, _ = row
     gap = usual_gap_s(gaps)
     return Signs(
         heard_at=heard_at,
@@ -121,7 +121,7 @@ def _signs(row: tuple[Any, ...], latest: dict[UUID, datetime], open_step: bool) 
         open_step=open_step,
         step=step,
         step_at=step_at,
-        process=bool(process) and not open_step,
+        process=process and not open_step,
     )
 
 
@@ -142,7 +142,7 @@ def _heard(workspace_id: int) -> list[tuple[Any, ...]]:
     with connection.cursor() as cursor:
         cursor.execute(
             "select p.agent_id, p.heard_at, p.step, p.step_at, r.id, r.status, p.gaps, "
-            f"not r.agents @> array[p.agent_id] and {_IN_NO_RUN} and {_CONDUCTS_NONE} from telemetry_pulse p "
+            f"not r.agents @> array[p.agent_id] and {_IN_NO_RUN} from telemetry_pulse p "
             "left join workflows_trace t on t.workspace_id = p.workspace_id and t.trace_id = p.trace_id "
             "left join workflows_run r on r.workspace_id = t.workspace_id and r.id = t.run_id "
             "where p.workspace_id = %s",
@@ -154,13 +154,16 @@ def _heard(workspace_id: int) -> list[tuple[Any, ...]]:
 _IN_NO_RUN = (
     "not exists (select 1 from workflows_run o where o.workspace_id = p.workspace_id and o.agents @> array[p.agent_id])"
 )
-# A workflow's own span may name who conducts it: an agent, also where the run's work is all done by others.
-_CONDUCTS_NONE = " and ".join(
-    f"not exists (select 1 from {table} f where f.workspace_id = p.workspace_id "
-    f"and f.at = date_trunc('{unit}', p.step_at) and f.agent_id = p.agent_id "
-    f"and f.kind = {int(Kind.WORKFLOW)} and f.n > 0)"
-    for unit, table in (("minute", SPANS.minute), ("hour", SPANS.hour))
-)
+
+
+def _processes(workspace_id: int, suspects: list[int]) -> set[int]:
+    """Of agents that no run has among its own, those that are called as a workflow is."""
+    if not suspects:
+        return set()
+    names = Workflow.objects.filter(workspace_id=workspace_id).values_list("name", flat=True)
+    keys = {normal(name) for name in names}
+    rows = Agent.objects.filter(workspace_id=workspace_id, id__in=suspects).values_list("id", "key")
+    return {agent_id for agent_id, key in rows if key in keys}
 
 
 def _open_steps(workspace_id: int) -> set[int]:

@@ -13,11 +13,10 @@ from typing import Any
 
 import orjson
 
-from orchestration.lib.names import normal
 from orchestration.telemetry.rollups import MINUTE_US, SPANS, Observation, Table, Tally, observation
 from orchestration.telemetry.spans import Kind, Outcome
 from orchestration.workflows.models import Measure
-from orchestration.workflows.story import Placed, Story, ToolCall
+from orchestration.workflows.story import Story, ToolCall
 
 WORKFLOWS = Table(
     "workflow",
@@ -100,7 +99,7 @@ def contributions(
         step = placed.step
         row = rows[step.trace_id, step.span_id]
         models = models or placed.kind in MODELS
-        agent = _agent(placed, row, names)
+        agent = row[9] or (placed.agent and names.agents.get((placed.application, placed.agent), NOBODY)[1]) or 0
         if liars and (row[19] or (row[8], agent) in liars):
             agent = 0
         call = calls.get(step.span_id) if placed.kind == Kind.TOOL else None
@@ -109,8 +108,8 @@ def contributions(
         failed = row[7] == Outcome.ERROR if call is None else not call.ok
         now = (agent, system, int(kind), int(failed))
         was = (row[9], row[10], row[6], int(row[7] == Outcome.ERROR))
-        if now != was or row[19] or row[1] in sent:
-            _moved(booking.spans, row, now, unseen=row[1] in sent)
+        if now != was or row[19] or placed.repeats or row[1] in sent:
+            _moved(booking.spans, row, now, unseen=row[1] in sent, repeats=placed.repeats)
     if not models:
         _sums_of_agents(booking.spans, story, names)
     if story.status in ENDED:
@@ -120,15 +119,6 @@ def contributions(
     return booking
 
 
-def _agent(placed: Placed, row: Row, names: Names) -> int:
-    """The agent a step counts for: the one it names itself, unless the fold took that name for a process; else the
-    nearest above it. A workflow's span that names an agent says who conducts it."""
-    own = placed.agent == placed.step.agent or normal(placed.agent) == normal(placed.step.agent)
-    if row[9] and (own or row[6] == Kind.WORKFLOW):
-        return int(row[9])
-    return names.agents.get((placed.application, placed.agent), NOBODY)[1] if placed.agent else 0
-
-
 def _system(call: ToolCall | None, row: Row, names: Names) -> int:
     """The system a step counts for: what the fold found for a tool, else its own."""
     if call is not None and call.system:
@@ -136,7 +126,7 @@ def _system(call: ToolCall | None, row: Row, names: Names) -> int:
     return int(row[10])
 
 
-def _moved(into: list[Observation], row: Row, now: tuple[int, int, int, int], *, unseen: bool) -> None:
+def _moved(into: list[Observation], row: Row, now: tuple[int, int, int, int], *, unseen: bool, repeats: bool) -> None:
     """A span that counts elsewhere than the digest counted it: taken away there, added here. What the fold knows to be
     no call of a system (an agent's final answer, a call seen a second time from further inside) is a step."""
     minute = row[3] // MINUTE_US * MINUTE_US
@@ -146,6 +136,8 @@ def _moved(into: list[Observation], row: Row, now: tuple[int, int, int, int], *,
     if not unseen:
         was = (minute, row[8], 0 if row[19] else row[9], row[10], row[6])
         into.append(observation(was, (1, int(row[7] == Outcome.ERROR), *rest), duration, -1))
+    if repeats:  # its tokens are those of calls below it
+        rest = (0, 0, 0, rest[3])
     into.append(observation((minute, row[8], agent, system, kind), (1, failed, *rest), duration))
 
 
