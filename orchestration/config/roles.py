@@ -6,9 +6,13 @@ import os
 import socket
 import warnings
 from collections.abc import Callable
+from typing import Any
 
 import uvicorn
+from celery import signals
 from celery.exceptions import SecurityWarning
+from celery.utils.dispatch import Signal
+from django.conf import settings
 from django.db import connections
 
 from orchestration.demo.__main__ import main as simulate
@@ -16,6 +20,7 @@ from orchestration.demo.company import PER_MINUTE
 
 from .asgi import application
 from .celery import app
+from .supervise import sign_of
 
 CHILD_KILOBYTES = 400_000  # a worker's child that has grown beyond is replaced after its task
 
@@ -43,15 +48,16 @@ def web(server: socket.socket) -> Callable[[], None]:
     return work
 
 
-def worker(queue: str, *, processes: int) -> Callable[[], None]:
+def worker(name: str, queue: str, *, processes: int) -> Callable[[], None]:
     def work() -> None:
+        give_signs(name, signals.task_received)
         warnings.simplefilter("ignore", SecurityWarning)  # about root, whose danger is pickle; we take JSON only
         app.worker_main(
             [
                 "--quiet",
                 "worker",
                 f"--queues={queue}",
-                f"--hostname={queue}@baton",
+                f"--hostname={name}@baton",
                 f"--concurrency={processes}",
                 f"--max-memory-per-child={CHILD_KILOBYTES}",
                 "--pool=prefork",
@@ -67,7 +73,18 @@ def worker(queue: str, *, processes: int) -> Callable[[], None]:
 
 def beat() -> None:
     """The clock. Its table is static and every entry a sweep, so it keeps no file of when it last ran what."""
+    give_signs("beat", signals.after_task_publish)
     app.Beat(scheduler="celery.beat:Scheduler", loglevel="WARNING", quiet=True, redirect_stdouts=False).run()
+
+
+def give_signs(name: str, event: Signal) -> None:
+    """Touches the file that the supervisor looks at, each time that `event` happens in this process."""
+    sign = sign_of(settings.STATE, name)
+
+    def touch(**kwargs: Any) -> None:
+        sign.touch()
+
+    event.connect(touch, weak=False)
 
 
 def demo(address: str, key: str) -> Callable[[], None]:

@@ -25,7 +25,7 @@ from pathlib import Path
 import structlog
 from django.core.exceptions import ImproperlyConfigured
 
-from . import engines
+from . import broker, engines
 from .logs import logging_config
 from .processes import Process, born, die_with_parent, name_of, recall, remember, set_name, wait_for
 from .state import State
@@ -35,6 +35,7 @@ log = structlog.get_logger(__name__)
 STEADY = 10.0  # seconds after which a process counts as having started well
 LONGEST_PAUSE = 5.0
 LOG_BYTES = 5_000_000  # of each log; one older generation is kept
+SILENCE = 75.0  # seconds without a sign of life; longer than the longest task
 PATIENCE = 10.0  # seconds that children have to finish what they do
 ENDINGS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
@@ -51,13 +52,28 @@ class Part:
 
     name: str
     launch: Callable[[], Process]
+    sign: Path | None = None  # a file that the process touches as long as it does its work
     process: Process | None = None
     started: float = 0.0
+    heard: float = 0.0
     failures: int = 0
 
     def start(self) -> None:
         self.process = self.launch()
-        self.started = time.monotonic()
+        self.started, self.heard = time.monotonic(), time.time()
+
+    def silent(self) -> bool:
+        """Whether it lives but works no more. Without a broker there is no work, and nobody is to blame."""
+        if self.sign is None or time.time() - self.heard < SILENCE:
+            return False
+        with suppress(FileNotFoundError):
+            self.heard = max(self.heard, self.sign.stat().st_mtime)
+        if time.time() - self.heard < SILENCE:
+            return False
+        if not broker.answers():
+            self.heard = time.time()
+            return False
+        return True
 
     @property
     def pause(self) -> float:
@@ -77,12 +93,12 @@ class Supervisor:
 
     def adopt(self, engine: engines.Engine) -> None:
         """Watches an engine that runs already."""
-        part = Part(engine.name, lambda: engines.launch(engine), engine.running(), time.monotonic())
+        part = Part(engine.name, lambda: engines.launch(engine), process=engine.running(), started=time.monotonic())
         self.parts.append(part)
 
-    def add(self, name: str, work: Callable[[], None], *, nice: int = 0) -> None:
-        """Starts a child that does `work` until it is told to end."""
-        part = Part(name, lambda: self._fork(name, work, nice))
+    def add(self, name: str, work: Callable[[], None], *, nice: int = 0, signs: bool = False) -> None:
+        """Starts a child that does `work` until it is told to end; `signs`: it gives signs of life."""
+        part = Part(name, lambda: self._fork(name, work, nice), sign_of(self.state, name) if signs else None)
         self.parts.append(part)
         part.start()
 
@@ -130,6 +146,9 @@ class Supervisor:
             part.failures = 0 if time.monotonic() - part.started > STEADY else part.failures + 1
             self._due[part.name] = time.monotonic() + part.pause
             log.warning("process ended", process=part.name, again_in_s=part.pause)
+        elif part.silent():
+            log.error("process gives no sign of life", process=part.name, for_s=SILENCE)
+            part.process.send(signal.SIGKILL)
 
     def _restart(self, part: Part) -> None:
         try:
@@ -165,6 +184,10 @@ class Supervisor:
                 process.send(number)
             if wait_for(lambda: all(ended(process) for process in own), seconds):
                 return
+
+
+def sign_of(state: State, name: str) -> Path:
+    return state.pids / f"{name}.sign"
 
 
 def become_child(parent: int, log_file: Path, nice: int) -> None:

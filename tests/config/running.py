@@ -30,7 +30,7 @@ class Running:
     @property
     def environment(self) -> dict[str, str]:
         kept = {name: value for name, value in os.environ.items() if name not in OURS}
-        return kept | {"BATON_STATE": str(self.state), "BATON_PORT": str(self.port), "PYTHONDONTWRITEBYTECODE": "1"}
+        return kept | {"BATON_STATE": str(self.state), "BATON_PORT": str(self.port)}
 
     def start(self, *arguments: str) -> Running:
         if self.process is None or self.process.poll() is not None:

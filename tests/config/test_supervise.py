@@ -7,10 +7,12 @@ import shutil
 import signal
 import socket
 import tempfile
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from pytest_django import Settings
 
 from orchestration.config import supervise
 from orchestration.config.state import State
@@ -69,6 +71,13 @@ def test_a_command_attaches_to_what_runs_and_leaves_it_running(baton: Running) -
     assert made.returncode == 0, made.stderr
     assert baton.pid("postgres") == served_by
     assert baton.answers()
+
+
+def test_workers_and_clock_give_signs_of_life(baton: Running) -> None:
+    baton.start()
+
+    for part in ("beat", "digest", "worker"):
+        until((baton.state / "pids" / f"{part}.sign").exists, 30)
 
 
 def test_ctrl_c_leaves_no_process(baton: Running) -> None:
@@ -146,6 +155,31 @@ def test_a_part_that_keeps_dying_is_given_longer_pauses() -> None:
     assert pauses == sorted(pauses)
     assert pauses[0] == 0
     assert pauses[-1] == supervise.LONGEST_PAUSE
+
+
+@pytest.fixture
+def quiet(tmp_path: Path) -> supervise.Part:
+    """A process that was heard of for the last time long ago."""
+    part = supervise.Part("digest", lambda: pytest.fail("not started here"), sign=tmp_path / "digest.sign")
+    part.heard = time.time() - supervise.SILENCE - 1
+    return part
+
+
+def test_a_process_without_a_sign_of_life_is_silent(quiet: supervise.Part, engines: None) -> None:
+    assert quiet.silent()
+
+
+def test_a_process_that_gave_a_sign_is_not_silent(quiet: supervise.Part, engines: None) -> None:
+    assert quiet.sign is not None
+    quiet.sign.touch()
+
+    assert not quiet.silent()
+
+
+def test_without_a_broker_silence_is_nobodys_fault(quiet: supervise.Part, settings: Settings) -> None:
+    settings.REDIS_URL = "unix:///nowhere"
+
+    assert not quiet.silent()
 
 
 def test_what_an_earlier_supervisor_left_is_ended(tmp_path: Path) -> None:

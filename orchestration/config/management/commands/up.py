@@ -70,9 +70,9 @@ class Command(BaseCommand):
             supervisor.adopt(engine)
         try:
             supervisor.add("web", roles.web(server))
-            supervisor.add("digest", roles.worker("digest", processes=1), nice=15)
-            supervisor.add("worker", roles.worker("work", processes=1), nice=5)
-            supervisor.add("beat", roles.beat)
+            supervisor.add("digest", roles.worker("digest", "digest", processes=1), nice=15, signs=True)
+            supervisor.add("worker", roles.worker("worker", "work", processes=1), nice=5, signs=True)
+            supervisor.add("beat", roles.beat, signs=True)
             if not wait_for(lambda: serves(address), 30, pause=0.05):
                 self.stdout.write(f"The web process does not answer. Its log: {state.logs / 'web.log'}")
             if demo:
