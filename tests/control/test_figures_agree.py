@@ -18,7 +18,7 @@ from orchestration.workflows import account, runs
 from orchestration.workflows.account import RunDetail
 from orchestration.workspaces.models import Workspace
 from tests import captures
-from tests.control.test_digest import settle_all
+from tests.control.test_digest import Sender, settle_all
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.usefixtures("days")]
 HOUR = timedelta(hours=1)
@@ -64,3 +64,20 @@ def test_agents_do_in_figures_what_they_do_in_runs(folder: str, workspace: Works
     used = Counter({use.system: use.calls for line in lines for use in line.systems if use.kind == "system"})
     assert used == served
     assert overview(workspace.pk, HOUR, now).active_agents == len(lines)
+
+
+def test_a_call_that_is_seen_twice_and_fails_inside_is_one_call_that_failed(workspace: Workspace) -> None:
+    sender = Sender(workspace)
+    turn = sender.span("invoke_agent refund", gen_ai__operation__name="invoke_agent", gen_ai__agent__name="refund")
+    tool = {"gen_ai__operation__name": "execute_tool", "gen_ai__tool__name": "pay"}
+    outer = sender.span("execute_tool pay", turn, at=0.1, took=0.5, **tool)
+    sender.span("tools/call pay", outer, at=0.2, took=0.2, error="refused", mcp__method__name="tools/call", **tool)
+    sender.deliver()
+    digest.digest(workspace.pk)
+    settle_all(workspace)
+
+    (line,) = fleet.agents(workspace.pk, HOUR, timezone.now())
+    (told,) = runs.runs(workspace.pk).items
+
+    assert (line.calls, line.failures) == (told.tool_calls, told.tool_failures) == (1, 1)
+    assert [(use.system, use.calls, use.failures) for use in line.systems] == [("pay", 1, 1)]
