@@ -13,7 +13,7 @@ from django.utils import timezone
 from django.utils.text import slugify
 from uuid_utils.compat import uuid7
 
-from orchestration.registry import resolve
+from orchestration.lib.names import normal
 from orchestration.registry.models import Agent, Application, System, SystemKind
 from orchestration.telemetry import retention, rollups
 from orchestration.telemetry.liveness import PLACES
@@ -31,7 +31,7 @@ def workspace(slug: str = "default") -> Workspace:
 
 def agent(space: Workspace, name: str = "refund", application: str = "desk", environment: str = "") -> Agent:
     app, _ = Application.objects.get_or_create(workspace=space, name=application, environment=environment)
-    key = resolve.normal(name)
+    key = normal(name)
     slug = slugify(f"{application} {name} {environment}")
     return Agent.objects.get_or_create(
         workspace=space, application=app, key=key, defaults={"name": name, "slug": slug}
@@ -40,7 +40,7 @@ def agent(space: Workspace, name: str = "refund", application: str = "desk", env
 
 def system(space: Workspace, name: str = "payments", kind: str = SystemKind.SYSTEM) -> System:
     return System.objects.get_or_create(
-        workspace=space, kind=kind, key=resolve.normal(name), defaults={"name": name, "slug": slugify(name)}
+        workspace=space, kind=kind, key=normal(name), defaults={"name": name, "slug": slugify(name)}
     )[0]
 
 

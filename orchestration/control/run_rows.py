@@ -11,6 +11,7 @@ from uuid import UUID
 import orjson
 from django.db import connection
 
+from orchestration.lib.names import normal
 from orchestration.registry import resolve
 from orchestration.registry.models import AgentKind, SystemKind
 from orchestration.workflows import names as books
@@ -47,7 +48,7 @@ def is_run(story: Story, group: Group) -> bool:
 def note_services(workspace_id: int, stories: Iterable[Story]) -> None:
     """Whoever sends only ordinary traffic is a system."""
     names = {placed.application for story in stories for placed in story.placed if placed.application}
-    rows = {(SystemKind.SYSTEM, resolve.normal(name)): (name[:256], "", name) for name in names}
+    rows = {(SystemKind.SYSTEM, normal(name)): (name[:256], "", name) for name in names}
     resolve.systems.ids(workspace_id, dict(rows))
 
 
@@ -91,7 +92,7 @@ def _agents(workspace_id: int, stories: Iterable[Story]) -> dict[Who, tuple[int,
     }
     wanted = {(application, name) for application, name in wanted if name}
     apps = resolve.applications_named(workspace_id, {application for application, _ in wanted})
-    keys = {who: (apps[who[0]], resolve.normal(who[1])) for who in wanted if who[0] in apps}
+    keys = {who: (apps[who[0]], normal(who[1])) for who in wanted if who[0] in apps}
     rows = {
         key: (who[1][:256], AgentKind.AI, "", "", f"{who[0]} {who[1]}" if who[0] else who[1])
         for who, key in keys.items()
@@ -102,7 +103,7 @@ def _agents(workspace_id: int, stories: Iterable[Story]) -> dict[Who, tuple[int,
 
 def _systems(workspace_id: int, stories: Iterable[Story]) -> dict[str, int]:
     names = {call.system for s in stories for call in s.tool_calls if call.system}
-    keys = {name: (SystemKind.SYSTEM, resolve.normal(name)) for name in names}
+    keys = {name: (SystemKind.SYSTEM, normal(name)) for name in names}
     ids = resolve.systems.ids(workspace_id, {key: (name[:256], "", name) for name, key in keys.items()})
     return {name: ids.get(key, 0) for name, key in keys.items()}
 

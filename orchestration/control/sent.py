@@ -18,6 +18,7 @@ import orjson
 from django.db import connection
 
 from orchestration.control.counting import Counted
+from orchestration.lib.names import normal
 from orchestration.registry import prices, resolve
 from orchestration.registry.models import AgentKind, SystemKind
 from orchestration.registry.vouching import vouched_agents
@@ -80,7 +81,7 @@ def take(workspace_id: int, events: Sequence[tuple[RawEvent, Waiting]], counted:
     parts: dict[tuple[bytes, str], Part] = {}
     for event, delivery in events:
         allowed = vouched.get(delivery.key) if delivery.key else None
-        claimed = bool(event.agent) and allowed is not None and resolve.normal(split(event.agent)[1]) not in allowed
+        claimed = bool(event.agent) and allowed is not None and normal(split(event.agent)[1]) not in allowed
         trace_id = _note(counted, event) if event.run else b""
         agent = 0 if claimed else agents.get(event.agent, (0, 0))[1]
         if agent and event.at_ns >= (delivery.received_at.timestamp() - PAST_S) * 1e9:
@@ -100,13 +101,13 @@ def _agent_ids(workspace_id: int, names: set[str]) -> dict[str, tuple[int, int]]
     pairs = {name: split(name) for name in names}
     apps = resolve.applications.ids(workspace_id, {(app, ""): () for app, _ in pairs.values()} | {("", ""): ()})
     wanted = {
-        (apps[app, ""], resolve.normal(name)): (name, AgentKind.SCRIPT, "", "", f"{app} {name}" if app else name)
+        (apps[app, ""], normal(name)): (name, AgentKind.SCRIPT, "", "", f"{app} {name}" if app else name)
         for app, name in pairs.values()
         if (app, "") in apps
     }
     ids = resolve.agents.ids(workspace_id, wanted)
     found = {
-        text: (apps.get((app, ""), 0), ids.get((apps.get((app, ""), 0), resolve.normal(name)), 0))
+        text: (apps.get((app, ""), 0), ids.get((apps.get((app, ""), 0), normal(name)), 0))
         for text, (app, name) in pairs.items()
     }
     return found | {"": (apps.get(("", ""), 0), 0)}
@@ -194,7 +195,7 @@ def _store(workspace_id: int, parts: list[Part], agents: dict[str, tuple[int, in
 
 
 def _system(part: Part) -> tuple[str, str]:
-    return SystemKind.SYSTEM, resolve.normal(part.system)
+    return SystemKind.SYSTEM, normal(part.system)
 
 
 def _system_ids(workspace_id: int, parts: list[Part]) -> dict[tuple[Any, ...], int]:

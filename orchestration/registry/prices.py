@@ -7,6 +7,7 @@ import time
 from dataclasses import dataclass, field
 from decimal import Decimal
 
+from orchestration.lib.names import forms
 from orchestration.registry.models import Price, ToolSystem
 from orchestration.workspaces.models import Workspace
 
@@ -86,7 +87,7 @@ def tool_systems(workspace_id: int) -> dict[str, str]:
     found = _tools.get(workspace_id)
     if found and time.monotonic() - found[0] < FRESH_S:
         return found[1]
-    rows = {row.tool.casefold(): row.system for row in ToolSystem.objects.filter(workspace_id=workspace_id)}
+    rows = {forms(row.tool)[0]: row.system for row in ToolSystem.objects.filter(workspace_id=workspace_id)}
     _tools[workspace_id] = (time.monotonic(), rows)
     return rows
 

@@ -42,11 +42,6 @@ def forget() -> None:
         book.clear()
 
 
-def normal(name: str) -> str:
-    """A name without what is ignored when names are compared: case, hyphens and underscores."""
-    return name.casefold().replace("-", "").replace("_", "")
-
-
 def short_hash(*parts: str) -> str:
     return hashlib.sha256("\0".join(parts).encode()).hexdigest()[:8]
 

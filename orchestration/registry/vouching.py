@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from orchestration.registry.resolve import normal
+from orchestration.lib.names import normal
 from orchestration.workspaces.models import ApiKey
 
 

@@ -8,6 +8,7 @@ from typing import Any
 
 import orjson
 
+from orchestration.lib.names import forms, normal
 from orchestration.registry import prices, resolve
 from orchestration.registry.models import AgentKind, SystemKind
 from orchestration.telemetry.bounds import bound_attributes
@@ -49,12 +50,12 @@ def ids_of(workspace_id: int, combinations: Mapping[Combination, Observed]) -> d
         app = apps.get((c[0], c[1]), 0)
         agent = system = None
         if c[2] and app:
-            agent = (app, resolve.normal(c[2]))
+            agent = (app, normal(c[2]))
             slug = f"{c[0]} {c[2]}" if c[0] else c[2]
             wanted_agents[agent] = (c[2], AgentKind.AI, seen.agent_id, seen.agent_version, slug)
         kind, name = _system_name(c, tools)
         if name:
-            system = (kind, resolve.normal(name))
+            system = (kind, normal(name))
             wanted_systems[system] = (name, seen.provider if kind == SystemKind.MODEL else "", name)
         parts[c] = app, agent, system
     agents = resolve.agents.ids(workspace_id, wanted_agents)
@@ -70,7 +71,8 @@ def _system_name(c: Combination, tools: Mapping[str, str]) -> tuple[str, str]:
     if c[3] in MODELS:
         return SystemKind.MODEL, c[4]
     if c[3] in ACTS_ON_SYSTEM:
-        return SystemKind.SYSTEM, tools.get(c[4].casefold()) or c[5] or c[4]
+        named = next((tools[form] for form in forms(c[4]) if form in tools), "") if tools else ""
+        return SystemKind.SYSTEM, named or c[5] or c[4]
     return SystemKind.SYSTEM, c[5]
 
 
@@ -98,7 +100,7 @@ class Builder:
             cost = self.cost(seen.subject, seen.tokens_in, seen.tokens_out, seen.tokens_cached)
         if cost is None and seen.cost is not None:
             cost = round(seen.cost * 1_000_000_000)
-        claimed = taken.vouched is not None and bool(seen.agent) and resolve.normal(seen.agent) not in taken.vouched
+        claimed = taken.vouched is not None and bool(seen.agent) and normal(seen.agent) not in taken.vouched
         hints = _safe(seen.hints)
         return (
             self.workspace_id,
