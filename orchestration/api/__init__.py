@@ -1,9 +1,12 @@
-"""HTTP in, JSON out: the doors for telemetry and events, and what the pages show as JSON.
+"""HTTP in, JSON out: what machines say to Baton and ask of it.
 
-Two kinds of handlers. The doors (`otlp`, `events`) are lean ASGI applications beside Django, since they take thousands
-of requests a second: `arrivals` checks and unpacks a request in the order in which refusing is cheap, `intake` stores it
-and answers only then, `nudge` wakes the digest, `backlog` and `quota` bound what may wait. Everything else is a router
-of the one API in `root`, with its schemas in `shapes`; a handler is parse, one call, answer.
+Two doors take data in, `otlp` and `events`: plain ASGI applications in front of Django with a small pool of their own
+(`pool`), so that ingest neither waits for pages nor starves decisions. A request goes through `arrivals` (key, room,
+body, in the order in which a refusal costs least) to a row and a nudge (`intake`); `answers` ends it. Whatever may be
+tried again is refused by 503 or 429, since clients drop their data after anything else.
 
-May import every room but `config` and `demo`. Read `otlp` first.
+Everything else is one NinjaAPI (`root`) with a router a file, named as its address, the schemas on top. `auth` tells
+who calls, `refusals` holds the one shape of an error (RFC 9457), `health` is what probes and Prometheus read.
+
+May import every room below. Read first: `otlp`, then `arrivals`.
 """
