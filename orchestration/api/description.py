@@ -14,6 +14,7 @@ from django.shortcuts import render
 from django.views.decorators.http import require_safe
 from ninja import NinjaAPI
 
+from orchestration.api import described
 from orchestration.api.shapes import ProblemOut
 
 FAULTS = {
@@ -25,6 +26,7 @@ FAULTS = {
     "500": "Baton failed to answer",
     "503": "Not now: try again after `Retry-After` seconds",
 }
+PROBLEM = {"application/problem+json": {"schema": {"$ref": "#/components/schemas/ProblemOut"}}}
 KEY = {"type": "http", "scheme": "bearer", "description": "An API key of the workspace, with the scope that is needed"}
 
 
@@ -48,15 +50,18 @@ class Operation:
 
 
 def complete(schema: Any) -> Any:
-    """Adds what ninja does not know: how to authenticate, and what errors look like."""
+    """Adds what ninja does not know: the door for events, how to authenticate, and what errors look like."""
+    schema["paths"]["/api/v1/events"] = {"post": described.events()}
     components = schema["components"]
     components.setdefault("schemas", {})["ProblemOut"] = ProblemOut.model_json_schema()
     components.setdefault("securitySchemes", {})["key"] = KEY
     for operation in _operations(schema):
         operation["security"] = [{"key": []}]
         for status, words in FAULTS.items():
-            content = {"application/problem+json": {"schema": {"$ref": "#/components/schemas/ProblemOut"}}}
-            operation["responses"].setdefault(status, {"description": words, "content": content})
+            operation["responses"].setdefault(status, {"description": words})
+        for status, answer in operation["responses"].items():
+            if int(status) >= 400:
+                answer.setdefault("content", PROBLEM)
     return schema
 
 
@@ -80,7 +85,7 @@ def operations(schema: Any) -> Iterator[Operation]:
                 address=address,
                 summary=operation.get("summary", ""),
                 words=operation.get("description", ""),
-                parameters=[_parameter(each) for each in operation.get("parameters", [])],
+                parameters=[*map(_parameter, operation.get("parameters", [])), *_body(operation, names)],
                 fields=_fields(operation, names),
             )
 
@@ -100,6 +105,18 @@ def _parameter(given: Any) -> Parameter:
         "" if default in (None, "") else str(default),
         given.get("description", ""),
     )
+
+
+def _body(operation: Any, names: Any) -> Iterator[Parameter]:
+    """The fields of a request's body; where it holds but one list, those of its items."""
+    if "requestBody" not in operation:
+        return
+    shape = _named(operation["requestBody"]["content"]["application/json"]["schema"], names)
+    inner = list(shape.get("properties", {}).values())
+    if len(inner) == 1 and "items" in inner[0]:
+        shape = _named(inner[0]["items"], names)
+    for name, each in shape.get("properties", {}).items():
+        yield Parameter(name, "body", _kind(each), "", each.get("description", ""))
 
 
 def _fields(operation: Any, names: Any) -> list[tuple[str, str]]:
@@ -131,4 +148,5 @@ def _kind(shape: Any) -> str:
         return " | ".join(str(each) for each in shape.get("enum", [shape.get("const")]) if each != "")
     if shape.get("type") == "array":
         return f"list of {_kind(shape['items'])}" if "items" in shape else "list"
-    return str(shape.get("format") or shape.get("type") or "anything")
+    kind = shape.get("format") or shape.get("type") or "anything"
+    return " or ".join(kind) if isinstance(kind, list) else str(kind)

@@ -23,7 +23,7 @@ def test_every_address_of_the_contract_is_described(client: Client) -> None:
     for what in ("agents", "runs", "workflows", "systems"):
         assert f"/api/v1/{what}" in paths
         assert any(re.fullmatch(rf"/api/v1/{what}/{{\w+}}", path) for path in paths)
-    assert "/api/v1/overview" in paths
+    assert {"/api/v1/overview", "/api/v1/events"} <= set(paths)
 
 
 def test_every_operation_says_how_to_authenticate_and_how_it_fails(client: Client) -> None:
@@ -32,6 +32,8 @@ def test_every_operation_says_how_to_authenticate_and_how_it_fails(client: Clien
             assert operation["security"]
             assert operation["summary"]
             assert {"200", "401", "403", "404", "422"} <= set(operation["responses"])
+            for status, answer in operation["responses"].items():
+                assert ("application/problem+json" in answer["content"]) is (status != "200")
 
 
 def test_answers_hold_the_fields_that_are_described(api: Api, client: Client, workspace: Any) -> None:

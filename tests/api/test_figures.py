@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -228,7 +228,7 @@ def test_a_value_that_is_none_is_named(api: Api, address: str, field: str) -> No
 
 @pytest.mark.parametrize("since", ["2026-03-01T12:00:00Z", "2026-03-01T14:00:00+02:00", "1772366400000000000"])
 def test_times_are_rfc_3339_or_nanoseconds(api: Api, workspace: Workspace, since: str) -> None:
-    noon = timezone.datetime(2026, 3, 1, 12, tzinfo=timezone.get_fixed_timezone(0))
+    noon = datetime(2026, 3, 1, 12, tzinfo=UTC)
     make.run(workspace, title="before", started_at=noon - timedelta(seconds=1))
     make.run(workspace, title="after", started_at=noon)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
 import schemathesis
@@ -54,7 +55,7 @@ schema.app = WSGIHandler()
     phases=[Phase.explicit, Phase.generate],
     suppress_health_check=list(HealthCheck),
 )
-def test_every_question_has_an_answer(case: Case, api: Api) -> None:
+def test_every_question_has_an_answer(case: Case[Any], api: Api) -> None:
     response = case.call(headers={"Authorization": f"Bearer {api.key}", "Accept-Encoding": "identity"})
 
     case.validate_response(response, checks=CHECKS)
