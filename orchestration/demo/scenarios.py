@@ -66,9 +66,12 @@ class Scene:
     def refunds(self) -> Actor:
         return self.actors[agents.REFUNDS.name]
 
+    def about(self, usual: float, spread: float) -> float:
+        """A size as work has it: mostly near the usual, with a long tail."""
+        return usual * self.rng.lognormvariate(0.0, spread)
+
     def takes(self, seconds: float, spread: float = 0.4) -> float:
-        """A duration as work has it: mostly near the usual, with a long tail."""
-        return min(60.0, seconds * self.rng.lognormvariate(0.0, spread))
+        return min(60.0, self.about(seconds, spread))
 
 
 def customer_refund(scene: Scene) -> Story:
@@ -130,8 +133,8 @@ def settle_invoice(scene: Scene, root: Span, wanted: float) -> Generator[float, 
     if outcome == "failed":
         asked.fail("AgentFailed", "the refund agent gave up")
     asked.set(actor.role.speech.returned(outcome)).finish()
-    if outcome != "failed":
-        yield from think(scene, actor, turn, f"Tell the customer: {outcome}.")
+    if outcome == "paid":
+        yield from think(scene, actor, turn, "Tell the customer that the money is on its way.")
     turn.finish()
     return outcome
 
@@ -212,7 +215,7 @@ def think(scene: Scene, actor: Actor, turn: Span, said: str) -> Act:
         refused.fail("RateLimitError", f"429: {role.model} is overloaded, try again later").finish()
         yield 1.0
     call = actor.ask(turn, said)
-    tokens = int(scene.takes(900, 0.7)) + len(said), int(scene.takes(120, 0.6))
+    tokens = int(scene.about(900, 0.7)) + len(said), int(scene.about(110, 0.5)) + 1
     yield scene.takes(role.thinks_s * 0.3) + tokens[1] / 90
     call.set(role.speech.answered(role, tokens, "Done as asked.")).finish()
     return True
