@@ -16,7 +16,7 @@ class Application(models.Model):
     id = models.AutoField(primary_key=True)
     workspace = models.ForeignKey(Workspace, on_delete=models.CASCADE)
     name = models.CharField(max_length=256)
-    environment = models.CharField(max_length=64, default="", blank=True)
+    environment = models.CharField(max_length=256, default="", blank=True)
     created_at = models.DateTimeField(default=timezone.now)
 
     class Meta:
@@ -43,12 +43,12 @@ class Agent(models.Model):
     id = models.AutoField(primary_key=True)
     workspace = models.ForeignKey(Workspace, on_delete=models.CASCADE)
     application = models.ForeignKey(Application, on_delete=models.CASCADE)
-    key = models.CharField(max_length=256)
+    key = models.CharField(max_length=768)  # a name without case may be three times as long
     name = models.CharField(max_length=256)
     slug = models.CharField(max_length=200)
     kind = models.CharField(max_length=10, choices=AgentKind, default=AgentKind.AI)
     external_id = models.CharField(max_length=256, default="", blank=True)
-    version = models.CharField(max_length=120, default="", blank=True)
+    version = models.CharField(max_length=256, default="", blank=True)
     created_at = models.DateTimeField(default=timezone.now)
 
     class Meta:
@@ -73,10 +73,10 @@ class System(models.Model):
     id = models.AutoField(primary_key=True)
     workspace = models.ForeignKey(Workspace, on_delete=models.CASCADE)
     kind = models.CharField(max_length=8, choices=SystemKind, default=SystemKind.SYSTEM)
-    key = models.CharField(max_length=256)
+    key = models.CharField(max_length=768)  # a name without case may be three times as long
     name = models.CharField(max_length=256)
     slug = models.CharField(max_length=200)
-    provider = models.CharField(max_length=64, default="", blank=True)
+    provider = models.CharField(max_length=256, default="", blank=True)
     created_at = models.DateTimeField(default=timezone.now)
 
     class Meta:
