@@ -1,0 +1,134 @@
+"""A workspace behind the real application, and pages of it opened in a real browser."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+
+from django.conf import settings
+from django.core.management import call_command
+from django.test import Client
+from playwright.sync_api import Browser, Dialog, Page, Playwright, Request
+from pytest_django import DjangoDbBlocker
+
+from orchestration.control import digest
+from orchestration.registry.models import Agent
+from orchestration.telemetry import retention
+from orchestration.workflows.models import Run, Workflow
+from orchestration.workspaces.keys import create_key
+from orchestration.workspaces.models import Membership, User, Workspace
+from tests.api.door import Door, Server
+from tests.control.test_digest import settle_all
+
+LISTS = ("/", "/workflows/", "/runs/", "/agents/", "/settings/profile/", "/settings/health/", "/settings/prices/")
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where it is served, who is logged in, and the addresses of all that has come in."""
+
+    port: int
+    session: str
+    runs: list[str]
+    agents: list[str]
+    workflows: list[str]
+
+    @property
+    def origin(self) -> str:
+        return f"http://127.0.0.1:{self.port}"
+
+    @property
+    def paths(self) -> list[str]:
+        return [*LISTS, *self.runs, *self.agents, *self.workflows]
+
+
+@contextmanager
+def furnished(blocker: DjangoDbBlocker, send: Callable[[Door], None]) -> Iterator[Place]:
+    """Everything is sent, digested and settled before; afterwards the database is empty again."""
+    server = Server()
+    with blocker.unblock():
+        try:
+            yield furnish(server.start(), send)
+        finally:
+            server.stop()
+            call_command("flush", interactive=False, verbosity=0)
+
+
+def furnish(port: int, send: Callable[[Door], None]) -> Place:
+    retention.ensure_partitions()
+    space = Workspace.objects.get_or_create(slug="default", defaults={"name": "Default"})[0]
+    send(Door(port, create_key(space, "test", ["ingest"])[1]))
+    while digest.digest(space.pk):
+        pass
+    settle_all(space)
+    person = User.objects.create_user("admin", password="admin-password-12")
+    Membership.objects.create(user=person, workspace=space, roles=["admin"])
+    client = Client()
+    client.force_login(person)
+    return Place(
+        port,
+        client.cookies[settings.SESSION_COOKIE_NAME].value,
+        [f"/runs/{run_id}/" for run_id in Run.objects.order_by("id").values_list("id", flat=True)],
+        [f"/agents/{slug}/" for slug in Agent.objects.order_by("id").values_list("slug", flat=True)],
+        [f"/workflows/{slug}/" for slug in Workflow.objects.order_by("id").values_list("slug", flat=True)],
+    )
+
+
+@dataclass
+class Watched:
+    """A page, and everything that should not have happened on it."""
+
+    page: Page
+    origin: str
+    wrong: list[str] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        self.page.on("dialog", self._asked)
+        self.page.on("pageerror", lambda error: self.wrong.append(f"error {error}"))
+        self.page.on("console", lambda said: self._said(said.type, said.text))
+        self.page.on("request", self._requested)
+
+    def _asked(self, dialog: Dialog) -> None:
+        self.wrong.append(f"dialog {dialog.message}")
+        dialog.dismiss()
+
+    def _said(self, kind: str, text: str) -> None:
+        if kind == "error" and "status of 40" not in text:
+            self.wrong.append(f"console {text}")
+
+    def _requested(self, request: Request) -> None:
+        if not request.url.startswith((self.origin, "data:")):
+            self.wrong.append(f"request {request.url}")
+
+    def open(self, path: str) -> str:
+        """The page's HTML as it was sent."""
+        answer = self.page.goto(self.origin + path, wait_until="load")
+        assert answer is not None
+        return answer.text()
+
+
+@contextmanager
+def browsing(playwright: Playwright, chromium: str) -> Iterator[Browser]:
+    browser = playwright.chromium.launch(executable_path=chromium, args=["--no-sandbox"])
+    os.environ["DJANGO_ALLOW_ASYNC_UNSAFE"] = (
+        "1"  # playwright leaves an event loop running, which Django takes for ours
+    )
+    try:
+        yield browser
+    finally:
+        del os.environ["DJANGO_ALLOW_ASYNC_UNSAFE"]
+        browser.close()
+
+
+def look(browser: Browser, place: Place, width: int = 1440, theme: str = "light") -> Watched:
+    """A fresh page of somebody who is logged in."""
+    context = browser.new_context(viewport={"width": width, "height": 900}, reduced_motion="reduce")
+    context.add_cookies(
+        [
+            {"name": settings.SESSION_COOKIE_NAME, "value": place.session, "url": place.origin},
+            {"name": "theme", "value": theme, "url": place.origin},
+        ]
+    )
+    return Watched(context.new_page(), place.origin)

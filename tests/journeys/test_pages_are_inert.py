@@ -1,0 +1,135 @@
+"""Nothing that an agent says may run, lead away or look like Baton's own word in a reviewer's browser."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from urllib.parse import quote
+
+import pytest
+from playwright.sync_api import Browser, sync_playwright
+from pytest_django import DjangoDbBlocker
+
+from tests.api.door import Door
+from tests.journeys import hostile
+from tests.journeys.hostile import MARKER, PAYLOADS
+from tests.journeys.opened import LISTS, Place, Watched, browsing, furnished, look
+
+pytestmark = [pytest.mark.browser, pytest.mark.django_db, pytest.mark.timeout(300)]
+
+# Text that says the marker outside of what is marked as foreign; what ran; elements that no template of ours makes.
+FINDINGS = f"""() => {{
+  const found = [], texts = document.createTreeWalker(document.body, NodeFilter.SHOW_TEXT);
+  while (texts.nextNode()) {{
+    const node = texts.currentNode;
+    const marked = node.parentElement.closest("[data-untrusted]");
+    if (node.data.includes("{MARKER}") && !marked) found.push("text " + node.data);
+  }}
+  if (window.{MARKER} !== undefined) found.push("ran");
+  if (document.title.includes("{MARKER}") && !document.querySelector("title[data-untrusted]")) found.push("title");
+  const foreign = "script:not([src]), [onload], [onerror], [onmouseover], [style], [hx-on\\\\:click], iframe, "
+    + "math, img, form[action^='http'], a[href^='javascript'], a[href^='http'], [src*='{MARKER}'], [hx-get='/{MARKER}']";
+  for (const element of document.querySelectorAll(foreign)) found.push("element " + element.outerHTML.slice(0, 200));
+  return found;
+}}"""
+
+
+@pytest.fixture(scope="module")
+def place(django_db_setup: None, django_db_blocker: DjangoDbBlocker) -> Iterator[Place]:
+    with furnished(django_db_blocker, attack) as place:
+        yield place
+
+
+def attack(door: Door) -> None:
+    for payload in PAYLOADS:
+        assert door.traces(hostile.request(payload)).status == 200
+
+
+@pytest.fixture(scope="module")
+def browser(place: Place, chromium: str) -> Iterator[Browser]:
+    with sync_playwright() as playwright, browsing(playwright, chromium) as browser:
+        yield browser
+
+
+@pytest.fixture(scope="module")
+def page(browser: Browser, place: Place) -> Watched:
+    return look(browser, place)
+
+
+def examine(page: Watched, path: str) -> str:
+    """Opens an address; fails on anything that ran, led away or stood outside of its mark."""
+    page.wrong.clear()
+    html = page.open(path)
+    found = page.page.evaluate(FINDINGS)
+
+    assert (path, found, page.wrong) == (path, [], [])
+    assert not set("\u202e\u202c\u200b\u2066\u2069\x00\x1b") & set(html), "a sign that hides or turns writing came raw"
+    assert not [payload for payload in PAYLOADS if "<" in payload and payload in html]
+    return html
+
+
+def seen(page: Watched) -> list[str]:
+    """The payloads that can be read on the page, as far as they have signs that can be."""
+    text = page.page.inner_text("body")
+    return [payload for payload in PAYLOADS if payload.split("\u202e")[0].split("\x00")[0] in text]
+
+
+def test_all_that_was_sent_became_runs(place: Place) -> None:
+    assert len(place.runs) == len(PAYLOADS)
+
+
+@pytest.mark.parametrize("kind", ["lists", "runs", "agents", "workflows"])
+def test_pages_made_of_hostile_telemetry_do_nothing(page: Watched, place: Place, kind: str) -> None:
+    paths = {"lists": LISTS, "runs": place.runs, "agents": place.agents[::2], "workflows": place.workflows}[kind]
+
+    for path in paths:
+        examine(page, path)
+
+
+def test_every_step_of_a_hostile_run_does_nothing_when_opened(page: Watched, place: Place) -> None:
+    for path in place.runs:
+        page.open(path)
+        steps = page.page.eval_on_selector_all("#waterfall tr[id^=s-]", "rows => rows.map(row => row.id.slice(2))")
+        assert len(steps) == 5
+        examine(page, f"{path}?span={steps[1]}")
+        examine(page, f"{path}?span={steps[3]}&tab=steps")
+
+
+def test_what_was_sent_is_shown_as_text(page: Watched, place: Place) -> None:
+    page.open("/runs/")
+    listed = set(seen(page))
+    opened = set()
+    for path in place.runs:
+        page.open(path)
+        opened |= set(seen(page))
+
+    assert len(listed) >= 0.6 * len(PAYLOADS)
+    assert len(opened) >= 0.8 * len(PAYLOADS)
+
+
+def test_turned_writing_is_shown_as_a_symbol(page: Watched, place: Place) -> None:
+    page.open("/runs/")
+
+    assert f"{MARKER}⟨U+202E⟩evorppa" in page.page.inner_text("body")
+
+
+@pytest.mark.parametrize("payload", PAYLOADS)
+def test_what_an_address_says_is_not_believed(page: Watched, payload: str) -> None:
+    said = quote(payload.replace("\0", ""))
+
+    for path in (f"/runs/?q={said}&agent={said}", f"/agents/?q={said}", f"/?range={said}", f"/{said}"):
+        page.wrong.clear()
+        page.open(path)
+
+        assert page.page.evaluate(f"() => window.{MARKER}") is None
+        assert page.wrong == []
+
+
+def test_a_run_that_goes_on_stays_inert_when_its_regions_are_renewed(page: Watched, place: Place) -> None:
+    page.open("/")
+    page.wrong.clear()
+    with page.page.expect_response(lambda answer: answer.request.headers.get("hx-target") == "answers"):
+        page.page.evaluate("() => document.body.dispatchEvent(new CustomEvent('live:run'))")
+    page.page.wait_for_timeout(200)
+
+    assert page.page.evaluate(FINDINGS) == []
+    assert page.wrong == []
