@@ -22,8 +22,9 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from uuid import UUID
 
+import psycopg
 import structlog
-from django.db import OperationalError, transaction
+from django.db import transaction
 
 from orchestration.control import sent
 from orchestration.control.counting import Counted, count
@@ -46,6 +47,7 @@ log = structlog.get_logger(__name__)
 SETTLE_EACH_S = 0.5
 UNPACKED = 64 << 20  # bytes; the door lets in less
 MIXED = {"40P01", "40001"}  # deadlock, serialization: the deliveries are still there, go on
+PASSING = {"08", "40", "53", "55", "57", "58"}  # classes: connection, conflict, resources, locks, shutdown, system
 
 
 @dataclass(slots=True)
@@ -102,11 +104,13 @@ def digest(workspace_id: int) -> int:
             if claimed:
                 _take(workspace_id, claimed)
         return len(claimed) or _suspect(workspace_id)
-    except OperationalError as error:
-        if getattr(error.__cause__, "sqlstate", None) not in MIXED:
+    except Exception as error:
+        state = trouble(error)
+        if state in MIXED:
+            return len(claimed)
+        if state is not None:
             raise
-        return len(claimed)
-    except Exception as error:  # whatever it is, it must not stop the queue: each is tried alone from now on
+        # whatever it is, it must not stop the queue: each is tried alone from now on
         log.exception("digest_failed", workspace=workspace_id, deliveries=len(claimed))
         deliveries.blame(workspace_id, claimed, type(error).__name__)
         return len(claimed)
@@ -116,17 +120,32 @@ def _suspect(workspace_id: int) -> int:
     delivery_id = deliveries.pick_suspect(workspace_id)
     if delivery_id is None:
         return 0
+    claimed: list[Waiting] = []
     try:
         with transaction.atomic():
             claimed = deliveries.claim_one(workspace_id, delivery_id)
             if claimed:
                 _take(workspace_id, claimed)
-    except OperationalError:
-        raise
     except Exception as error:
+        if trouble(error) is not None:
+            deliveries.forgive(workspace_id, delivery_id)
+            raise
         log.exception("digest_failed", workspace=workspace_id, delivery=str(delivery_id))
         deliveries.blame(workspace_id, claimed, type(error).__name__)
     return 1
+
+
+def trouble(error: Exception) -> str | None:
+    """The SQLSTATE of an error of the database that will pass ("" when the connection broke); None for any other.
+
+    A full disk, a lock or a shutdown says nothing against what was to be stored: a delivery that was tried meanwhile
+    must wait, however long, and not be set aside. Errors come as Django's, or as the driver's own out of a COPY.
+    """
+    cause = error if isinstance(error, psycopg.Error) else error.__cause__
+    if not isinstance(cause, psycopg.OperationalError | psycopg.InterfaceError):
+        return None
+    state = cause.sqlstate or ""
+    return state if not state or state[:2] in PASSING else None
 
 
 def _take(workspace_id: int, claimed: list[Waiting]) -> None:

@@ -109,6 +109,15 @@ def blame(workspace_id: int, claimed: list[Waiting], fault: str) -> None:
         )
 
 
+def forgive(workspace_id: int, delivery_id: UUID) -> None:
+    """Take back a counted try that failed by no fault of the delivery."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "update telemetry_delivery set attempts = greatest(attempts - 1, 0) where workspace_id = %s and id = %s",
+            [workspace_id, delivery_id],
+        )
+
+
 def poison(workspace_id: int, delivery: Waiting, fault: str) -> None:
     """Set a delivery aside that cannot be decoded; admins see its facts, never its content."""
     with connection.cursor() as cursor:

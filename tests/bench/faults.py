@@ -71,6 +71,19 @@ def lock_table(name: str) -> Callable[[Stand, float], None]:
     return strike
 
 
+def fill_disk(stand: Stand, seconds: float) -> None:
+    """What PostgreSQL says when there is no room for spans, by a trigger that says it: no volume has to be filled."""
+    with stand.connect() as connection:
+        connection.execute(FULL)
+        time.sleep(seconds)
+        connection.execute("drop function disk_is_full() cascade")
+
+
+FULL = """
+create function disk_is_full() returns trigger language plpgsql as $$
+begin raise exception 'could not extend file: No space left on device' using errcode = '53100'; end $$;
+create trigger disk_is_full before insert on telemetry_span for each row execute function disk_is_full();
+"""
 FAULTS = (
     Fault("kill -9 web, twice", 10, kill_web),
     Fault("kill -9 workers and their children", 10, kill_workers),
@@ -79,6 +92,7 @@ FAULTS = (
     Fault("Valkey dead", 30, kill_valkey),
     Fault("table of deliveries locked", 20, lock_table("telemetry_delivery")),
     Fault("table of spans locked", 20, lock_table("telemetry_span")),
+    Fault("no room for spans on the disk", 20, fill_disk),
 )
 
 

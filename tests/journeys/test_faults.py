@@ -9,7 +9,7 @@ from collections.abc import Callable
 import pytest
 
 from tests.bench.books import lost_and_doubled, wrong_figures
-from tests.bench.faults import kill_valkey, kill_web, kill_workers, lock_table, stop_postgres
+from tests.bench.faults import fill_disk, kill_valkey, kill_web, kill_workers, lock_table, stop_postgres
 from tests.bench.load import templates
 from tests.bench.sending import for_seconds
 from tests.bench.stand import Stand
@@ -26,12 +26,13 @@ Strike = Callable[[Stand, float], None]
         pytest.param(stop_postgres, id="postgres"),
         pytest.param(kill_valkey, id="valkey"),
         pytest.param(lock_table("telemetry_delivery"), id="lock"),
+        pytest.param(fill_disk, id="disk"),
     ],
 )
 def test_what_was_acknowledged_survives_the_death_of(baton: Stand, strike: Strike) -> None:
     tenant = baton.workspace()
     choice = templates(6, Shape(spans=20, trace=(4, 10), seed=14))
-    fault = threading.Timer(0.5, strike, [baton, 1.0])
+    fault = threading.Timer(0.5, strike, [baton, 1.5])
 
     fault.start()
     sent = for_seconds(baton.url, tenant.key, choice, 2.0, connections=3, pause_s=0.02)
