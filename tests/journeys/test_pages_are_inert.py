@@ -26,8 +26,8 @@ FINDINGS = f"""() => {{
   }}
   if (window.{MARKER} !== undefined) found.push("ran");
   if (document.title.includes("{MARKER}") && !document.querySelector("title[data-untrusted]")) found.push("title");
-  const foreign = "script:not([src]), [onload], [onerror], [onmouseover], [style], [hx-on\\\\:click], iframe, "
-    + "math, img, form[action^='http'], a[href^='javascript'], a[href^='http'], [src*='{MARKER}'], [hx-get='/{MARKER}']";
+  const foreign = "script:not([src]), [onload], [onerror], [onmouseover], [style], [hx-on\\\\:click], iframe, math, "
+    + "img, form[action^='http'], a[href^='javascript'], a[href^='http'], [src*='{MARKER}'], [hx-get='/{MARKER}']";
   for (const element of document.querySelectorAll(foreign)) found.push("element " + element.outerHTML.slice(0, 200));
   return found;
 }}"""
