@@ -233,7 +233,7 @@ def list_agents(request: Asked, wanted: Query[AgentsIn]) -> Page[fleet.AgentLine
     return cut(found, wanted.limit, wanted.cursor)
 
 
-@router.get("/agents/{agent_id}", response=AgentAloneOut, summary="One agent, by slug or application/name")
+@router.get("/agents/{path:agent_id}", response=AgentAloneOut, summary="One agent, by slug or application/name")
 def get_agent(request: Asked, agent_id: Text, wanted: Query[WindowIn]) -> dict[str, Any]:
     found = fleet.agent(request.auth.workspace_id, agent_id, wanted.window, timezone.now())
     if found is None:
