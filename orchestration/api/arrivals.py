@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Callable
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import TypeVar
@@ -21,7 +22,7 @@ from django.conf import settings
 
 from orchestration.api import auth
 from orchestration.api.bodies import Receive, Scope, header, read, room, too_large
-from orchestration.api.intake import intake
+from orchestration.api.intake import AT_ONCE, intake
 from orchestration.api.quota import quotas
 from orchestration.api.refusals import Refused
 from orchestration.telemetry import packing
@@ -32,6 +33,7 @@ COMPRESSIONS = {"": "", "identity": "", "gzip": "gzip", "x-gzip": "gzip", "defla
 INLINE_BYTES = 512 << 10  # what takes longer than a few milliseconds is done in a thread
 
 T = TypeVar("T")
+_threads = ThreadPoolExecutor(AT_ONCE, thread_name_prefix="door")
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,9 +47,13 @@ class Arrival:
     async def work(self, step: Callable[[bytes], T]) -> T:
         """What `step` makes of the unpacked body. Raises Refused for what cannot be unpacked or decoded."""
         try:
-            return await self._off_loop(
-                lambda: step(packing.unpack(self.body, self.compression, settings.INGEST_BYTES))
-            )
+            body = self.body
+            if self.compression:
+                body = await _in_thread(lambda: packing.unpack(self.body, self.compression, settings.INGEST_BYTES))
+            if len(body) <= INLINE_BYTES:
+                return step(body)
+            async with intake().large:
+                return await _in_thread(lambda: step(body))
         except packing.TooLarge:
             raise too_large() from None
         except TooMany as error:
@@ -59,13 +65,15 @@ class Arrival:
         """Compression and body for the journal: as received when the client compressed it."""
         if self.compression:
             return self.compression, self.body
-        return "zstd", await self._off_loop(lambda: packing.pack(self.body))
+        if len(self.body) <= INLINE_BYTES:
+            return "zstd", packing.pack(self.body)
+        return "zstd", await _in_thread(lambda: packing.pack(self.body))
 
-    async def _off_loop(self, step: Callable[[], T]) -> T:
-        """In a thread if it may take longer than a few milliseconds."""
-        if self.compression or len(self.body) > INLINE_BYTES:
-            return await asyncio.to_thread(step)
-        return step()
+
+async def _in_thread(step: Callable[[], T]) -> T:
+    """For what may take longer than a few milliseconds. Two threads and no more: each has a heap of its own, which a
+    large body leaves large."""
+    return await asyncio.get_running_loop().run_in_executor(_threads, step)
 
 
 @asynccontextmanager

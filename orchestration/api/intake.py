@@ -56,6 +56,7 @@ class Intake:
 
     def __init__(self) -> None:
         self.backlog = Backlog()
+        self.large = asyncio.Lock()  # large bodies are decoded one at a time: each may take ten times its size
         self._nudge = Nudge()
         self._slots = asyncio.Semaphore(AT_ONCE)
         self._beside: list[asyncio.Task[None]] = []

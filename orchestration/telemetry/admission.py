@@ -18,6 +18,7 @@ TEXT_BYTES = 16_384
 ITEMS = 100_000  # in one request
 ITEM_BYTES = 2 << 20  # of one span or record, encoded
 PARTS = 1_000_000  # values, maps and lists in one request: each costs memory long before it says anything
+SURROGATES = 200_000  # escaped, in a body that has to be mended
 KEPT = 1024  # events and links of a span
 DEPTH = 32  # levels of nesting kept of a value
 TOO_DEEP = "[baton: nested too deep]"
@@ -25,8 +26,8 @@ TOO_DEEP = "[baton: nested too deep]"
 _NO_TRACE = bytes(16)
 _NO_SPAN = bytes(8)
 
-_ESCAPE = re.compile(
-    rb"\\(?:u[dD][89aAbB][0-9a-fA-F]{2}(\\u[dD][c-fC-F][0-9a-fA-F]{2})|(u[dD][89a-fA-F][0-9a-fA-F]{2})|.)", re.DOTALL
+_SURROGATE = re.compile(
+    rb"\\\\|\\u[dD][89aAbB][0-9a-fA-F]{2}\\u[dD][c-fC-F][0-9a-fA-F]{2}|(\\u[dD][89a-fA-F][0-9a-fA-F]{2})"
 )
 
 T = TypeVar("T")
@@ -111,7 +112,9 @@ def finite(number: float) -> float | str:
 
 def mend(body: bytes) -> bytes:
     """A JSON body whose escapes name half a surrogate pair, which no parser takes, with U+FFFD in their place."""
-    return _ESCAPE.sub(lambda escape: rb"\ufffd" if escape[2] else escape[0], body)
+    if body.count(b"\\ud") + body.count(b"\\uD") > SURROGATES:
+        raise TooMany
+    return _SURROGATE.sub(lambda escape: rb"\ufffd" if escape[1] else escape[0], body)
 
 
 def clean(text: str) -> str:

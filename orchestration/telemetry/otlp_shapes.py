@@ -15,7 +15,7 @@ R = TypeVar("R")
 T = TypeVar("T")
 
 
-class _Camel(Struct, rename="camel"):
+class _Camel(Struct, rename="camel", gc=False):
     """Field names as protobuf's JSON spells them."""
 
 
