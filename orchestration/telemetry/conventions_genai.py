@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -46,15 +47,25 @@ OPERATIONS: Mapping[str, Kind] = {
     "evaluate": Kind.EVALUATION,
     "evaluation": Kind.EVALUATION,
 }
+DONE = frozenset({"run", "execute", "call", "invoke", "invocation", "execution", "start"})
+_NAMED = {"tool": Kind.TOOL, "function": Kind.TOOL, "agent": Kind.AGENT, "workflow": Kind.WORKFLOW}
+_WORDS = re.compile(r"[^a-z]+")
 PEOPLE = frozenset({"user", "human", "end_user", "human_user", "customer"})
 FILTERED = frozenset({"content_filter", "content-filter", "guardrail_intervened", "SAFETY"})
 _ARGUMENTS = (
     "gen_ai.tool.call.arguments",
     "gen_ai.tool.arguments",
+    "gen_ai.tool.input",
     "tool_arguments",
     "gcp.vertex.agent.tool_call_args",
 )
-_ANSWER = ("gen_ai.tool.call.result", "gen_ai.tool.message", "tool_response", "gcp.vertex.agent.tool_response")
+_ANSWER = (
+    "gen_ai.tool.call.result",
+    "gen_ai.tool.output",
+    "gen_ai.tool.message",
+    "tool_response",
+    "gcp.vertex.agent.tool_response",
+)
 _TO_KEYS = ("gen_ai.handoff.to_agent", "handoff.target", "gen_ai.handoff.target", "langgraph.command.goto_node")
 
 
@@ -90,6 +101,11 @@ def _unknown(operation: str) -> Kind:
     """Operations that no list holds: invoke_swarm, await_human_feedback, plan."""
     if operation.startswith("invoke_"):
         return Kind.WORKFLOW
+    words = set(_WORDS.split(operation))
+    if words & DONE:  # agent.run, tool.execute, call_tool
+        found = next((kind for word, kind in _NAMED.items() if word in words), None)
+        if found is not None:
+            return found
     return Kind.HUMAN if "human" in operation else Kind.STEP
 
 

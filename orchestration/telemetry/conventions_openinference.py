@@ -6,9 +6,10 @@ import re
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from orchestration.lib.names import normal
 from orchestration.telemetry.conventions_calls import note_call
 from orchestration.telemetry.conventions_genai import note_finish
-from orchestration.telemetry.spans import Kind, Observed, RawSpan
+from orchestration.telemetry.spans import BARE, Kind, Observed, RawSpan
 from orchestration.telemetry.values import amount, count, first, label, parsed, text
 
 KINDS: Mapping[str, Kind] = {
@@ -43,6 +44,12 @@ def read(raw: RawSpan, kind: Any, seen: Observed) -> None:
         reader(raw, attributes, seen)
     elif seen.kind == Kind.STEP:
         _chain(raw, attributes, seen)
+    if not seen.agent:
+        named = attributes.get("agent.name")
+        if named is not None:
+            seen.agent = label(named)
+    if "gen_ai.workflow.name" in attributes:
+        seen.workflow = label(attributes["gen_ai.workflow.name"])
     if raw.parent_id == b"" and seen.kind in (Kind.WORKFLOW, Kind.AGENT) and not seen.workflow:
         seen.workflow = stripped(seen.name)
 
@@ -60,8 +67,11 @@ def _langchain(metadata: dict[str, Any], seen: Observed) -> None:
         seen.agent = agent
         if seen.kind == Kind.STEP and seen.name == agent:
             seen.kind = Kind.AGENT
-    elif seen.kind == Kind.STEP and metadata.get("langgraph_node") == seen.name:
-        seen.hints["twin"] = 1  # an agent's graph carries the name of the node it stands in
+    elif "langgraph_node" in metadata:
+        if seen.kind == Kind.AGENT and normal(seen.name) in BARE:
+            seen.kind = Kind.STEP  # taken for an agent by the sound of its name
+        if seen.kind == Kind.STEP and metadata["langgraph_node"] == seen.name:
+            seen.hints["twin"] = seen.name  # an agent's graph carries the name of the node it stands in
     if not seen.conversation:
         seen.conversation = label(first(metadata, ("session_id", "thread_id", "conversation_id")))
 

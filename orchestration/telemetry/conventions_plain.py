@@ -75,6 +75,9 @@ _ANSWER = (
     "langfuse.observation.output",
     "mlflow.spanOutputs",
 )
+_ANSWERED = frozenset(
+    {"gen_ai.usage.output_tokens", "gen_ai.usage.completion_tokens", "gen_ai.response.model", "gen_ai.response.id"}
+)
 _PEER = ("server.address", "net.peer.name", "http.host", "network.peer.address")
 
 
@@ -207,11 +210,33 @@ def _unmarked(raw: RawSpan, attributes: Mapping[str, Any], seen: Observed) -> No
     elif "gen_ai.tool.name" in attributes:
         seen.kind = Kind.TOOL
         genai.read_tool(raw, attributes, seen)
-    elif (
-        "gen_ai.usage.output_tokens" in attributes or "gen_ai.usage.completion_tokens" in attributes
-    ) and "gen_ai.request.model" in attributes:
+    elif "gen_ai.request.model" in attributes and (raw.status == 2 or not _ANSWERED.isdisjoint(attributes)):
         seen.kind = Kind.LLM
         genai.read_call(raw, attributes, seen)
     elif "agent_name" in attributes and ("model_name" in attributes or seen.name == "agent run"):
         seen.kind, seen.agent = Kind.AGENT, label(get("agent_name"))
         genai.read_agent(raw, attributes, seen)
+    elif "gen_ai.system" in attributes or "agent_trace_id" in attributes:
+        _logged(attributes, seen)
+
+
+def _logged(attributes: Mapping[str, Any], seen: Observed) -> None:
+    """Spans of an SDK of agents that were logged as they are (Logfire): their fields, whatever the span is called, say
+    what they are."""
+    named = label(attributes.get("name"))
+    if "agent_trace_id" in attributes:  # the SDK's own trace
+        seen.kind, seen.workflow = Kind.WORKFLOW, named
+        seen.conversation = seen.conversation or label(attributes.get("group_id"))
+    elif "from_agent" in attributes and "to_agent" in attributes:
+        seen.kind = Kind.HANDOFF
+        seen.hints["from"], seen.hints["to"] = label(attributes["from_agent"]), label(attributes["to_agent"])
+    elif named and "handoffs" in attributes:
+        seen.kind, seen.agent = Kind.AGENT, named
+    elif named and "triggered" in attributes:
+        seen.kind, seen.subject = Kind.GUARDRAIL, named
+        seen.hints["verdict"] = text(attributes["triggered"])[:64]
+    elif named and "input" in attributes:
+        seen.kind, seen.subject = Kind.TOOL, named
+        note_call(seen, attributes["input"], attributes.get("output"))
+    else:
+        seen.kind = Kind.STEP

@@ -1,4 +1,8 @@
-"""MCP and A2A: calls between programs, each seen from both ends."""
+"""MCP and A2A: calls between programs, each seen from both ends.
+
+What programs say to each other besides (who they are, which tools they have, how a task is going) stays plain: by
+itself it is no run.
+"""
 
 from __future__ import annotations
 
@@ -24,7 +28,7 @@ def read_mcp(raw: RawSpan, method: Any, seen: Observed) -> None:
     if name == "tools/call":
         seen.kind = Kind.TOOL
         named = first(attributes, ("gen_ai.tool.name", "mcp.tool.name", "mcp.request.argument.name"))
-        seen.subject = label(named) or seen.name.removeprefix("tools/call").strip(" .")
+        seen.subject = label(named) or seen.name.rpartition("tools/call")[2].strip(" .")
         note_call(
             seen,
             first(attributes, ("gen_ai.tool.call.arguments", "mcp.request.argument")),
@@ -36,8 +40,6 @@ def read_mcp(raw: RawSpan, method: Any, seen: Observed) -> None:
     elif name == "resources/read":
         seen.kind = Kind.RETRIEVAL
         seen.subject = label(attributes.get("mcp.resource.uri"))
-    else:
-        seen.kind = Kind.STEP
 
 
 def read_a2a(raw: RawSpan, method: Any, seen: Observed) -> None:
@@ -46,14 +48,12 @@ def read_a2a(raw: RawSpan, method: Any, seen: Observed) -> None:
     sends = label(method).lower().replace("_", "") in SENDS
     target = label(first(attributes, ("a2a.agent.name", "a2a.agent_card.name", "gen_ai.agent.name")))
     if raw.span_kind == SERVER:
-        seen.kind = Kind.AGENT if sends else Kind.STEP
+        seen.kind = Kind.AGENT if sends else Kind.OTHER
         seen.agent = target or (seen.application if sends else "")
     elif sends:
         seen.kind = Kind.HANDOFF
         seen.hints["to"] = label(first(attributes, ("a2a.agent.name", "a2a.agent_card.name", "server.address")))
         seen.hints["a2a"] = 1
-    else:
-        seen.kind = Kind.STEP
     state = label(attributes.get("a2a.task.state")).lower().removeprefix("task_state_").replace("-", "_")
     if state in ASKS_A_PERSON:
         seen.hints["wait"] = "a2a"

@@ -25,6 +25,7 @@ CALLS: Mapping[str, Kind] = {
     "rerank": Kind.RETRIEVAL,
 }
 _PREFIX = "traceloop.association.properties."
+_NODE = _PREFIX + "langgraph_node"
 _CONVERSATION = tuple(_PREFIX + key for key in ("session_id", "thread_id", "conversation_id", "chat_id"))
 
 
@@ -68,8 +69,17 @@ def refine(attributes: Mapping[str, Any], seen: Observed) -> None:
             seen.workflow = label(named)
     if not seen.agent:
         seen.agent = label(get(_PREFIX + "lc_agent_name"))
+        if _NODE in attributes:
+            _in_graph(attributes, seen)
     if not seen.conversation:
         seen.conversation = label(first(attributes, _CONVERSATION))
+
+
+def _in_graph(attributes: Mapping[str, Any], seen: Observed) -> None:
+    """LangGraph: an agent's graph carries the name of the node it stands in."""
+    node = attributes[_NODE]
+    if seen.kind == Kind.STEP and not seen.agent and node == attributes.get("traceloop.entity.name"):
+        seen.hints["twin"] = label(node)
 
 
 def read_old_call(raw: RawSpan, kind: Any, seen: Observed) -> None:

@@ -54,6 +54,13 @@ class Outcome(IntEnum):
     CONTROL = 2
 
 
+# what parts of an agent are called that say nothing of whose they are, in normal form
+BARE = frozenset(
+    {"agent", "callagent", "runagent", "invokeagent", "model", "callmodel", "runmodel", "invokemodel", "chatmodel"}
+    | {"llm", "callllm", "chat", "chatbot", "assistant", "react", "reason", "reasoner", "oracle", "langgraph"}
+)
+
+
 @dataclass(slots=True)
 class Resource:
     """Who sent a span: shared by all spans of one ResourceSpans."""

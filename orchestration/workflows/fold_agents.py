@@ -11,12 +11,13 @@ from bisect import bisect_left
 from dataclasses import dataclass, field
 
 from orchestration.lib.names import normal
-from orchestration.telemetry.spans import Kind
+from orchestration.telemetry.spans import BARE, Kind
 from orchestration.workflows.fold_tree import Tree
 from orchestration.workflows.story import Step
 
 Who = tuple[str, str]  # application, name
 WORK = frozenset({Kind.LLM, Kind.TOOL, Kind.RETRIEVAL, Kind.EMBEDDING, Kind.HANDOFF, Kind.HUMAN})
+AROUND = frozenset({Kind.STEP, Kind.OTHER, Kind.WORKFLOW})
 HOLDERS = frozenset({Kind.AGENT, Kind.TOOL, Kind.WORKFLOW, Kind.HANDOFF})
 
 
@@ -47,6 +48,7 @@ def cast(tree: Tree) -> Cast:
     """1. nearest agents and holders, top down; 2. processes told from agents; 3. the agent of each step."""
     n = len(tree.steps)
     found = Cast([-1] * n, [-1] * n, [None] * n, [], [step.agent for step in tree.steps])
+    _stations(tree)
     works, leads = _place(tree, found)
     processes = leads - works
     if processes:
@@ -98,13 +100,33 @@ def _begin(tree: Tree, found: Cast, i: int, leads: set[int]) -> None:
 def _known_as(tree: Tree, i: int, held: int) -> str:
     """What an agent without a name is known by: the tool or the component that it stands in, else its program."""
     step, above = tree.steps[i], tree.parent[i]
-    if step.name and tree.steps[i].kind == Kind.STEP:
-        return step.name  # a graph that turned out to be an agent
+    if step.kind in (Kind.STEP, Kind.WORKFLOW):  # a graph or a node of it that turned out to be an agent
+        return step.hints.get("twin") or step.workflow or step.name
     if held >= 0 and tree.kind[held] == Kind.TOOL:
         return tree.steps[held].subject or tree.steps[held].name
     if above >= 0 and tree.kind[above] == Kind.STEP and tree.steps[above].subject:
         return tree.steps[above].subject
     return step.application or step.name
+
+
+def _stations(tree: Tree) -> None:
+    """Where nobody names agents, a graph's node in which a model is called is one, of the node's name. A node that is
+    only called `model` or the like is part of the agent around it: another node, else the graph."""
+    steps, parent, kinds = tree.steps, tree.parent, tree.kind
+    passed: set[int] = set()
+    for i, kind in enumerate(kinds):
+        if kind != Kind.LLM or steps[i].agent:
+            continue
+        at, bare = parent[i], False
+        while at >= 0 and at not in passed and kinds[at] in AROUND and not steps[at].agent:
+            passed.add(at)
+            node = steps[at].hints.get("twin") or ""
+            whole = bare and parent[at] < 0 and not tree.orphan[at]
+            if (node or whole) and normal(node or steps[at].name) not in BARE:
+                kinds[at] = Kind.AGENT
+                break
+            bare = bare or node != ""
+            at = parent[at]
 
 
 def _is_twin(step: Step, above: Step) -> bool:

@@ -23,7 +23,7 @@ from orchestration.lib.names import forms
 from orchestration.telemetry.spans import Kind
 from orchestration.workflows.fold_agents import Cast, Who
 from orchestration.workflows.fold_tree import Tree
-from orchestration.workflows.fold_turns import SLACK_NS, Timeline, Turn
+from orchestration.workflows.fold_turns import SLACK_NS, Timeline
 from orchestration.workflows.story import Handoff, Rules
 
 NOBODY = frozenset({"", "agent", "unknown", "end", "__end__", "user", "human"})
@@ -266,16 +266,20 @@ def _sequence(handing: Handing) -> None:
 
 def _side_by_side(handing: Handing, holder: int, numbers: list[int]) -> None:
     running: list[tuple[int, int]] = []
-    last: Turn | None = None
+    last = -1
+    told = frozenset(handing.keys)
+    turns = handing.line.turns
     for number in numbers:
-        turn = handing.line.turns[number]
+        turn = turns[number]
         while running and running[0][0] <= turn.start + SLACK_NS:
-            last = handing.line.turns[heappop(running)[1]]
+            last = heappop(running)[1]
         heappush(running, (turn.end, number))
         if number in handing.explained:
             continue
-        if last is not None:
-            handing.keep(last.who, turn.who, turn.start, "sequence", turn.step, number)
+        if last >= 0:
+            back = handing.cast.norm(turn.who[1]), handing.cast.norm(turns[last].who[1]), last
+            if back not in told:  # else the work returns to who had handed it out
+                handing.keep(turns[last].who, turn.who, turn.start, "sequence", turn.step, number)
         elif holder >= 0 and turn.inside >= 0:
             source = handing.cast.who[turn.inside]
             handing.keep(source, turn.who, turn.start, "agent_below_agent", turn.step, number)

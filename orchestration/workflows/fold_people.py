@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import lru_cache
 
@@ -11,7 +12,7 @@ from orchestration.workflows.fold_agents import Cast
 from orchestration.workflows.fold_handoffs import matches
 from orchestration.workflows.fold_tree import Tree
 from orchestration.workflows.fold_turns import ended
-from orchestration.workflows.story import Escalation, GuardrailHit, Rules
+from orchestration.workflows.story import Escalation, GuardrailHit, Rules, Step
 
 MOST_CHECKS = 64
 _POLICY = re.compile(r"\b(?:policy|guardrail|rule)[\s:=(]+([\w][\w.-]*)", re.IGNORECASE)
@@ -33,6 +34,8 @@ def asked(tree: Tree, cast: Cast, rules: Rules) -> list[Asked]:
     for i, step in enumerate(tree.steps):
         kind = tree.kind[i]
         if kind == Kind.TOOL and matches(step.subject, rules.escalations):
+            if any(matches(around.subject, rules.escalations) for around in _around(tree, cast, i)):
+                continue
             rule, pauses = "tool_name", False
         elif kind == Kind.HUMAN and "person" not in step.hints:
             rule, pauses = "human_step", False
@@ -48,6 +51,15 @@ def asked(tree: Tree, cast: Cast, rules: Rules) -> list[Asked]:
         found.append(Asked(escalation, i, ended(tree, i), pauses))
     _answers(tree, found)
     return found
+
+
+def _around(tree: Tree, cast: Cast, i: int) -> Iterator[Step]:
+    """The calls around a tool call, without an agent in between: if they tell the same, they are the same one, seen at
+    its other end."""
+    held = cast.holder[i]
+    while held >= 0 and tree.kind[held] == Kind.TOOL:
+        yield tree.steps[held]
+        held = cast.holder[held]
 
 
 def _stopped(tree: Tree) -> set[int]:
@@ -97,7 +109,7 @@ def hits(tree: Tree, cast: Cast, rules: Rules) -> list[GuardrailHit]:
         if not step.hints and tree.kind[i] != Kind.GUARDRAIL:
             continue
         name = _hit(tree, i, rules)
-        if name:
+        if name and not (tree.kind[i] == Kind.TOOL and any("said" in call.hints for call in _around(tree, cast, i))):
             application, agent = cast.who[i] or (step.application, "")
             found.append(GuardrailHit(application, agent, name, step.start_ns, step.span_id))
     return found

@@ -131,7 +131,68 @@ def test_an_mcp_call_touches_the_server_at_its_other_end() -> None:
 
 def test_an_mcp_server_that_asks_the_user_asks_a_person() -> None:
     assert observed({"mcp.method.name": "elicitation/create"}).kind == Kind.HUMAN
-    assert observed({"mcp.method.name": "tools/list"}).kind == Kind.STEP
+
+
+@pytest.mark.parametrize("kind", [CLIENT, SERVER])
+@pytest.mark.parametrize("said", [{"mcp.method.name": "tools/list"}, {"a2a.method.name": "GetTask"}])
+def test_what_programs_say_about_themselves_is_no_step_of_an_agent(said: dict[str, str], kind: int) -> None:
+    assert observed(said, kind=kind).kind == Kind.OTHER
+
+
+def test_an_mcp_call_without_a_tools_name_has_it_in_its_own() -> None:
+    assert observed({"mcp.method.name": "tools/call"}, "MCP send tools/call get_weather").subject == "get_weather"
+
+
+@pytest.mark.parametrize(
+    ("operation", "kind"),
+    [
+        ("agent.run", Kind.AGENT),
+        ("tool.execute", Kind.TOOL),
+        ("call_tool", Kind.TOOL),
+        ("workflow_run", Kind.WORKFLOW),
+        ("invoke_swarm", Kind.WORKFLOW),
+        ("tool_choice", Kind.STEP),
+        ("model.chunk", Kind.STEP),
+    ],
+)
+def test_an_unknown_operation_is_understood_by_its_words(operation: str, kind: Kind) -> None:
+    assert observed({"gen_ai.operation.name": operation}).kind == kind
+
+
+LOGGED = {"gen_ai.system": "openai"}
+
+
+@pytest.mark.parametrize(
+    ("attributes", "kind", "agent", "subject"),
+    [
+        ({**LOGGED, "name": "billing", "handoffs": '["refund"]', "tools": "[]"}, Kind.AGENT, "billing", ""),
+        ({**LOGGED, "name": "get_invoice", "input": "{}", "output": "{}"}, Kind.TOOL, "", "get_invoice"),
+        ({**LOGGED, "name": "abuse", "triggered": True}, Kind.GUARDRAIL, "", "abuse"),
+        ({**LOGGED, "gen_ai.request.model": "m", "gen_ai.response.model": "m"}, Kind.LLM, "", "m"),
+        ({**LOGGED, "name": "turn", "turn": 1}, Kind.STEP, "", ""),
+        ({"agent_trace_id": "t-1", "group_id": "g-1", "name": "desk"}, Kind.WORKFLOW, "", ""),
+    ],
+)
+def test_an_sdk_that_was_logged_as_it_is_tells_by_its_fields(
+    attributes: dict[str, object], kind: Kind, agent: str, subject: str
+) -> None:
+    seen = observed(attributes, "Agent run: {name!r}")
+
+    assert (seen.kind, seen.agent, seen.subject) == (kind, agent, subject)
+
+
+def test_a_logged_handoff_tells_both_agents() -> None:
+    seen = observed({**LOGGED, "from_agent": "triage", "to_agent": "billing"}, "Handoff: {from_agent} → {to_agent}")
+
+    assert (seen.kind, seen.hints) == (Kind.HANDOFF, {"from": "triage", "to": "billing"})
+
+
+def test_a_node_that_only_sounds_like_an_agent_is_a_step() -> None:
+    attributes = {KIND: "AGENT", "metadata": json.dumps({"langgraph_node": "agent"})}
+
+    seen = observed(attributes, "agent", under=PARENT)
+
+    assert (seen.kind, seen.agent, seen.hints) == (Kind.STEP, "", {"twin": "agent"})
 
 
 @pytest.mark.parametrize("state", ["TASK_STATE_INPUT_REQUIRED", "input-required", "auth-required"])

@@ -235,3 +235,27 @@ def test_a_process_inside_a_tool_is_entered_once() -> None:
     told.chat(under=told.agent("write", under=crew, at=(31, 60)), at=(32, 40))
 
     assert transfers(told.story()) == [("lead", "web", "agent_below_tool"), ("web", "write", "sequence")]
+
+
+def test_work_that_returns_to_who_had_handed_it_out_is_no_handoff() -> None:
+    told = Told()
+    desk = told.span("desk", WORKFLOW, at=(0, 200))
+    for number, to in enumerate(("billing", "refund")):
+        start = number * 60
+        lead = told.agent("lead", under=desk, at=(start, start + 20))
+        told.tool(f"transfer_to_{to}", under=lead, at=(start + 15, start + 16))
+        told.chat(told.agent(to, under=desk, at=(start + 25, start + 50)), at=(start + 30, start + 40))
+    told.chat(told.agent("lead", under=desk, at=(120, 140)), at=(125, 130))
+
+    assert transfers(told.story()) == [("lead", "billing", "tool_name"), ("lead", "refund", "tool_name")]
+
+
+def test_work_that_goes_back_and_forth_by_itself_is_handed_over_each_time() -> None:
+    told = Told()
+    desk = told.span("desk", WORKFLOW, at=(0, 200))
+    for number, name in enumerate(("writer", "critic", "writer")):
+        told.chat(
+            told.agent(name, under=desk, at=(number * 30, number * 30 + 20)), at=(number * 30 + 1, number * 30 + 9)
+        )
+
+    assert transfers(told.story()) == [("writer", "critic", "sequence"), ("critic", "writer", "sequence")]
