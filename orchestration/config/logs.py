@@ -1,11 +1,23 @@
-"""Logs of every process: one line a record, JSON unless a person watches; facts and ids, never telemetry content."""
+"""Logs of every process: one line a record, JSON unless a person watches; facts and ids, never telemetry content.
+
+The database's errors quote the row they complain of, below their first line. So of an exception only the first line is
+kept, and a message ends where such a quotation begins.
+"""
 
 from __future__ import annotations
 
+import re
 import sys
+import traceback
+from collections.abc import MutableMapping
+from types import TracebackType
 from typing import Any
 
 import structlog
+
+QUOTATION = re.compile(r"(?:\n|\\n)\s*(?:DETAIL|CONTEXT|QUERY|LINE \d+):.*", re.DOTALL)
+WORDS = 300  # characters of an exception's own words
+ExcInfo = tuple[type[BaseException], BaseException, TracebackType | None]
 
 
 def logging_config() -> dict[str, Any]:
@@ -24,11 +36,10 @@ def logging_config() -> dict[str, Any]:
     if sys.stderr.isatty():
         last: list[Any] = [structlog.dev.ConsoleRenderer()]
     else:
-        # the traceback without the values of variables: those may be telemetry
-        last = [structlog.processors.format_exc_info, structlog.processors.JSONRenderer()]
+        last = [structlog.processors.ExceptionRenderer(told), structlog.processors.JSONRenderer()]
     formatter = {
         "()": structlog.stdlib.ProcessorFormatter,
-        "processors": [structlog.stdlib.ProcessorFormatter.remove_processors_meta, *last],
+        "processors": [structlog.stdlib.ProcessorFormatter.remove_processors_meta, unquoted, *last],
         "foreign_pre_chain": shared,
     }
     quiet = ("httpx", "httpcore", "urllib3", "asyncio")
@@ -45,3 +56,20 @@ def logging_config() -> dict[str, Any]:
             "celery": {"level": "WARNING"},
         },
     }
+
+
+def unquoted(logger: Any, method: str, record: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
+    record["event"] = QUOTATION.sub("", str(record.get("event", "")))
+    return record
+
+
+def told(exc_info: ExcInfo) -> str:
+    """Where an exception came from, and the first line of what it says; causes first."""
+    parts: list[str] = []
+    error: BaseException | None = exc_info[1]
+    while error is not None and len(parts) < 5:
+        words = str(error).partition("\n")[0][:WORDS]
+        frames = "".join(traceback.format_tb(error.__traceback__))
+        parts.append(f"{frames}{type(error).__module__}.{type(error).__qualname__}: {words}")
+        error = error.__cause__ or (None if error.__suppress_context__ else error.__context__)
+    return "\n\n".join(reversed(parts))
