@@ -23,7 +23,7 @@ from orchestration.workspaces.current import MEMBER, Here, may_read_content, nee
 ROWS = 200
 DEEPEST = 8  # indentation stops here, the number goes on in the label
 TONES = {"agent": "agent", "llm": "agent", "human": "human"}
-LISTED = 100  # calls, handoffs and so on in the side; the rest is in the waterfall
+LISTED = 40  # calls, handoffs and so on in the side; the rest is in the waterfall
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +56,7 @@ class RunPage:
 
     @cached_property
     def rows(self) -> list[Row]:
-        return rows(self.detail.steps, self.run.duration_ms, self.opened_id, self.path, self.detail.steps_from)
+        return rows(self.detail.steps, self.run.duration_ms, self.opened_id, self.detail.steps_from)
 
     @cached_property
     def opened_id(self) -> str:
@@ -88,10 +88,6 @@ class RunPage:
         return may_read_content(self.request.membership)
 
     @property
-    def problems(self) -> list[StepLine]:
-        return [step for step in self.detail.steps if step.counted][:LISTED]
-
-    @property
     def facts(self) -> list[tuple[str, str]]:
         """What there is to say about the run beside its figures."""
         run, words = self.run, []
@@ -107,7 +103,7 @@ class RunPage:
 @require_safe
 @needs(MEMBER)
 def page(request: Here, run_id: UUID) -> HttpResponse:
-    found = account.run(request.workspace.pk, str(run_id), steps_from=start_of(request), steps=ROWS)
+    found = account.run(request.workspace.pk, str(run_id), steps_from=start_of(request), steps=ROWS, listed=LISTED)
     if found is None:
         raise nothing_here(request, Run.objects.filter(id=run_id))
     if found.run.id != run_id:  # it was merged: the address of the run that took it
@@ -130,7 +126,7 @@ def start_of(request: Here) -> int:
     return int(text) if text.isascii() and text.isdigit() and len(text) < 8 else 0
 
 
-def rows(steps: Sequence[StepLine], whole_ms: float, opened: str, path: str, start: int) -> list[Row]:
+def rows(steps: Sequence[StepLine], whole_ms: float, opened: str, start: int) -> list[Row]:
     return [
         Row(
             step,
@@ -139,7 +135,7 @@ def rows(steps: Sequence[StepLine], whole_ms: float, opened: str, path: str, sta
             ),
             min(step.depth, DEEPEST),
             step.id == opened,
-            f"{path}?span={step.id}{f'&from={start}' if start else ''}#span",
+            f"?span={step.id}{f'&from={start}' if start else ''}#span",
             duration(step.duration_ms) if step.duration_ms is not None else "open",
         )
         for step in steps

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
+from itertools import islice
 from uuid import UUID
 
 from orchestration.lib.money import Money, money
@@ -94,12 +95,13 @@ class GuardrailLine:
 @dataclass(frozen=True, slots=True)
 class RunDetail:
     """A run alone. `steps` holds those asked for, each below its parent and brothers by start; `step_count` is how many
-    there are."""
+    there are. `failures` are those that count, wherever they stand."""
 
     run: RunLine
     steps: list[StepLine]
     step_count: int
     steps_from: int
+    failures: list[StepLine]
     tool_call_list: list[ToolCallLine]
     handoff_list: list[HandoffLine]
     escalation_list: list[EscalationLine]
@@ -147,6 +149,10 @@ def run(
         steps=[_step(placed, story.started_ns, slugs, currency) for placed in shown],
         step_count=len(story.placed),
         steps_from=steps_from,
+        failures=[
+            _step(placed, story.started_ns, slugs, currency)
+            for placed in islice((each for each in story.placed if each.failed), listed)
+        ],
         tool_call_list=[
             ToolCallLine(
                 call.agent or None,

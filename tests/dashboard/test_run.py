@@ -47,7 +47,7 @@ STEP = StepLine(
 
 
 def test_a_bar_lies_where_the_step_lay() -> None:
-    (row,) = rows([STEP], 1000.0, "", "/runs/x/", 0)
+    (row,) = rows([STEP], 1000.0, "", 0)
 
     assert (row.bar.x, row.bar.width, row.shown) == ("25.00", "50.00", "500 ms")
 
@@ -63,7 +63,7 @@ def test_a_bar_lies_where_the_step_lay() -> None:
     ],
 )
 def test_a_bar_stays_in_its_place_and_can_be_seen(changed: dict[str, Any], bar: tuple[str, str]) -> None:
-    (row,) = rows([replace(STEP, **changed)], 1000.0, "", "/runs/x/", 0)
+    (row,) = rows([replace(STEP, **changed)], 1000.0, "", 0)
 
     assert (row.bar.x, row.bar.width) == bar
 
