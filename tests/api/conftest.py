@@ -22,15 +22,20 @@ def served(django_db_setup: None) -> Iterator[int]:
 
 
 @pytest.fixture
-def tenant(django_db_setup: None, django_db_blocker: DjangoDbBlocker) -> Iterator[Workspace]:
-    """A workspace that other connections see too. What comes into it is deleted afterwards, which is much quicker than
-    emptying all tables."""
+def transactional_db(django_db_setup: None, django_db_blocker: DjangoDbBlocker) -> Iterator[None]:
+    """What it is elsewhere, rows that other connections see too; only that what the doors write is deleted afterwards,
+    which is much quicker than emptying all tables."""
     with django_db_blocker.unblock():
-        yield Workspace.objects.create(slug=f"tenant-{secrets.token_hex(4)}", name="Tenant")
+        yield
         for _ in range(3):
             with suppress(IntegrityError):  # the doors book what a key has sent while it goes
                 forget()
                 break
+
+
+@pytest.fixture
+def tenant(transactional_db: None) -> Workspace:
+    return Workspace.objects.create(slug=f"tenant-{secrets.token_hex(4)}", name="Tenant")
 
 
 @pytest.fixture
