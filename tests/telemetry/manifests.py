@@ -118,7 +118,7 @@ def _traces(folder: str, traces: Any) -> Any:
 
 def compare(expected: Sequence[Expected], got: Iterable[Mapping[str, Any]]) -> list[Fact]:
     """Every fact of every expected run beside what was got. Runs are paired in order of start."""
-    runs = sorted(got, key=lambda run: str(run["started_at"]))
+    runs = sorted(got, key=lambda run: _moment(run["started_at"]))
     found = [Fact("runs", len(expected), len(runs), len(expected) == len(runs))]
     for wanted, run in zip(expected, runs, strict=False):
         shown = _shown(run, wanted.facts)
@@ -131,12 +131,17 @@ def compare(expected: Sequence[Expected], got: Iterable[Mapping[str, Any]]) -> l
     return found
 
 
+def _moment(said: object) -> str:
+    """A time as text that sorts: a whole second has no fraction, and `Z` would sort after one."""
+    return str(said).removesuffix("Z")
+
+
 def _shown(run: Mapping[str, Any], wanted: Mapping[str, Any]) -> dict[str, Any]:
     calls = run["tool_call_list"]
     return {
         "status": run["status"],
         "agents": sorted(normal(name) for name in run["agents"]),
-        "tools": [(c["tool"], c["system"], c["ok"], c["attempt"]) for c in sorted(calls, key=lambda c: str(c["at"]))],
+        "tools": [(c["tool"], c["system"], c["ok"], c["attempt"]) for c in sorted(calls, key=lambda c: _moment(c["at"]))],
         "failures": run["tool_failures"],
         "handoffs": [(normal(h["from"]), normal(h["to"])) for h in run["handoff_list"]],
         "escalations": len(run["escalation_list"]),
