@@ -141,7 +141,9 @@ def _shown(run: Mapping[str, Any], wanted: Mapping[str, Any]) -> dict[str, Any]:
     return {
         "status": run["status"],
         "agents": sorted(normal(name) for name in run["agents"]),
-        "tools": [(c["tool"], c["system"], c["ok"], c["attempt"]) for c in sorted(calls, key=lambda c: _moment(c["at"]))],
+        "tools": [
+            (c["tool"], c["system"], c["ok"], c["attempt"]) for c in sorted(calls, key=lambda c: _moment(c["at"]))
+        ],
         "failures": run["tool_failures"],
         "handoffs": [(normal(h["from"]), normal(h["to"])) for h in run["handoff_list"]],
         "escalations": len(run["escalation_list"]),
