@@ -23,6 +23,7 @@ from django.conf import settings
 from orchestration.api import auth
 from orchestration.api.bodies import Receive, Scope, header, read, room, too_large
 from orchestration.api.intake import AT_ONCE, intake
+from orchestration.api.memory import give_back
 from orchestration.api.quota import quotas
 from orchestration.api.refusals import Refused
 from orchestration.telemetry import packing
@@ -53,7 +54,10 @@ class Arrival:
             if len(body) <= INLINE_BYTES:
                 return step(body)
             async with intake().large:
-                return await _in_thread(lambda: step(body))
+                try:
+                    return await _in_thread(lambda: step(body))
+                finally:
+                    await _in_thread(give_back)
         except packing.TooLarge:
             raise too_large() from None
         except TooMany as error:

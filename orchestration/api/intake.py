@@ -14,6 +14,7 @@ from uuid_utils.compat import uuid7
 
 from orchestration.api import auth, counters
 from orchestration.api.backlog import Backlog
+from orchestration.api.memory import keep_little
 from orchestration.api.nudge import Nudge
 from orchestration.api.pool import Connection, Unavailable, doors
 from orchestration.api.quota import quotas
@@ -62,6 +63,7 @@ class Intake:
         self._beside: list[asyncio.Task[None]] = []
 
     async def start(self) -> None:
+        keep_little()
         await doors.open()
         for work in (self.backlog.watch, self._nudge.send, _flush):
             self._beside.append(asyncio.create_task(_forever(work)))
