@@ -87,7 +87,7 @@ def _failures(now: Overview) -> Answer:
         "Fails most often",
         rate(worst.failures, worst.calls),
         "",
-        say(foreign(worst.agent)),
+        say(foreign(worst.agent), ", " if worst.application else "", foreign(worst.application)),
         reverse("dashboard:agent", args=[worst.slug]),
         tone,
         delta=signed(change, 0.1, ".1f", " pt"),

@@ -22,7 +22,7 @@ from orchestration.workspaces.current import MEMBER, Here, may_read_content, nee
 
 ROWS = 200
 DEEPEST = 8  # indentation stops here, the number goes on in the label
-TONES = {"agent": "agent", "llm": "agent", "human": "human"}
+TONES = {"agent": "agent", "llm": "agent", "tool": "tool", "retrieval": "tool"}
 LISTED = 40  # calls, handoffs and so on in the side; the rest is in the waterfall
 
 
@@ -143,9 +143,10 @@ def rows(steps: Sequence[StepLine], whole_ms: float, opened: str, start: int) ->
 
 
 def tone(step: StepLine) -> str:
-    """Red is broken, hatched is waiting for a person, dark blue an agent that thinks, light blue what it uses."""
+    """Red is broken, hatched is waiting for a person, dark blue an agent that thinks, light blue what it uses,
+    grey what only holds them together."""
     if step.counted:
         return "fail"
     if step.kind == "human":
         return "wait"
-    return TONES.get(step.kind, "tool")
+    return TONES.get(step.kind, "other")

@@ -1,9 +1,11 @@
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import timedelta
 
 import pytest
+from django.core.cache import cache
 from django.test import Client
 from django.utils import timezone
 
@@ -46,6 +48,14 @@ def play(space: Workspace) -> Scene:
     make.stepped(flow, "charge", "billing", n=40, failed=3, work_ms=200, wait_ms=500)
     make.pulse(billing, timezone.now(), trace_id=trace)
     return Scene(space, triage, billing, flow, run, failed)
+
+
+@pytest.fixture(autouse=True)
+def no_tries_counted() -> Iterator[None]:
+    """Log-ins are counted in the cache: those of one test are not those of the next."""
+    cache.clear()
+    yield
+    cache.clear()
 
 
 @pytest.fixture

@@ -87,3 +87,11 @@ def test_errors_carry_the_same_shields_as_pages(as_operator: Client, broken: Non
 
         assert "default-src 'none'" in policy
         assert "unsafe" not in policy
+
+
+def test_who_guesses_too_often_gets_a_page_that_says_how_long_to_wait(client: Client, db: None) -> None:
+    for _ in range(40):
+        answer = client.post("/accounts/login/", {"login": "nobody", "password": "wrong"})
+
+    assert answer.status_code == 429
+    assert b"Wait five minutes" in answer.content

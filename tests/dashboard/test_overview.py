@@ -88,7 +88,7 @@ def test_the_answers_are_the_five_questions() -> None:
         ("2", "1 idle"),
         ("3", "1 waiting, 60 ended"),
         ("3 h 40 m", "p95 wait, credit check"),
-        ("20%", "refund"),
+        ("20%", "refund, shop"),
         ("1.0 s", "p90 3.0 s"),
     ]
 

@@ -75,6 +75,7 @@ def test_a_bar_stays_in_its_place_and_can_be_seen(changed: dict[str, Any], bar: 
         ({"kind": "human"}, "wait"),
         ({"kind": "llm"}, "agent"),
         ({"status": "failed"}, "tool"),
+        ({"kind": "other"}, "other"),
     ],
 )
 def test_red_is_what_counts_as_a_failure_and_no_ancestor_of_it(changed: dict[str, Any], colour: str) -> None:

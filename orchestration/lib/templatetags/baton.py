@@ -173,6 +173,12 @@ def named(value: Any) -> str:
 
 
 @register.filter
+def spaced(value: str) -> str:
+    """A word of ours as people read it: `tool_name` is `tool name`."""
+    return value.replace("_", " ")
+
+
+@register.filter
 def short(identifier: Any) -> str:
     """The six signs by which people tell runs apart: the last ones, since the first are the time."""
     return str(identifier)[-6:]
