@@ -1,8 +1,10 @@
 from __future__ import annotations
 
 import gzip
+import random
 import zlib
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 import zstandard
@@ -65,3 +67,12 @@ def test_a_gzip_file_of_several_parts_is_one_body() -> None:
 def test_a_gzip_file_of_a_million_empty_parts_costs_nothing() -> None:
     with pytest.raises(Undecodable):
         unpack(gzip.compress(b"") * 50_000, "gzip", LIMIT)
+
+
+def test_threads_pack_at_the_same_time() -> None:
+    bodies = [bytes([n]) * 300_000 + random.Random(n).randbytes(300_000) for n in range(40)]
+
+    with ThreadPoolExecutor(4) as pool:
+        packed = list(pool.map(pack, bodies))
+
+    assert [unpack(data, "zstd", LIMIT) for data in packed] == bodies
