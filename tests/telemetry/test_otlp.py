@@ -289,6 +289,7 @@ def test_half_a_surrogate_pair_is_replaced_and_a_whole_one_is_kept() -> None:
         (b'{"resourceSpans":' + b"[" * 100_000, "json"),
         (b"\xff\xfe{\x00", "json"),
     ],
+    ids=range(10),  # the bodies hold the time, and a test is known by its name
 )
 def test_what_is_no_request_is_undecodable(body: bytes, encoding: str) -> None:
     with pytest.raises(Undecodable):
