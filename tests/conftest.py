@@ -61,7 +61,7 @@ def chromium() -> str:
 @pytest.fixture(scope="session")
 def engines() -> Iterator[None]:
     """PostgreSQL and Valkey; asked for by the database fixtures, and by what needs the broker alone."""
-    with embedded.attached(settings.STATE, durable=False):
+    with embedded.attached(settings.STATE, durable=False, lasting=False):
         yield
 
 
