@@ -10,6 +10,7 @@ from __future__ import annotations
 import fcntl
 import os
 import signal
+import stat
 import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -126,8 +127,9 @@ def own_folder(state: State) -> None:
         os.chown(path, account.pw_uid, account.pw_gid)
     except FileExistsError:
         found = path.lstat()
-        if found.st_uid != account.pw_uid or found.st_mode & 0o170077 != 0o040000:
-            raise ImproperlyConfigured(f"{path} belongs to another user or is open to others: remove it.") from None
+        if found.st_uid != account.pw_uid or not stat.S_ISDIR(found.st_mode):
+            raise ImproperlyConfigured(f"{path} belongs to another user than {account.pw_name}: remove it.") from None
+        path.chmod(0o700)
 
 
 @contextmanager

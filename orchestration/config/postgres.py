@@ -97,6 +97,7 @@ class Postgres:
         binaries = self._within_reach(binaries)
         if not made_by:
             self._initialise(binaries)
+        self.data.chmod(0o700)  # a copy may have been made with others, which PostgreSQL refuses
         self._admit()
         clear_stale_lock(self.data)
         return [str(binaries.folder / "postgres"), "-D", str(self.data), *self._options(binaries.major)]

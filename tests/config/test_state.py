@@ -31,12 +31,23 @@ def test_sockets_of_a_deep_folder_lie_where_their_path_is_short(tmp_path: Path) 
     assert path != State(tmp_path).sockets
 
 
-def test_a_sockets_folder_that_others_may_enter_is_refused(tmp_path: Path) -> None:
+def test_a_sockets_folder_that_others_may_enter_is_closed(tmp_path: Path) -> None:
     here = State(tmp_path)
-    here.sockets.mkdir(parents=True, mode=0o777)
+    engines.own_folder(here)
     here.sockets.chmod(0o777)
 
-    with pytest.raises(ImproperlyConfigured, match="open to others"):
+    engines.own_folder(here)
+
+    assert stat.S_IMODE(here.sockets.stat().st_mode) == 0o700
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root makes folders of others")
+def test_a_sockets_folder_of_somebody_else_is_refused(tmp_path: Path) -> None:
+    here = State(tmp_path)
+    here.sockets.mkdir(parents=True)
+    os.chown(here.sockets, 12345, 12345)
+
+    with pytest.raises(ImproperlyConfigured, match="belongs to another user"):
         engines.own_folder(here)
 
 
