@@ -22,13 +22,13 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from uuid import UUID
 
-import psycopg
 import structlog
 from django.db import transaction
 
 from orchestration.control import sent
 from orchestration.control.counting import Counted, count
 from orchestration.control.settling import settle_due
+from orchestration.control.trouble import trouble
 from orchestration.lib.pulse import publish
 from orchestration.registry.vouching import vouched_agents
 from orchestration.telemetry import deliveries, intake, liveness, logs, packing, retention, rollups, rows, writer
@@ -47,7 +47,6 @@ log = structlog.get_logger(__name__)
 SETTLE_EACH_S = 0.5
 UNPACKED = 64 << 20  # bytes; the door lets in less
 MIXED = {"40P01", "40001"}  # deadlock, serialization: the deliveries are still there, go on
-PASSING = {"08", "40", "53", "55", "57", "58"}  # classes: connection, conflict, resources, locks, shutdown, system
 
 
 @dataclass(slots=True)
@@ -133,19 +132,6 @@ def _suspect(workspace_id: int) -> int:
         log.exception("digest_failed", workspace=workspace_id, delivery=str(delivery_id))
         deliveries.blame(workspace_id, claimed, type(error).__name__)
     return 1
-
-
-def trouble(error: Exception) -> str | None:
-    """The SQLSTATE of an error of the database that will pass ("" when the connection broke); None for any other.
-
-    A full disk, a lock or a shutdown says nothing against what was to be stored: a delivery that was tried meanwhile
-    must wait, however long, and not be set aside. Errors come as Django's, or as the driver's own out of a COPY.
-    """
-    cause = error if isinstance(error, psycopg.Error) else error.__cause__
-    if not isinstance(cause, psycopg.OperationalError | psycopg.InterfaceError):
-        return None
-    state = cause.sqlstate or ""
-    return state if not state or state[:2] in PASSING else None
 
 
 def _take(workspace_id: int, claimed: list[Waiting]) -> None:

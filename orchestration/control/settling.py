@@ -1,17 +1,19 @@
 """From traces to runs: what only the whole tree can tell is told again for each trace that is due.
 
 1. due       traces whose time has come, oldest first; one settler a workspace (advisory lock), so no row is locked
-2. gather    the traces that belong to the same run, by shared keys and by the run they already have
+2. gather    the traces that belong to the same run, by shared keys and by the run they already have; long runs wait
 3. tell      the fold over all their steps; a run that ended waiting takes up the next trace of its conversation
 4. write     runs, handoffs, what is booked; figures get the difference to what was booked before
 5. mark      traces as settled, unless spans came meanwhile: then they stay due
 
-Everything is computed anew from stored rows, so settling twice, late or in any order ends at the same state.
+Everything is computed anew from stored rows, so settling twice, late or in any order ends at the same state. A trace
+that cannot be told, for whatever reason, is put off, so that it never keeps the others waiting.
 """
 
 from __future__ import annotations
 
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 from uuid import UUID
@@ -20,19 +22,25 @@ import structlog
 from django.db import connection, transaction
 
 from orchestration.control import run_rows
+from orchestration.control.trouble import trouble
 from orchestration.lib.pulse import publish
 from orchestration.registry import prices
 from orchestration.telemetry import rollups
-from orchestration.workflows import groups
+from orchestration.workflows import due, groups
 from orchestration.workflows.booking import Booking, Change, contributions
+from orchestration.workflows.due import Due
 from orchestration.workflows.fold import fold
 from orchestration.workflows.groups import Group
 from orchestration.workflows.reading import keyed, rows_of, to_steps
 from orchestration.workflows.story import Rules, Story
 
 log = structlog.get_logger(__name__)
-MOST_SPANS = 30_000  # read in one transaction; a longer run is read whole all the same
+MOST_SPANS = 30_000  # read in one transaction; a longer run is read all the same
 MOST_TRACES = 600
+MOST_TOLD = 250_000  # read in one transaction for one long run, or for several
+SPANS_A_SECOND = 5_000  # a long run is told again after as many seconds as it has so many: a fifth of a core at most
+LONG_S = 600.0  # until a long run is tried again whose telling killed the worker
+FAULTY_S = 3600.0  # … a trace that cannot be told
 SETTLE_LOCK = 0x6261_7365
 
 
@@ -59,7 +67,7 @@ def settle_due(seconds: float = 3.0) -> int:
     """Settle what is due in all workspaces, for at most `seconds`; returns how many traces."""
     until = time.monotonic() + seconds
     total = 0
-    for workspace_id in groups.workspaces_due():
+    for workspace_id in due.workspaces_due():
         while time.monotonic() < until and (done := settle(workspace_id)):
             total += done
     return total
@@ -67,25 +75,74 @@ def settle_due(seconds: float = 3.0) -> int:
 
 def settle(workspace_id: int) -> int:
     """Settle what is due in a workspace, as much as fits one transaction; returns how many traces."""
+    try:
+        return _settle(workspace_id)
+    except Exception as error:
+        if trouble(error) is not None:
+            raise
+        log.exception("settle_failed", workspace=workspace_id)
+    return _one_by_one(workspace_id)
+
+
+def _one_by_one(workspace_id: int) -> int:
+    """The same, each trace alone: those that fail are put off."""
+    traces = due.due(workspace_id, MOST_TRACES, MOST_SPANS)
+    for trace in traces:
+        try:
+            _settle(workspace_id, trace)
+        except Exception as error:
+            if trouble(error) is not None:
+                raise
+            log.exception("settle_failed", workspace=workspace_id, trace=trace.trace_id.hex())
+            due.put_off(workspace_id, [trace], FAULTY_S)
+    return len(traces)
+
+
+def _settle(workspace_id: int, only: Due | None = None) -> int:
     with transaction.atomic():
         with connection.cursor() as cursor:
             cursor.execute("select pg_try_advisory_xact_lock(%s, %s)", [SETTLE_LOCK, workspace_id])
             if not cursor.fetchone()[0]:
                 return 0
-        due = groups.due(workspace_id, MOST_TRACES, MOST_SPANS)
-        if not due:
+        wanted = [only] if only else due.due(workspace_id, MOST_TRACES, MOST_SPANS)
+        if not wanted:
             return 0
-        found = groups.gather(workspace_id, due)
+        found = _within_reach(workspace_id, groups.gather(workspace_id, wanted), wanted)
         heard = [one for one in _tell(workspace_id, found) if one.rows]
         forgotten = {i for one in heard if one.forgotten for i in one.group.known_as}
         told = _continue(workspace_id, [one for one in heard if not one.forgotten])
         change = _write(workspace_id, told, forgotten)
         as_before = {t.trace_id: (t.run_id, t.settled_spans) for group in found for t in group.traces}
-        groups.mark(workspace_id, as_before | _read_counts(told), due)
+        due.mark(workspace_id, as_before | _read_counts(told), wanted)
         rollups.book(workspace_id, change.spans)
         rollups.book(workspace_id, change.workflows)
         transaction.on_commit(lambda: publish(workspace_id, "run", {"runs": len(told)}))
-    return len(due)
+    return len(wanted)
+
+
+def _within_reach(workspace_id: int, found: list[Group], wanted: Sequence[Due]) -> list[Group]:
+    """Those that are told in this round. What is left out stays due; a long run that was told just now is put off, and
+    so is one that is told now, in case that kills the worker."""
+    asked = {trace.trace_id for trace in wanted}
+    chosen: list[Group] = []
+    room = MOST_TOLD
+    for group in found:
+        mine = [trace for trace in group.traces if trace.trace_id in asked]
+        rest = _rest_s(group)
+        if rest > 0:
+            due.put_off(workspace_id, mine, rest)
+        elif not chosen or group.spans <= room:
+            if group.spans > MOST_SPANS:
+                due.put_off(workspace_id, mine, LONG_S)
+            chosen.append(group)
+            room -= group.spans
+    return chosen
+
+
+def _rest_s(group: Group) -> float:
+    """Seconds until a run is to be told again: none for a short one."""
+    told = [trace.settled for trace in group.traces if trace.settled]
+    return max(told) / 1e6 + group.spans // SPANS_A_SECOND - time.time() if told else 0.0
 
 
 def _tell(workspace_id: int, found: list[Group]) -> list[Told]:
@@ -157,11 +214,18 @@ def _read_counts(told: list[Told]) -> dict[bytes, tuple[UUID | None, int]]:
 
 def sweep_stalled(workspace_id: int) -> int:
     """Have runs told again of which nothing was heard for ten minutes and whose root never came: they have stalled."""
-    with connection.cursor() as cursor:
+    with transaction.atomic(), connection.cursor() as cursor:
         cursor.execute(
-            "update workflows_trace t set due_at = now() from workflows_run r where r.workspace_id = %s "
-            "and r.status = 'running' and r.heard_at < now() - make_interval(secs => %s) "
-            "and t.workspace_id = r.workspace_id and t.run_id = r.id and t.due_at is null",
+            "select t.trace_id from workflows_trace t join workflows_run r on r.workspace_id = t.workspace_id "
+            "and r.id = t.run_id where r.workspace_id = %s and r.status = 'running' "
+            "and r.heard_at < now() - make_interval(secs => %s) and t.due_at is null",
             [workspace_id, run_rows.STALLED_S],
+        )
+        stalled = [bytes(row[0]) for row in cursor]
+        due.lock(cursor, workspace_id, stalled)
+        cursor.execute(
+            "update workflows_trace set due_at = now() where workspace_id = %s and trace_id = any(%s) "
+            "and due_at is null",
+            [workspace_id, stalled],
         )
         return int(cursor.rowcount)

@@ -21,6 +21,7 @@ COLUMNS = (
     "subject, workflow, tokens_in, tokens_out, cost, error, conversation, hints, claimed"
 )
 DAY_US = 86_400_000_000
+MOST_ROWS = 300_000  # of one answer: nobody's run, however long, may fill the memory
 
 
 class _Micros(Loader):
@@ -45,7 +46,8 @@ def raw_cursor() -> psycopg.Cursor[Any]:
 
 def spans_of(workspace_id: int, traces: Iterable[tuple[bytes, int, int]]) -> list[tuple[Any, ...]]:
     """Rows in the order of `COLUMNS` of the given traces, each as (trace id, least and greatest start, Unix
-    microseconds). Traces of the same days are read by one query, so that few partitions are opened for each."""
+    microseconds), at most `MOST_ROWS`. Traces of the same days are read by one query, so that few partitions are opened
+    for each."""
     groups: dict[tuple[int, int], list[tuple[bytes, int, int]]] = {}
     for trace in traces:
         groups.setdefault((trace[1] // DAY_US, trace[2] // DAY_US), []).append(trace)
@@ -55,8 +57,14 @@ def spans_of(workspace_id: int, traces: Iterable[tuple[bytes, int, int]]) -> lis
             cursor.execute(
                 f"select {COLUMNS} from telemetry_span where workspace_id = %s "
                 "and trace_id = any(%s) and started_at >= to_timestamp(%s / 1000000.0) "
-                "and started_at <= to_timestamp(%s / 1000000.0)",
-                [workspace_id, [t[0] for t in group], min(t[1] for t in group) - 1, max(t[2] for t in group) + 1],
+                "and started_at <= to_timestamp(%s / 1000000.0) limit %s",
+                [
+                    workspace_id,
+                    [t[0] for t in group],
+                    min(t[1] for t in group) - 1,
+                    max(t[2] for t in group) + 1,
+                    MOST_ROWS - len(rows),
+                ],
             )
             rows.extend(cursor.fetchall())
     return rows

@@ -8,40 +8,18 @@ from dataclasses import dataclass, field
 from itertools import pairwise
 from uuid import UUID
 
-from django.db import connection
 from uuid_utils.compat import uuid7
 
 from orchestration.telemetry.reading import raw_cursor
 from orchestration.workflows import stitch, traces
-from orchestration.workflows.reading import Bounds
+from orchestration.workflows.due import COLUMNS, Due
 from orchestration.workflows.story import Story
 
-MOST_TIED = 5_000  # traces of one run: beyond it a key is taken for one that everything carries
 MOST_LOOKED_AT = 64  # holders of a key that too many hold to join anything
 SKEW_US = stitch.SETTLE_NS // 1000
 MOST_RUNS = 200  # of one conversation looked at
-_COLUMNS = "trace_id, run_id, started_at, ended_at, received_at, spans, root_came, settled_spans, conversation"
 
 Key = tuple[str, str]  # kind, key
-
-
-@dataclass(frozen=True, slots=True)
-class Due:
-    """A trace row as read; times are Unix microseconds."""
-
-    trace_id: bytes
-    run_id: UUID | None
-    started: int
-    ended: int
-    received: int
-    spans: int
-    root_came: bool
-    settled_spans: int
-    conversation: str | None
-
-    @property
-    def bounds(self) -> Bounds:
-        return self.trace_id, self.started, self.ended
 
 
 @dataclass(slots=True, eq=False)
@@ -54,6 +32,10 @@ class Group:
     @property
     def received(self) -> int:
         return max(trace.received for trace in self.traces)
+
+    @property
+    def spans(self) -> int:
+        return sum(trace.spans for trace in self.traces)
 
     @property
     def external_key(self) -> str | None:
@@ -85,40 +67,13 @@ def identify(found: Sequence[Group], taken: set[UUID]) -> list[tuple[UUID, list[
     return answers
 
 
-def workspaces_due() -> list[int]:
-    """Workspaces in which a trace is due, in random order, so that none is always last."""
-    with connection.cursor() as cursor:
-        cursor.execute(
-            "select w.id from workspaces_workspace w where exists (select 1 from workflows_trace t "
-            "where t.workspace_id = w.id and t.due_at <= now()) order by random()"
-        )
-        return [row[0] for row in cursor]
-
-
-def due(workspace_id: int, most_traces: int, most_spans: int) -> list[Due]:
-    """Traces whose time has come, oldest first, as many as fit. Nothing is locked: see `mark`."""
-    with raw_cursor() as cursor:
-        cursor.execute(
-            f"select {_COLUMNS} from workflows_trace where workspace_id = %s and due_at <= now() "
-            "order by due_at limit %s",
-            [workspace_id, most_traces],
-        )
-        found = [Due(*row) for row in cursor]
-    total = 0
-    for place, trace in enumerate(found):
-        total += trace.spans
-        if total > most_spans and place:
-            return found[:place]
-    return found
-
-
 def gather(workspace_id: int, traces: Sequence[Due]) -> list[Group]:
     """The runs that these traces are of, as `stitch` says: with all other traces that share a key with them, however
     far that leads, and with those they were told with before, should they have come apart."""
     known: dict[bytes, Due] = {}
     keys: dict[bytes, set[Key]] = {}
     new = {trace.trace_id: trace for trace in traces}
-    while new and len(known) < MOST_TIED + len(traces):
+    while new and len(known) < stitch.MOST_TIED + len(traces):
         known.update(new)
         for trace_id, key in _keys(workspace_id, list(new)):
             keys.setdefault(trace_id, set()).add(key)
@@ -144,7 +99,7 @@ def _holders(workspace_id: int, asked: set[Key]) -> set[bytes]:
     found: set[bytes] = set()
     for key, holders in held.items():
         named = {bytes.fromhex(key[1])} if key[0] == "link" else set()
-        if len(holders | named) <= stitch.MOST_HOLDERS.get(key[0], MOST_TIED):
+        if len(holders | named) <= stitch.MOST_HOLDERS.get(key[0], stitch.MOST_TIED):
             found |= holders | named
         else:
             found |= _joined_before(workspace_id, holders)
@@ -173,7 +128,7 @@ def _with_keys(workspace_id: int, keys: Iterable[Key]) -> list[tuple[bytes, Key]
             "select k.trace_id, k.kind, k.key from unnest(%s::text[], %s::text[]) as w(kind, key) "
             "cross join lateral (select * from workflows_tracekey t where t.workspace_id = %s and t.kind = w.kind "
             "and t.key = w.key limit %s) k",
-            [[kind for kind, _ in wanted], [key for _, key in wanted], workspace_id, MOST_TIED],
+            [[kind for kind, _ in wanted], [key for _, key in wanted], workspace_id, stitch.MOST_TIED + 1],
         )
         return [(row[0], (row[1], row[2])) for row in cursor]
 
@@ -194,7 +149,7 @@ def _traces(workspace_id: int, trace_ids: set[bytes]) -> list[Due]:
         return []
     with raw_cursor() as cursor:
         cursor.execute(
-            f"select {_COLUMNS} from workflows_trace where workspace_id = %s and trace_id = any(%s)",
+            f"select {COLUMNS} from workflows_trace where workspace_id = %s and trace_id = any(%s)",
             [workspace_id, list(trace_ids)],
         )
         return [Due(*row) for row in cursor]
@@ -278,24 +233,3 @@ def _stored(workspace_id: int, conversations: Mapping[str, list[_Part]], mine: s
             [sorted(set(waiting)), workspace_id, MOST_RUNS],
         )
         return [(row[0], _Part(row[1], row[2], row[3], None, row[4])) for row in cursor if row[4] not in mine]
-
-
-def mark(workspace_id: int, counts: Mapping[bytes, tuple[UUID | None, int]], read: Sequence[Due]) -> None:
-    """Note each trace's run and what was read of it. One that grew since `read` stays due, so no row had to be locked
-    while its spans were read; one that was read along for another's sake keeps its own time."""
-    before = {trace.trace_id: trace.spans for trace in read}
-    ids = sorted(counts)
-    with connection.cursor() as cursor:
-        cursor.execute(
-            "update workflows_trace t set run_id = coalesce(x.run, t.run_id), settled_spans = x.n, settled_at = now(), "
-            "due_at = case when t.spans = x.before then null else t.due_at end "
-            "from unnest(%s::bytea[], %s::uuid[], %s::int[], %s::int[]) as x(id, run, n, before) "
-            "where t.workspace_id = %s and t.trace_id = x.id",
-            [
-                ids,
-                [counts[i][0] for i in ids],
-                [counts[i][1] for i in ids],
-                [before.get(i, -1) for i in ids],
-                workspace_id,
-            ],
-        )

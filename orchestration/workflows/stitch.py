@@ -25,6 +25,7 @@ PLAIN = frozenset((Kind.OTHER, Kind.MESSAGING, Kind.REGISTRATION))
 EXACT = frozenset({"run", "baton", "a2a", "link"})
 NAMED = frozenset({"run", "baton", "a2a"})  # said of the run itself: these join whatever the conversations are
 MOST_HOLDERS = {"link": 16}
+MOST_TIED = 5_000  # traces of one run: what more hold, of whatever kind, is a key that everything carries
 SETTLE_NS = 2_000_000  # clocks of two processes
 
 
@@ -72,7 +73,7 @@ def group(traces: Iterable[TraceFacts]) -> list[Group]:
     said = [facts.conversation for facts in ordered]
     by: dict[int, str] = {}
     for (kind, _), held in sorted(holders.items(), key=lambda item: (item[0][0] not in EXACT, item[1], item[0])):
-        if 1 < len(held) <= MOST_HOLDERS.get(kind, len(held)):
+        if 1 < len(held) <= MOST_HOLDERS.get(kind, MOST_TIED):
             for i in held[1:]:
                 _join(roots, said, by, (held[0], i, kind))
     groups: dict[int, Group] = {}
