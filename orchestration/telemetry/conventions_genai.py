@@ -51,6 +51,10 @@ DONE = frozenset({"run", "execute", "call", "invoke", "invocation", "execution",
 _NAMED = {"tool": Kind.TOOL, "function": Kind.TOOL, "agent": Kind.AGENT, "workflow": Kind.WORKFLOW}
 _WORDS = re.compile(r"[^a-z]+")
 PEOPLE = frozenset({"user", "human", "end_user", "human_user", "customer"})
+# why an agent stopped, when it stopped for a person; and when for a tool that somebody else has to call
+PAUSED = frozenset({"interrupt", "interrupted", "paused", "suspended", "input_required", "requires_action"})
+CALLING = frozenset({"tool_calls", "tool_call", "tool-calls", "tool_use", "function_call"})
+_APPROVAL = re.compile(r'"type": ?"[a-z_-]*approval[_-]request"(?:.{0,200}?"(?:tool_?)?name": ?"([^"]{1,100})")?', re.I)
 FILTERED = frozenset({"content_filter", "content-filter", "guardrail_intervened", "SAFETY"})
 _ARGUMENTS = (
     "gen_ai.tool.call.arguments",
@@ -163,6 +167,29 @@ def _agent(raw: RawSpan, attributes: Mapping[str, Any], seen: Observed) -> None:
     waiting = attributes.get("final_result")  # pydantic-ai: tool calls that a person has to approve first
     if isinstance(waiting, str | dict):
         _note_approvals(waiting, seen)
+    _note_pause(raw, attributes, seen)
+
+
+def _note_pause(raw: RawSpan, attributes: Mapping[str, Any], seen: Observed) -> None:
+    """Whether the agent stopped for a person, by why its turn ended or by what it said last."""
+    finish = attributes.get("gen_ai.response.finish_reasons")
+    if finish is not None:
+        _note_stop(finish, seen)
+    for event in raw.events:
+        if event.name == "gen_ai.choice":
+            _note_stop(event.attributes.get("finish_reason"), seen)
+    said = attributes.get("gen_ai.output.messages")
+    asked = _APPROVAL.search(said) if isinstance(said, str) and "pproval" in said else None
+    if asked:
+        seen.hints["wait"], seen.hints["asks"] = "approval", f"Approve {asked[1] or 'a tool call'}?"
+
+
+def _note_stop(reasons: Any, seen: Observed) -> None:
+    held = reasons if isinstance(reasons, list) else parsed(reasons) or [reasons]
+    if any(reason in PAUSED for reason in held if isinstance(reason, str)):
+        seen.hints["wait"] = "approval"
+    elif any(reason in CALLING for reason in held if isinstance(reason, str)):
+        seen.hints["left"] = 1
 
 
 def _note_approvals(result: str | dict[str, Any], seen: Observed) -> None:

@@ -51,7 +51,8 @@ def read(raw: RawSpan, kind: Any, seen: Observed) -> None:
     if "gen_ai.workflow.name" in attributes:
         seen.workflow = label(attributes["gen_ai.workflow.name"])
     if raw.parent_id == b"" and seen.kind in (Kind.WORKFLOW, Kind.AGENT) and not seen.workflow:
-        seen.workflow = stripped(seen.name)
+        named = stripped(seen.name)
+        seen.workflow = "" if named == "Agent" else named
 
 
 def stripped(name: str) -> str:
@@ -79,8 +80,10 @@ def _langchain(metadata: dict[str, Any], seen: Observed) -> None:
 def _chain(raw: RawSpan, attributes: Mapping[str, Any], seen: Observed) -> None:
     """A chain at the top is the whole process; so is a crew, wherever it stands. LlamaIndex names the agent of a step
     only in what it passes to the step."""
-    called = seen.name.rpartition(".")[2]
-    if raw.parent_id == b"" or called in ("kickoff", "kickoff_async", "akickoff"):
+    owner, _, called = seen.name.rpartition(".")
+    if owner == "Agent":  # the class, not a name: the fold knows it by what called it
+        seen.kind = Kind.AGENT
+    elif raw.parent_id == b"" or called in ("kickoff", "kickoff_async", "akickoff"):
         seen.kind = Kind.WORKFLOW
     elif "llama_index" in raw.scope:
         given = attributes.get("input.value")

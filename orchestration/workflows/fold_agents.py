@@ -17,6 +17,7 @@ from orchestration.workflows.story import Step
 
 Who = tuple[str, str]  # application, name
 WORK = frozenset({Kind.LLM, Kind.TOOL, Kind.RETRIEVAL, Kind.EMBEDDING, Kind.HANDOFF, Kind.HUMAN})
+MOST_BACK = 200
 AROUND = frozenset({Kind.STEP, Kind.OTHER, Kind.WORKFLOW})
 HOLDERS = frozenset({Kind.AGENT, Kind.TOOL, Kind.WORKFLOW, Kind.HANDOFF})
 
@@ -100,6 +101,9 @@ def _begin(tree: Tree, found: Cast, i: int, leads: set[int]) -> None:
 def _known_as(tree: Tree, i: int, held: int) -> str:
     """What an agent without a name is known by: the tool or the component that it stands in, else its program."""
     step, above = tree.steps[i], tree.parent[i]
+    asked = _asked_for(tree, i, above)
+    if asked:
+        return asked
     if step.kind in (Kind.STEP, Kind.WORKFLOW):  # a graph or a node of it that turned out to be an agent
         return step.hints.get("twin") or step.workflow or step.name
     if held >= 0 and tree.kind[held] == Kind.TOOL:
@@ -107,6 +111,15 @@ def _known_as(tree: Tree, i: int, held: int) -> str:
     if above >= 0 and tree.kind[above] == Kind.STEP and tree.steps[above].subject:
         return tree.steps[above].subject
     return step.application or step.name
+
+
+def _asked_for(tree: Tree, i: int, above: int) -> str:
+    """The tool that the model of the agent around asked for just before, where the call left no span of its own."""
+    for before in range(i - 1, max(above, i - MOST_BACK), -1) if above >= 0 else ():
+        if tree.parent[before] == above:
+            wants = tree.steps[before].hints.get("wants", [])
+            return wants[0] if len(wants) == 1 else ""
+    return ""
 
 
 def _stations(tree: Tree) -> None:

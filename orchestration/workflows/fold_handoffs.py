@@ -198,7 +198,7 @@ def _target(handing: Handing, i: int) -> tuple[Who | None, int | None]:
     """Whom a transfer tool means: a known agent by its arguments or name, else whoever comes next, else its words."""
     step = handing.tree.steps[i]
     said = step.hints.get("to", "") if step.hints else ""
-    suffix = _suffix(step.subject)
+    suffix = _suffix(step.subject) or _after_agent(step.subject)
     for known in (handing.named(i), handing.known(said), handing.known(suffix), handing.known(_bare(suffix))):
         if known is not None and known != handing.cast.who[i]:
             return known, None
@@ -217,6 +217,11 @@ def _suffix(tool: str) -> str:
         if middle in lower:
             return tool[lower.rindex(middle) + len(middle) :]
     return ""
+
+
+def _after_agent(tool: str) -> str:
+    """`agent-billing` calls billing."""
+    return tool[6:] if tool[:6].lower() in ("agent-", "agent_") else ""
 
 
 def _bare(name: str) -> str:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 
 from orchestration.telemetry.spans import Kind, Outcome
-from orchestration.workflows.fold_agents import Cast
+from orchestration.workflows.fold_agents import WORK, Cast
 from orchestration.workflows.fold_handoffs import matches
 from orchestration.workflows.fold_tree import Tree
 from orchestration.workflows.fold_turns import ended
@@ -30,9 +30,9 @@ class Asked:
 
 def asked(tree: Tree, cast: Cast, rules: Rules) -> list[Asked]:
     found = []
-    stopped = _stopped(tree)
+    stopped = _left(tree, rules) | _stopped(tree)
     for i, step in enumerate(tree.steps):
-        kind = tree.kind[i]
+        kind, asks = tree.kind[i], ""
         if kind == Kind.TOOL and matches(step.subject, rules.escalations):
             if any(matches(around.subject, rules.escalations) for around in _around(tree, cast, i)):
                 continue
@@ -40,13 +40,13 @@ def asked(tree: Tree, cast: Cast, rules: Rules) -> list[Asked]:
         elif kind == Kind.HUMAN and "person" not in step.hints:
             rule, pauses = "human_step", False
         elif i in stopped:
-            rule = step.hints["wait"]
+            rule, asks = stopped[i]
             pauses = rule != "a2a"
             tree.kind[i] = Kind.HUMAN if rule == "interrupt" and kind == Kind.STEP else kind
         else:
             continue
         application, agent = cast.who[i] or (step.application, "")
-        question = (step.hints.get("asks") if step.hints else "") or step.subject or step.name
+        question = step.hints.get("asks") or asks or step.subject or step.name
         escalation = Escalation(application, agent, question, step.start_ns, "open", rule, step.span_id)
         found.append(Asked(escalation, i, ended(tree, i), pauses))
     _answers(tree, found)
@@ -62,7 +62,38 @@ def _around(tree: Tree, cast: Cast, i: int) -> Iterator[Step]:
         held = cast.holder[held]
 
 
-def _stopped(tree: Tree) -> set[int]:
+def _left(tree: Tree, rules: Rules) -> dict[int, tuple[str, str]]:
+    """Turns that ended by asking for a tool which nobody called: they wait until somebody allows the call, or makes it.
+    In a run of several traces one that goes on with the call is the answer."""
+    first: dict[bytes, int] = {}
+    last: dict[bytes, int] = {}
+    for i, step in enumerate(tree.steps):
+        if tree.kind[i] in WORK:
+            first.setdefault(step.trace_id, i)
+            last[step.trace_id] = i
+    newest = max(last.values(), default=-1)
+    found = {}
+    for i in last.values():
+        if tree.kind[i] == Kind.LLM and _asks(tree, i, rules):
+            goes_on = any(begin > i and tree.kind[begin] == Kind.TOOL for begin in first.values())
+            if i == newest or goes_on:
+                wanted = ", ".join(tree.steps[i].hints.get("wants", ())) or "a tool call"
+                found[tree.parent[i]] = "approval", f"Approve {wanted[:200]}?"
+    return found
+
+
+def _asks(tree: Tree, i: int, rules: Rules) -> bool:
+    """Whether a model call ends its agent's turn by asking for a tool that is not how the agent gives its answer."""
+    at = tree.parent[i]
+    if at < 0 or tree.kind[at] != Kind.AGENT or not tree.steps[at].end_ns:
+        return False
+    call, turn = tree.steps[i], tree.steps[at]
+    if Outcome.ERROR in (call.outcome, turn.outcome):
+        return False
+    return "left" in turn.hints or any(not matches(tool, rules.outputs) for tool in call.hints.get("wants", ()))
+
+
+def _stopped(tree: Tree) -> dict[int, tuple[str, str]]:
     """Steps that stopped for a person. A pause climbs like an error: the deepest is where it was asked for."""
     waits = [i for i, step in enumerate(tree.steps) if step.hints and "wait" in step.hints]
     above: set[int] = set()
@@ -71,7 +102,7 @@ def _stopped(tree: Tree) -> set[int]:
         while at >= 0 and at not in above:
             above.add(at)
             at = tree.parent[at]
-    return {i for i in waits if i not in above}
+    return {i: (tree.steps[i].hints["wait"], "") for i in waits if i not in above}
 
 
 def _answers(tree: Tree, found: list[Asked]) -> None:

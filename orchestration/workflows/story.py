@@ -24,8 +24,8 @@ class Rules:
     being equal, also against the last part of a name with a prefix (`plugin.tool`, `mcp__server__tool`)."""
 
     escalations: tuple[str, ...] = ("escalate*", "*human*", "request_approval*")
-    transfers: tuple[str, ...] = ("transfer_to_*", "handoff*", "hand_off*", "delegate*")
-    outputs: tuple[str, ...] = ("final_answer", "final_result", "final_output", "finalanswertool", "set_model_response")
+    transfers: tuple[str, ...] = ("transfer_to_*", "handoff*", "hand_off*", "delegate*", "agent_*")
+    outputs: tuple[str, ...] = ("final_answer", "final_result*", "final_output", "finalanswertool", "set_model_response")
     denials: tuple[str, ...] = (
         r"^(?:denied|blocked|refused|forbidden|rejected|policy[ _]violation)\b"
         r".*\b(?:policy|limit|guardrail|approval|permitted|allowed)",

@@ -96,3 +96,18 @@ def test_nodes_of_a_named_agent_stay_its_own() -> None:
         told.chat(step, also={PREFIX + "lc_agent_name": "billing"})
 
     assert names(told.story()) == ["billing"]
+
+
+def test_an_agent_without_a_name_is_known_by_what_its_caller_asked_for() -> None:
+    told = Told()
+    wanted = "llm.output_messages.0.message.tool_calls.0.tool_call.function.name"
+    root = told.span("Agent.run", {OI: "CHAIN"}, at=(0, 100))
+    told.span("Generator.run", {OI: "LLM", wanted: "billing"}, root, (5, 10))
+    inner = told.span("Agent.run", {OI: "CHAIN"}, root, (20, 60))
+    model(told, inner, (25, 30))
+    model(told, root, (70, 80))
+
+    story = told.story()
+
+    assert (story.workflow, names(story)) == ("desk", ["desk", "billing"])
+    assert transfers(story) == [("desk", "billing", "agent_below_agent")]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from orchestration.telemetry.spans import Kind
-from tests.telemetry.told import Told, tools, transfers
+from tests.telemetry.told import ERROR, Told, tools, transfers
 
 WORKFLOW = {"gen_ai.operation.name": "invoke_workflow", "gen_ai.workflow.name": "desk"}
 
@@ -259,3 +259,13 @@ def test_work_that_goes_back_and_forth_by_itself_is_handed_over_each_time() -> N
         )
 
     assert transfers(told.story()) == [("writer", "critic", "sequence"), ("critic", "writer", "sequence")]
+
+
+def test_a_call_of_an_agent_whose_spans_were_lost_is_no_call_of_a_system() -> None:
+    told = Told()
+    lead = told.agent("lead", at=(0, 100))
+    told.tool("agent-billing", under=lead, at=(10, 50), status=ERROR, message="the agent failed")
+
+    story = told.story()
+
+    assert (tools(story), transfers(story)) == ([], [("lead", "billing", "tool_name")])

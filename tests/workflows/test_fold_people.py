@@ -1,9 +1,12 @@
-"""Escalations and refusals that are told at both ends of a call."""
+"""Questions to people: told at both ends of a call, and by agents that stop without a word."""
 
 from __future__ import annotations
 
 from typing import Any
 
+import pytest
+
+from orchestration.telemetry.spans import Event
 from tests.telemetry.told import Told, tools
 
 CLIENT, SERVER = 3, 2
@@ -38,3 +41,88 @@ def test_two_questions_of_an_agent_are_two() -> None:
     called(told, "ask_human", agent, (40, 60))
 
     assert len(told.story().escalations) == 2
+
+
+OI = "openinference.span.kind"
+WANTED = "llm.output_messages.0.message.tool_calls.0.tool_call.function.name"
+FIRST, SECOND = b"1" * 16, b"2" * 16
+
+
+def asking(told: Told, tool: str, at: tuple[int, int], **more: Any) -> bytes:
+    """An agent whose model asks for a tool; what comes of it is up to the test."""
+    agent = told.span("refund.run", {OI: "AGENT", "agent.name": "refund"}, at=at, **more)
+    told.span("Model", {OI: "LLM", WANTED: tool}, agent, (at[0] + 1, at[0] + 5), **more)
+    return agent
+
+
+def test_an_agent_that_ends_by_asking_for_a_tool_waits_for_somebody() -> None:
+    told = Told()
+    asking(told, "issue_refund", (0, 100))
+
+    story = told.story()
+
+    assert story.status == "waiting"
+    assert [(e.agent, e.question, e.rule) for e in story.escalations] == [
+        ("refund", "Approve issue_refund?", "approval")
+    ]
+
+
+def test_an_agent_whose_tool_was_called_waits_for_nobody() -> None:
+    told = Told()
+    told.span("issue_refund", {OI: "TOOL"}, asking(told, "issue_refund", (0, 100)), (10, 20))
+
+    assert (told.story().status, told.story().escalations) == ("completed", [])
+
+
+@pytest.mark.parametrize("output", ["final_result", "final_result_Refund", "final_answer"])
+def test_an_agent_that_answers_by_a_tool_waits_for_nobody(output: str) -> None:
+    told = Told()
+    asking(told, output, (0, 100))
+
+    assert (told.story().status, told.story().escalations) == ("completed", [])
+
+
+def test_a_trace_that_goes_on_with_the_tool_asked_for_is_the_answer() -> None:
+    told = Told()
+    asking(told, "issue_refund", (0, 100), trace=FIRST)
+    again = told.span("refund.continue_run", {OI: "AGENT", "agent.name": "refund"}, at=(500, 600), trace=SECOND)
+    told.span("issue_refund", {OI: "TOOL"}, again, (510, 520), trace=SECOND)
+
+    story = told.story()
+
+    assert (story.status, [e.state for e in story.escalations]) == ("completed", ["answered"])
+
+
+def test_an_agent_that_asked_for_another_one_before_its_trace_ended_asked_nobody() -> None:
+    told = Told()
+    asking(told, "transfer_to_refund", (0, 100), trace=FIRST)
+    told.chat(told.agent("payments", at=(500, 600), trace=SECOND), (510, 520), trace=SECOND)
+
+    assert (told.story().status, told.story().escalations) == ("completed", [])
+
+
+@pytest.mark.parametrize(
+    ("also", "events"),
+    [
+        ({}, [Event("gen_ai.choice", 0, {"finish_reason": "interrupt"})]),
+        ({"gen_ai.response.finish_reasons": '["tool_calls"]'}, []),
+        ({"gen_ai.output.messages": '[{"parts": [{"type": "function_approval_request", "id": "x"}]}]'}, []),
+    ],
+)
+def test_an_agent_that_stopped_for_a_person_waits(also: dict[str, Any], events: list[Event]) -> None:
+    told = Told()
+    told.chat(told.agent("refund", at=(0, 100), also=also, events=events), (10, 20))
+
+    story = told.story()
+
+    assert (story.status, [e.rule for e in story.escalations]) == ("waiting", ["approval"])
+
+
+def test_an_agent_that_handed_its_work_over_waits_for_nobody() -> None:
+    told = Told()
+    desk = told.span("desk", {"gen_ai.operation.name": "invoke_workflow"}, at=(0, 200))
+    stopped = {"gen_ai.response.finish_reasons": ["tool_calls"]}
+    told.chat(told.agent("triage", desk, (1, 50), also=stopped), (10, 20))
+    told.chat(told.agent("refund", desk, (60, 100)), (70, 80))
+
+    assert (told.story().status, told.story().escalations) == ("completed", [])
