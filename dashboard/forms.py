@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import zoneinfo
+from decimal import Decimal
 from typing import Any, ClassVar
 
 from django import forms
@@ -37,6 +38,8 @@ class PriceForm(forms.ModelForm):  # type: ignore[type-arg]
         super().__init__(*args, **kwargs)
         for name, field in self.fields.items():
             field.widget.attrs |= FIELD | {"aria-label": field.help_text or name.capitalize()}
+            if isinstance(self.initial.get(name), Decimal):
+                self.initial[name] = f"{self.initial[name].normalize():f}"  # 0.8 and not 0.8000
             if name != "model":
                 field.widget.attrs |= {"min": 0, "step": "0.0001"}
 

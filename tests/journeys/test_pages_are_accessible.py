@@ -25,13 +25,10 @@ def place(django_db_setup: None, django_db_blocker: DjangoDbBlocker) -> Iterator
 
 
 def work(door: Door) -> None:
-    for folder in ("openai-agents", "autogen"):
-        for request in captures.requests(folder, "once"):
-            packed = {"content_encoding": "gzip"} if "content-encoding" in request.headers else {}
-            assert (
-                door.send(request.path, request.body, request.headers["content-type"], timeout=20, **packed).status
-                == 200
-            )
+    for request in captures.requests("openai-agents", "once"):
+        packed = {"content_encoding": "gzip"} if "content-encoding" in request.headers else {}
+        answer = door.send(request.path, request.body, request.headers["content-type"], timeout=20, **packed)
+        assert answer.status == 200
 
 
 @pytest.fixture(scope="module")
