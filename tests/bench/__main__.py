@@ -7,6 +7,7 @@ when a figure was wrong, something acknowledged was lost or doubled, or another 
 from __future__ import annotations
 
 import argparse
+import os
 import sys
 from collections.abc import Callable
 
@@ -62,12 +63,15 @@ def main() -> int:
     parser.add_argument("--overload", type=float, metavar="SECONDS", help="how long the overload lasts")
     parser.add_argument("--port", type=int, default=8240)
     options = parser.parse_args()
-    report = Report(bench="start")
+    report = Report(bench="machine")
+    report.add("before it began", f"{os.cpu_count()} cores, load average {os.getloadavg()[0]:.1f}")
     with stand(options.port) as baton:
         report.say(f"ready on {baton.url}")
         for name in options.only or BENCHES:
             report.bench = name
             BENCHES[name][1](baton, report, options)
+    report.bench = "machine"
+    report.add("at the end", f"load average {os.getloadavg()[0]:.1f}, its own included")
     report.print()
     return 1 if report.failed else 0
 

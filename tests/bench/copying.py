@@ -21,6 +21,7 @@ class Copy:
     seconds: float
     bytes: int
     indexes: int
+    cpu_us: float  # of PostgreSQL, a row
 
     @property
     def rate(self) -> float:
@@ -40,17 +41,17 @@ def _once(tenant: Tenant, rows: int) -> Copy:
             blocks = [bytes(block) for block in out]
         body = b"".join(blocks)
         parts = [body[i : i + 65536] for i in range(0, len(body), 65536)]
-        begun = time.perf_counter()
+        before, begun = tenant.stand.cpu()["postgres"], time.perf_counter()
         with connection.cursor().copy("copy bench_span from stdin (format binary)") as into:
             for part in parts:
                 into.write(part)
-        seconds = time.perf_counter() - begun
+        seconds, used = time.perf_counter() - begun, tenant.stand.cpu()["postgres"] - before
         count = connection.execute("select count(*) from bench_span").fetchone()
         indexes = connection.execute("select count(*) from pg_indexes where tablename = 'bench_span'").fetchone()
         connection.execute("drop table bench_span")
         assert count
         assert indexes
-        return Copy(count[0], seconds, len(body), indexes[0])
+        return Copy(count[0], seconds, len(body), indexes[0], used / count[0] * 1e6)
 
 
 def make_twin(stand: Stand) -> None:
