@@ -46,6 +46,8 @@ GUARDRAILS = {"auto_refund_limit": "refund-limit-500"}
 EXCEPTIONS: Mapping[tuple[str, str, str], tuple[Any, str]] = {
     ("langgraph-hitl", "*", "tools"): ([], "tools are called inside nodes: no tool spans exist"),
     ("autogen", "refund_escalate", "guardrails"): ([], "tool spans carry no results, so the refusal is not in them"),
+    ("google-adk", "refund_escalate", "guardrails"): ([], "without captured content no answer of a tool is told"),
+    ("mcp", "refund_escalate", "guardrails"): ([], "neither end of a call tells the tool's answer"),
     ("openai-agents", "guardrail_trip", "agents"): (
         ["customerservice"],
         "the manifest lists agents that called a model; this one's turn began and was stopped before its call",
