@@ -47,6 +47,9 @@ def measure(stand: Stand, report: Report, spans: int) -> None:
     report.most("CPU of ours a span", sum(costs[part] for part in OURS), OURS_US, "µs")
     report.add("  web, digest, worker, beat", " + ".join(f"{costs[part]:.1f}" for part in OURS) + " µs")
     report.add("  PostgreSQL, Valkey", " + ".join(f"{costs[part]:.1f}" for part in ENGINES) + " µs")
+    whole, cores = sum(costs.values()), os.cpu_count() or 1
+    about = f"{whole:.0f} µs a span, COPY {copy.cpu_us:.1f}"
+    report.add(f"what that allows on {cores} cores of one's own", f"{cores / whole * 1e6:,.0f}/s", ratio=about)
     report.add(
         "door at the limit, 512 spans",
         f"p50 {percentile(sent.waits_ms, 0.5):.0f} ms, p99 {percentile(sent.waits_ms, 0.99):.0f} ms",
