@@ -21,6 +21,7 @@ from orchestration.workspaces.models import Workspace
 PARTITIONED = ("telemetry_span", "telemetry_logrecord")
 AHEAD_DAYS = 3
 MAKE_LOCK = 0x6261_7470
+DROP_LOCK = 0x6261_7471
 DAY_NAME = re.compile(r"_(\d{8})$")
 SLICE = 20_000
 DAY_US = 86_400_000_000
@@ -63,15 +64,21 @@ def ensure_partitions(first: date | None = None, last: date | None = None) -> in
     first = first or today - timedelta(days=longest_span_days())
     last = last or today + timedelta(days=AHEAD_DAYS)
     with transaction.atomic(), connection.cursor() as cursor:
+        if not _missing(cursor, first, last):
+            return 0  # nearly always, and then nobody waits for the lock, which lasts as long as the transaction
         cursor.execute("select pg_advisory_xact_lock(%s)", [MAKE_LOCK])
-        have = {(p.table, p.day) for p in partitions(cursor)}
-        missing = [(table, day) for table in PARTITIONED for day in _days(first, last) if (table, day) not in have]
+        missing = _missing(cursor, first, last)
         for table, day in missing:
             cursor.execute(
                 f"create table if not exists {table}_{day:%Y%m%d} partition of {table} "
                 f"for values from ('{day} 00:00+00') to ('{day + timedelta(days=1)} 00:00+00')"
             )
     return len(missing)
+
+
+def _missing(cursor: Any, first: date, last: date) -> list[tuple[str, date]]:
+    have = {(p.table, p.day) for p in partitions(cursor)}
+    return [(table, day) for table in PARTITIONED for day in _days(first, last) if (table, day) not in have]
 
 
 _made: set[int] = set()
@@ -88,11 +95,11 @@ def need_days(first: int, last: int) -> None:
     for day in sorted(days):
         at = EPOCH_DAY + timedelta(days=day)
         ensure_partitions(at, at)
-    _made.update(days)
+    transaction.on_commit(lambda: _made.update(days))  # what is rolled back takes its partitions with it
 
 
 def forget() -> None:
-    """Empty the memory of days that have a partition: after dropping one, and between tests."""
+    """Empty the memory of days that have a partition: when one may have been dropped, and between tests."""
     _made.clear()
 
 
@@ -105,20 +112,23 @@ def drop_old(today: date | None = None) -> list[str]:
     """Drop the partitions of days beyond retention in which nothing was received lately; returns their names.
 
     Detaching concurrently needs no lock on the parent that a writer would wait for. It cannot run inside a
-    transaction; a detach that was cut short is finished by the next call.
+    transaction; what was cut short is finished by the next call. One at a time: a second call does nothing.
     """
     today = today or datetime.now(UTC).date()
     oldest = today - timedelta(days=longest_span_days() + 1)
-    dropped = []
     with connection.cursor() as cursor:
-        _finish_detaching(cursor)
-        for partition in partitions(cursor):
-            if partition.day >= oldest or _received_lately(cursor, partition, oldest):
-                continue
-            cursor.execute(f"alter table {partition.table} detach partition {partition.name} concurrently")
-            cursor.execute(f"drop table {partition.name}")
-            dropped.append(partition.name)
-    return dropped
+        cursor.execute("select pg_try_advisory_lock(%s)", [DROP_LOCK])
+        if not cursor.fetchone()[0]:
+            return []
+        try:
+            _finish_dropping(cursor)
+            old = [p for p in partitions(cursor) if p.day < oldest and not _received_lately(cursor, p, oldest)]
+            for partition in old:
+                cursor.execute(f"alter table {partition.table} detach partition {partition.name} concurrently")
+                cursor.execute(f"drop table {partition.name}")
+        finally:
+            cursor.execute("select pg_advisory_unlock(%s)", [DROP_LOCK])
+    return [partition.name for partition in old]
 
 
 def _received_lately(cursor: Any, partition: Partition, oldest: date) -> bool:
@@ -130,7 +140,9 @@ def _received_lately(cursor: Any, partition: Partition, oldest: date) -> bool:
     return bool(cursor.fetchone()[0])
 
 
-def _finish_detaching(cursor: Any) -> None:
+def _finish_dropping(cursor: Any) -> None:
+    """Days whose dropping was cut short: half detached, or detached and left behind. One that is left behind would
+    keep its name, and with it the day from ever having a partition again."""
     cursor.execute(
         "select p.relname, c.relname from pg_inherits i join pg_class p on p.oid = i.inhparent "
         "join pg_class c on c.oid = i.inhrelid where p.relname = any(%s) and i.inhdetachpending",
@@ -138,6 +150,12 @@ def _finish_detaching(cursor: Any) -> None:
     )
     for table, name in cursor.fetchall():
         cursor.execute(f"alter table {table} detach partition {name} finalize")
+    cursor.execute(
+        "select c.relname from pg_class c where c.relkind = 'r' and pg_table_is_visible(c.oid) and c.relname ~ %s "
+        "and not exists (select 1 from pg_inherits i where i.inhrelid = c.oid)",
+        [rf"^({'|'.join(PARTITIONED)})_\d{{8}}$"],
+    )
+    for (name,) in cursor.fetchall():
         cursor.execute(f"drop table {name}")
 
 
@@ -156,32 +174,6 @@ def forget_rows(model: type[models.Model], column: str, before: datetime, worksp
             total += deleted
             if deleted < SLICE:
                 return total
-
-
-def storage() -> list[tuple[str, int]]:
-    """Bytes on disk by kind, indexes included, largest first."""
-    kinds = {
-        "spans": "telemetry_span%",
-        "logs": "telemetry_logrecord%",
-        "deliveries": "telemetry_delivery",
-        "runs": "workflows_run%",
-        "traces": "workflows_trace%",
-        "steps": "workflows_step%",
-        "figures by minute": "%minute",
-        "figures by hour": "%hour",
-    }
-    with connection.cursor() as cursor:
-        sizes = []
-        for kind, pattern in kinds.items():
-            excluded = "%minute|%hour" if pattern.startswith("telemetry_span") else ""
-            cursor.execute(
-                "select coalesce(sum(pg_total_relation_size(c.oid)), 0) from pg_class c "
-                "join pg_namespace n on n.oid = c.relnamespace where c.relkind = 'r' and n.nspname = current_schema() "
-                "and c.relname like %s and not c.relname like any(string_to_array(%s, '|'))",
-                [pattern, excluded],
-            )
-            sizes.append((kind, int(cursor.fetchone()[0])))
-    return sorted(sizes, key=lambda row: -row[1])
 
 
 def try_keep() -> dict[str, Any]:

@@ -3,7 +3,7 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 
 import pytest
-from django.db import connection
+from django.db import connection, transaction
 
 from orchestration.telemetry import retention
 from orchestration.workflows.models import Trace
@@ -62,3 +62,26 @@ def test_a_day_that_is_needed_is_made_at_once() -> None:
     retention.need_days(microseconds, microseconds)
 
     assert days() == {20}
+
+
+def test_a_day_whose_making_was_rolled_back_is_made_again() -> None:
+    start = int((datetime.now(UTC) - timedelta(days=20)).timestamp() * 1e6) - 946_684_800_000_000
+    with transaction.atomic():
+        retention.need_days(start, start)
+        transaction.set_rollback(True)
+
+    retention.need_days(start, start)
+
+    assert days() == {20}
+
+
+def test_a_day_that_was_detached_and_left_behind_is_dropped_and_can_be_made_again() -> None:
+    old = TODAY - timedelta(days=40)
+    retention.ensure_partitions(old, old)
+    with connection.cursor() as cursor:
+        cursor.execute(f"alter table telemetry_span detach partition telemetry_span_{old:%Y%m%d} concurrently")
+
+    retention.drop_old()
+    retention.ensure_partitions(old, old)
+
+    assert days() == {40}
