@@ -14,6 +14,7 @@ from django.db import connection
 from orchestration.lib.names import normal
 from orchestration.registry import resolve
 from orchestration.registry.models import AgentKind, SystemKind
+from orchestration.telemetry.rollups import FULL
 from orchestration.workflows import names as books
 from orchestration.workflows import stitch
 from orchestration.workflows.booking import Booking, Names
@@ -173,7 +174,7 @@ def _row(one: Told, ids: Names) -> dict[str, Any]:
         "retries": story.retries,
         "tokens_in": story.tokens_in,
         "tokens_out": story.tokens_out,
-        "cost": story.cost,
+        "cost": None if story.cost is None else min(story.cost, FULL),
         "tool_calls": len(tools),
         "tool_failures": sum(not call.ok for call in tools),
         "handoffs": len(story.handoffs),

@@ -6,6 +6,7 @@ newly settled run contribute, in the transaction that stores them, so that a rep
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -17,6 +18,8 @@ from orchestration.lib.stats import COLUMNS, bucket
 
 MINUTE_US = 60_000_000
 HOUR_LOCK = 0x6261_746F  # advisory lock: one sweep of hours at a time
+HOURS_AT_ONCE = 50
+FULL = 2**61  # where a bigint stops counting: an overflow would keep everybody else's spans from being stored
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,7 +105,7 @@ def book(workspace_id: int, tally: Tally) -> None:
             continue
         row: dict[str, Any] = {"at": key[0]}
         row.update(zip((name for name, _ in tally.table.keys), key[1:], strict=True))
-        row.update(zip((name for name, _ in tally.table.sums), sums, strict=True))
+        row.update(zip((name for name, _ in tally.table.sums), map(_bounded, sums), strict=True))
         row.update({COLUMNS[b]: n for b, n in filled.items()})
         used.update(filled)
         rows.append(row)
@@ -118,6 +121,10 @@ def book(workspace_id: int, tally: Tally) -> None:
         )
 
 
+def _bounded(value: int) -> int:
+    return value if -FULL < value < FULL else FULL if value > 0 else -FULL
+
+
 def _upsert(table: Table, buckets: list[int]) -> str:
     """An upsert that names only the buckets which occur: an absent one stays NULL and costs nothing."""
     columns = [COLUMNS[b] for b in buckets]
@@ -126,7 +133,12 @@ def _upsert(table: Table, buckets: list[int]) -> str:
     shape = ", ".join(
         ["at bigint", *(f"{n} {t}" for n, t in table.keys + table.sums), *(f"{column} int" for column in columns)]
     )
-    changes = [f"{name} = t.{name} + excluded.{name}" for name in sums]
+    changes = [
+        f"{n} = t.{n} + excluded.{n}"
+        if kind == "int"
+        else f"{n} = case when abs(t.{n}) < {FULL} then t.{n} + excluded.{n} else t.{n} end"
+        for n, kind in table.sums
+    ]
     changes += [f"{c} = coalesce(t.{c} + excluded.{c}, t.{c}, excluded.{c})" for c in columns]
     names = ", ".join([*keys, *sums, *columns])
     return (
@@ -137,13 +149,28 @@ def _upsert(table: Table, buckets: list[int]) -> str:
     )
 
 
-def roll_hours(tables: Mapping[str, Table]) -> int:
-    """Recompute each touched hour from its minutes; returns how many. Safe when two run: the second finds the lock."""
+def roll_hours(tables: Mapping[str, Table], seconds: float = 20.0) -> int:
+    """Recompute touched hours from their minutes, for at most `seconds`; returns how many. In slices, so that after an
+    import of many days nothing is begun that no task could end. Safe when two run: the second finds the lock."""
+    until = time.monotonic() + seconds
+    total = 0
+    while done := _roll_some(tables):
+        total += done
+        if time.monotonic() >= until:
+            break
+    return total
+
+
+def _roll_some(tables: Mapping[str, Table]) -> int:
     with transaction.atomic(), connection.cursor() as cursor:
         cursor.execute("select pg_try_advisory_xact_lock(%s)", [HOUR_LOCK])
         if not cursor.fetchone()[0]:
             return 0
-        cursor.execute('delete from telemetry_touchedhour returning workspace_id, "table", at')
+        cursor.execute(
+            'delete from telemetry_touchedhour where (workspace_id, "table", at) in (select distinct workspace_id, '
+            '"table", at from telemetry_touchedhour limit %s) returning workspace_id, "table", at',
+            [HOURS_AT_ONCE],
+        )
         hours = sorted(set(cursor.fetchall()))
         for workspace_id, name, at in hours:
             _roll_hour(cursor, tables[name], workspace_id, at)
@@ -152,11 +179,12 @@ def roll_hours(tables: Mapping[str, Table]) -> int:
 
 def _roll_hour(cursor: Any, table: Table, workspace_id: int, at: Any) -> None:
     keys = ", ".join(name for name, _ in table.keys)
-    values = [*(name for name, _ in table.sums), *COLUMNS]
+    names = [*(name for name, _ in table.sums), *COLUMNS]
+    values = [f"least({FULL}, sum({name}))" for name, _ in table.sums] + [f"sum({column})" for column in COLUMNS]
     cursor.execute(f"delete from {table.hour} where workspace_id = %s and at = %s", [workspace_id, at])
     cursor.execute(
-        f"insert into {table.hour} (workspace_id, at, {keys}, {', '.join(values)}) "
-        f"select workspace_id, %s, {keys}, {', '.join(f'sum({v})' for v in values)} from {table.minute} "
+        f"insert into {table.hour} (workspace_id, at, {keys}, {', '.join(names)}) "
+        f"select workspace_id, %s, {keys}, {', '.join(values)} from {table.minute} "
         f"where workspace_id = %s and at >= %s and at < %s + interval '1 hour' group by workspace_id, {keys}",
         [at, workspace_id, at, at],
     )

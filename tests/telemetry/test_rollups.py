@@ -124,3 +124,24 @@ def test_concurrent_bookings_of_the_same_rows_do_not_deadlock() -> None:
 
     assert not errors
     assert sum(SpanMinute.objects.filter(workspace_id=1).values_list("n", flat=True)) == 4 * 20 * 30
+
+
+def test_a_sum_that_is_full_stops_counting_and_lets_others_count() -> None:
+    for _ in range(5):
+        most = Tally(SPANS)
+        most.absorb([observation((NOW, 1, 1, 0, 3), (1, 0, 10, 0, 2**62, 5), 5000)])
+        book(1, most)
+    roll_hours(TABLES)
+
+    assert SpanMinute.objects.values_list("n", "tokens_in").get(workspace_id=1) == (5, 50)
+    assert SpanHour.objects.get(workspace_id=1).n == 5
+
+
+def test_more_hours_than_one_slice_holds_are_all_rolled_up() -> None:
+    for hour in range(120):
+        book(1, tally(5, at=NOW - hour * 60 * MINUTE_US))
+
+    assert roll_hours(TABLES) == 120
+
+    assert SpanHour.objects.filter(workspace_id=1).count() == 120
+    assert not TouchedHour.objects.exists()
