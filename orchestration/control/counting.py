@@ -41,7 +41,7 @@ def count(fresh: Sequence[tuple[Row, Taken]], received: Sequence[datetime]) -> C
         if found is None:
             found = figures[key] = ([0] * width, {})
         _figure(found, row, None if ended is None else max(0, ended - started))
-        _note(counted.traces, row, taken, started, started if ended is None else ended)
+        _note(counted.traces, row, taken, started, started if ended is None else max(started, ended))
         if agent and started >= wakes[taken.delivery]:
             last = newest.get(agent)
             if last is None or started > last[0]:

@@ -19,7 +19,7 @@ from collections import Counter, defaultdict
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from uuid import UUID
 
 import structlog
@@ -46,6 +46,8 @@ from orchestration.workspaces.models import Workspace
 log = structlog.get_logger(__name__)
 SETTLE_EACH_S = 0.5
 UNPACKED = 64 << 20  # bytes; the door lets in less
+BATCH_UNPACKED = 32 << 20  # of bodies in one transaction: decoded they take many times that
+EPOCH, MICROSECOND = datetime(1970, 1, 1, tzinfo=UTC), timedelta(microseconds=1)
 MIXED = {"40P01", "40001"}  # deadlock, serialization: the deliveries are still there, go on
 
 
@@ -65,7 +67,8 @@ class Batch:
 def drain(seconds: float = 5.0) -> int:
     """Digest what waits, of all workspaces in turn, for at most `seconds`; returns how many deliveries.
 
-    Now and then what is due is settled in between, so that runs appear also while the queue never empties.
+    Now and then a suspect is tried and what is due is settled in between, so that neither waits until the queue is
+    empty, which it may never be.
     """
     now = time.monotonic()
     until, settle_at, total = now + seconds, now + SETTLE_EACH_S, 0
@@ -77,6 +80,7 @@ def drain(seconds: float = 5.0) -> int:
             if not done:
                 break
             if time.monotonic() >= settle_at:
+                total += sum(_suspect(workspace_id) for workspace_id in deliveries.workspaces_waiting())
                 settle_due(SETTLE_EACH_S)
                 settle_at = time.monotonic() + SETTLE_EACH_S
     settle_due()
@@ -110,8 +114,7 @@ def digest(workspace_id: int) -> int:
         if state is not None:
             raise
         # whatever it is, it must not stop the queue: each is tried alone from now on
-        log.exception("digest_failed", workspace=workspace_id, deliveries=len(claimed))
-        deliveries.blame(workspace_id, claimed, type(error).__name__)
+        _blame(workspace_id, claimed, error)
         return len(claimed)
 
 
@@ -129,9 +132,14 @@ def _suspect(workspace_id: int) -> int:
         if trouble(error) is not None:
             deliveries.forgive(workspace_id, delivery_id)
             raise
-        log.exception("digest_failed", workspace=workspace_id, delivery=str(delivery_id))
-        deliveries.blame(workspace_id, claimed, type(error).__name__)
+        _blame(workspace_id, claimed, error)
     return 1
+
+
+def _blame(workspace_id: int, claimed: list[Waiting], error: Exception) -> None:
+    log.exception("digest_failed", workspace=workspace_id, deliveries=[str(each.id) for each in claimed])
+    retention.forget()  # the next try looks itself which days have a partition: perhaps one was dropped meanwhile
+    deliveries.blame(workspace_id, claimed, type(error).__name__)
 
 
 def _take(workspace_id: int, claimed: list[Waiting]) -> None:
@@ -141,10 +149,10 @@ def _take(workspace_id: int, claimed: list[Waiting]) -> None:
     counted = _spans(batch, fresh)
     logs.store(workspace_id, batch.logs, keeps_content=batch.workspace.keeps_content)
     sent.take(workspace_id, batch.events, counted)
-    traces.note(workspace_id, counted.traces, max(d.received_at for d in claimed))
+    traces.note(workspace_id, counted.traces, max(d.received_at for d in batch.claimed))
     liveness.hear(workspace_id, counted.heard)
     intake.refuse(workspace_id, batch.rejected, now)
-    stored = [d for d in claimed if d.id not in batch.poisoned]
+    stored = [d for d in batch.claimed if d.id not in batch.poisoned]
     intake.book(workspace_id, stored, fresh, now)
     rollups.book(workspace_id, counted.tally)
     deliveries.done(workspace_id, stored)
@@ -152,12 +160,18 @@ def _take(workspace_id: int, claimed: list[Waiting]) -> None:
 
 
 def _decode(workspace: Workspace, claimed: list[Waiting]) -> Batch:
+    """Bodies that would make the batch too large are left out, and with them those that came later."""
     batch = Batch(workspace, claimed)
     vouched = vouched_agents({d.key for d in claimed if d.key})
+    size = 0
     for place, delivery in enumerate(claimed):
-        received_ns = int(delivery.received_at.timestamp() * 1_000_000) * 1000
+        if size > BATCH_UNPACKED:
+            batch.claimed = claimed[:place]
+            break
+        received_ns = (delivery.received_at - EPOCH) // MICROSECOND * 1000
         try:
             body = packing.unpack(delivery.body, delivery.compression, UNPACKED)
+            size += len(body)
             if delivery.signal == Signal.TRACES:
                 found = decode_traces(body, delivery.encoding, received_ns, workspace.span_days)
                 agents = vouched.get(delivery.key) if delivery.key else None

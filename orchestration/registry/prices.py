@@ -12,6 +12,7 @@ from orchestration.registry.models import Price, ToolSystem
 from orchestration.workspaces.models import Workspace
 
 FRESH_S = 5.0
+REMEMBERED = 10_000  # names of models: beyond that all are forgotten, so that made-up ones cannot fill the memory
 # What may follow a row's name in a model's: a date, a release or a deployment, never another word (`-mini`, `-audio`).
 _RELEASE = re.compile(r"(-v?\d|[:@]|$)")
 
@@ -41,6 +42,8 @@ class PriceTable:
     def cost(self, model: str, tokens_in: int, tokens_out: int, cached: int = 0) -> int | None:
         """Billionths of the currency, rounded to a whole one; None when the model has no price (never 0)."""
         if model not in self.known:
+            if len(self.known) >= REMEMBERED:
+                self.known.clear()
             self.known[model] = self._find(model)
         price = self.known[model]
         if price is None:

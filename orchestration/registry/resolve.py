@@ -71,9 +71,15 @@ class Book:
         if missing:
             self._read(workspace_id, missing)
             missing = [key for key in missing if key not in known]
-        if missing and len(known) < MOST_NAMES:
-            self._make(workspace_id, [(key, wanted[key]) for key in missing[: MOST_NAMES - len(known)]])
+        if missing and (room := self._room(workspace_id)) > 0:
+            self._make(workspace_id, [(key, wanted[key]) for key in missing[:room]])
         return known
+
+    def _room(self, workspace_id: int) -> int:
+        """How many names may still be made. Counted in the table, whatever this process has seen of it."""
+        with side_cursor() as cursor:
+            cursor.execute(f"select count(*) from {self.table} where workspace_id = %s", [workspace_id])
+            return MOST_NAMES - int(cursor.fetchone()[0])
 
     def _read(self, workspace_id: int, keys: Iterable[tuple[Any, ...]]) -> None:
         columns = ", ".join(self.identity)

@@ -11,6 +11,7 @@ from django.db import connection
 
 BATCH = 16  # deliveries in one transaction: with one, PostgreSQL costs about twice as much a span
 BATCH_ITEMS = 12_000
+BATCH_BYTES = 16 << 20  # of bodies as stored
 SUSPECT_S = 120  # waiting for longer than this while others go by: perhaps it kills its worker
 TRIES = 3
 KEEP_POISONED_DAYS = 7
@@ -41,21 +42,20 @@ def workspaces_waiting() -> list[int]:
 
 
 def claim(workspace_id: int) -> list[Waiting]:
-    """Lock up to `BATCH` deliveries, oldest first; none twice, whoever else claims. Call inside a transaction."""
+    """Lock up to `BATCH` deliveries, oldest first; none twice, whoever else claims. Call inside a transaction. Bodies
+    are read of as many as make one batch; the others are locked for nothing and wait for the next."""
     with connection.cursor() as cursor:
         cursor.execute(
-            "select id, key, signal, encoding, compression, items, received_at, body from telemetry_delivery "
+            "with waiting as materialized (select * from telemetry_delivery "
             "where workspace_id = %s and poisoned_at is null and attempts = 0 "
-            f"and received_at > now() - interval '{SUSPECT_S} s' order by id limit {BATCH} for update skip locked",
+            f"and received_at > now() - interval '{SUSPECT_S} s' order by id limit {BATCH} for update skip locked), "
+            "sized as (select *, row_number() over upto as place, sum(items) over upto as all_items, "
+            "sum(octet_length(body)) over upto as all_bytes from waiting window upto as (order by id)) "
+            "select id, key, signal, encoding, compression, items, received_at, body from sized "
+            f"where place = 1 or all_items <= {BATCH_ITEMS} and all_bytes <= {BATCH_BYTES} order by id",
             [workspace_id],
         )
-        found = [_waiting(row) for row in cursor]
-    total = 0
-    for place, delivery in enumerate(found):
-        total += delivery.items
-        if total > BATCH_ITEMS and place:
-            return found[:place]
-    return found
+        return [_waiting(row) for row in cursor]
 
 
 def pick_suspect(workspace_id: int) -> UUID | None:

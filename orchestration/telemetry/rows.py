@@ -19,6 +19,7 @@ from orchestration.telemetry.writer import EPOCH_US, Row
 
 EPOCH_NS = EPOCH_US * 1000
 MODELS = frozenset((Kind.LLM, Kind.EMBEDDING))
+MOST_COST = 10**15  # a million of any currency: more for one call is nonsense
 ACTS_ON_SYSTEM = frozenset((Kind.TOOL, Kind.RETRIEVAL))
 Ids = tuple[int, int, int]  # application, agent, system
 Combination = tuple[str, str, str, Kind, str, str]
@@ -99,7 +100,9 @@ class Builder:
         if kind in MODELS:
             cost = self.cost(seen.subject, seen.tokens_in, seen.tokens_out, seen.tokens_cached)
         if cost is None and seen.cost is not None:
-            cost = round(seen.cost * 1_000_000_000)
+            cost = round(min(seen.cost * 1_000_000_000, 1e18))
+        if cost is not None and cost > MOST_COST:
+            cost = None
         claimed = taken.vouched is not None and bool(seen.agent) and normal(seen.agent) not in taken.vouched
         hints = _safe(seen.hints)
         return (

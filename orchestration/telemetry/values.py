@@ -8,9 +8,9 @@ from typing import Any
 
 import orjson
 
-from orchestration.telemetry.admission import name
+from orchestration.telemetry.admission import clean, name
 
-MOST = 2**53  # beyond it a count is nonsense, and no column would hold it
+MOST = 2**31 - 1  # beyond it a count is nonsense, and no column would hold it
 PARSED_CHARS = 262_144  # a longer JSON text is not worth a digest's time
 
 
@@ -21,7 +21,7 @@ def text(value: Any) -> str:
     if value is None:
         return ""
     if isinstance(value, bytes):
-        return value.decode("utf-8", "replace")
+        return clean(value.decode("utf-8", "replace"))
     if isinstance(value, list | dict):
         try:
             return orjson.dumps(value, default=str).decode()
