@@ -16,6 +16,7 @@ import tempfile
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -23,7 +24,7 @@ import httpx
 import psycopg
 
 from orchestration.config.postgres import Postgres
-from orchestration.config.processes import recall
+from orchestration.config.processes import die_with_parent, recall
 from orchestration.config.state import State
 
 CHECKOUT = Path(__file__).resolve().parents[2]
@@ -51,7 +52,10 @@ class Stand:
         begun = time.monotonic()
         with (self.folder / "up.log").open("ab") as out:
             command = [sys.executable, "manage.py", "up"]
-            self.up = subprocess.Popen(command, cwd=CHECKOUT, env=self.environment, stdout=out, stderr=out)
+            tied = partial(die_with_parent, os.getpid(), signal.SIGINT)  # nothing outlives a bench that is killed
+            self.up = subprocess.Popen(
+                command, cwd=CHECKOUT, env=self.environment, stdout=out, stderr=out, preexec_fn=tied
+            )
         self.until((self.folder / "address").exists, 60)
         self.url = (self.folder / "address").read_text().strip()
         self.until(self.ready, 30)
