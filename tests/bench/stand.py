@@ -54,7 +54,12 @@ class Stand:
             command = [sys.executable, "manage.py", "up"]
             tied = partial(die_with_parent, os.getpid(), signal.SIGINT)  # nothing outlives a bench that is killed
             self.up = subprocess.Popen(
-                command, cwd=CHECKOUT, env=self.environment, stdout=out, stderr=out, preexec_fn=tied
+                command,
+                cwd=CHECKOUT,
+                env=self.environment,
+                stdout=out,
+                stderr=out,
+                preexec_fn=tied,  # noqa: PLW1509
             )
         self.until((self.folder / "address").exists, 60)
         self.url = (self.folder / "address").read_text().strip()
