@@ -3,20 +3,31 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Iterator
 from pathlib import Path
+from typing import cast
 
-from django.http import HttpRequest
+from django.http import FileResponse, HttpRequest, HttpResponse
 from django.http.response import HttpResponseBase
 from django.middleware.gzip import GZipMiddleware
 
 
 class Gzip(GZipMiddleware):
-    """Django's, less event streams: it would hold their events back until its buffer is full."""
+    """Django's, less event streams, whose events it would hold back until its buffer is full, and parts of files."""
 
     def process_response(self, request: HttpRequest, response: HttpResponseBase) -> HttpResponseBase:
-        if response.get("Content-Type", "").startswith("text/event-stream"):
+        if response.get("Content-Type", "").startswith("text/event-stream") or response.status_code == 206:
             return response
+        if isinstance(response, FileResponse):
+            response = whole(response)
         return super().process_response(request, response)
+
+
+def whole(file: FileResponse) -> HttpResponse:
+    """A static file as one piece: ASGI would have to fetch its pieces through a thread, one by one."""
+    content = b"".join(cast("Iterator[bytes]", file.streaming_content))
+    file.close()
+    return HttpResponse(content, status=file.status_code, headers=dict(file.headers))
 
 
 def digest_of(*paths: Path) -> str:
