@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping
+from functools import lru_cache
 from typing import Any
 
 from orchestration.telemetry.conventions_calls import note_call
@@ -101,6 +102,7 @@ def _person(seen: Observed) -> None:
     seen.hints["person"] = 1
 
 
+@lru_cache(maxsize=1024)
 def _unknown(operation: str) -> Kind:
     """Operations that no list holds: invoke_swarm, await_human_feedback, plan."""
     if operation.startswith("invoke_"):

@@ -67,10 +67,13 @@ def _left(tree: Tree, rules: Rules) -> dict[int, tuple[str, str]]:
     In a run of several traces one that goes on with the call is the answer."""
     first: dict[bytes, int] = {}
     last: dict[bytes, int] = {}
-    for i, step in enumerate(tree.steps):
-        if tree.kind[i] in WORK:
-            first.setdefault(step.trace_id, i)
-            last[step.trace_id] = i
+    steps = tree.steps
+    for i, kind in enumerate(tree.kind):
+        if kind in WORK:
+            trace = steps[i].trace_id
+            last[trace] = i
+            if trace not in first:
+                first[trace] = i
     newest = max(last.values(), default=-1)
     found = {}
     for i in last.values():

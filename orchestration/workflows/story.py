@@ -25,7 +25,13 @@ class Rules:
 
     escalations: tuple[str, ...] = ("escalate*", "*human*", "request_approval*")
     transfers: tuple[str, ...] = ("transfer_to_*", "handoff*", "hand_off*", "delegate*", "agent_*")
-    outputs: tuple[str, ...] = ("final_answer", "final_result*", "final_output", "finalanswertool", "set_model_response")
+    outputs: tuple[str, ...] = (
+        "final_answer",
+        "final_result*",
+        "final_output",
+        "finalanswertool",
+        "set_model_response",
+    )
     denials: tuple[str, ...] = (
         r"^(?:denied|blocked|refused|forbidden|rejected|policy[ _]violation)\b"
         r".*\b(?:policy|limit|guardrail|approval|permitted|allowed)",
