@@ -4,18 +4,18 @@ from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
 from typing import Any
-from uuid import UUID
 
 from django.db import connection, models
 
 from orchestration.handoffs.models import Handoff
 from orchestration.telemetry import deliveries, retention
 from orchestration.telemetry.models import Intake, Refusal, SpanHour, SpanMinute
+from orchestration.telemetry.rollups import HOUR, closed_before, roll_hours
+from orchestration.workflows.booking import TABLES
 from orchestration.workflows.models import Run, Step, Trace, WorkflowHour, WorkflowMinute
 from orchestration.workspaces.models import Workspace
 
-# A minute figure lives a day longer than its spans, so that no hour is recomputed from minutes that are gone.
-BY_SPAN_DAYS: tuple[tuple[type[models.Model], str], ...] = ((SpanMinute, "at"), (WorkflowMinute, "at"))
+MINUTES: tuple[type[models.Model], ...] = (SpanMinute, WorkflowMinute)
 BY_RUN_DAYS: tuple[tuple[type[models.Model], str], ...] = (
     (SpanHour, "at"),
     (WorkflowHour, "at"),
@@ -32,23 +32,28 @@ def keep() -> dict[str, Any]:
     """The hourly round; returns what was made, dropped and deleted. Safe when two run."""
     done: dict[str, Any] = retention.try_keep()
     done["poisoned"] = deliveries.forget_poisoned()
+    roll_hours(TABLES)  # what minutes still have to tell
     for workspace in Workspace.objects.all():
         now = datetime.now(UTC)
-        for kinds, days in ((BY_SPAN_DAYS, workspace.span_days + 1), (BY_RUN_DAYS, workspace.run_days)):
-            for model, column in kinds:
-                n = retention.forget_rows(model, column, now - timedelta(days=days), workspace.pk)
-                done[model._meta.label] = done.get(model._meta.label, 0) + n
+        minutes = closed_before(workspace.span_days, now) - 2 * HOUR
+        kinds = [(model, "at", minutes) for model in MINUTES]
+        kinds += [(model, column, now - timedelta(days=workspace.run_days)) for model, column in BY_RUN_DAYS]
+        for model, column, before in kinds:
+            n = retention.forget_rows(model, column, before, workspace.pk)
+            done[model._meta.label] = done.get(model._meta.label, 0) + n
         _forget_bookings(workspace.pk, now - timedelta(days=workspace.span_days + 30))
         _forget_keys(workspace.pk)
     return done
 
 
 def _forget_bookings(workspace_id: int, before: datetime) -> None:
-    """Run ids begin with their time (UUIDv7), so bookings need no column for it."""
-    oldest = UUID(int=int(before.timestamp() * 1000) << 80)
+    """Of runs that nothing will change any more: their spans are gone, or they are gone themselves. Their ids tell no
+    time, since a caller may have given them."""
     with connection.cursor() as cursor:
         cursor.execute(
-            "delete from workflows_runbooking where workspace_id = %s and run_id < %s", [workspace_id, oldest]
+            "delete from workflows_runbooking b where workspace_id = %s and not exists (select 1 from workflows_run r "
+            "where r.workspace_id = b.workspace_id and r.id = b.run_id and r.heard_at >= %s)",
+            [workspace_id, before],
         )
 
 

@@ -2,21 +2,29 @@
 
 Pages read these and never count spans. A row is changed only by adding (or taking away) what newly stored rows or a
 newly settled run contribute, in the transaction that stores them, so that a replay changes nothing.
+
+An hour is recomputed from its minutes, as long as it has them. Minutes are kept a day longer than spans; what changes
+an older hour all the same (a run told anew) is added to the hour's own row (`closed_before`).
 """
 
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import orjson
 from django.db import connection, transaction
 
 from orchestration.lib.stats import COLUMNS, bucket
+from orchestration.workspaces.models import Workspace
 
 MINUTE_US = 60_000_000
+HOUR_US = 60 * MINUTE_US
+HOUR = timedelta(hours=1)
+UNKNOWN_DAYS = 36_500  # of a workspace that is gone, for which nothing is deleted
 HOUR_LOCK = 0x6261_746F  # advisory lock: one sweep of hours at a time
 HOURS_AT_ONCE = 50
 FULL = 2**61  # where a bigint stops counting: an overflow would keep everybody else's spans from being stored
@@ -79,13 +87,15 @@ class Tally:
 
     def observations(self) -> list[Observation]:
         """The same as few observations as can say it."""
-        nothing = (0,) * self.width
-        said: list[Observation] = []
-        for key, (sums, counts) in sorted(self.rows.items()):
-            if any(sums):
-                said.append((key, tuple(sums), -1, 0))
-            said.extend((key, nothing, column, n) for column, n in sorted(counts.items()) if n)
-        return said
+        return [said for key, found in sorted(self.rows.items()) for said in observations_of(key, *found)]
+
+
+def observations_of(key: Key, sums: Sequence[int], counts: Mapping[int, int]) -> list[Observation]:
+    """One row of a tally as observations."""
+    said: list[Observation] = [(key, tuple(sums), -1, 0)] if any(sums) else []
+    nothing = (0,) * len(sums)
+    said.extend((key, nothing, column, n) for column, n in sorted(counts.items()) if n)
+    return said
 
 
 def observation(key: Key, sums: tuple[int, ...], duration_us: int | None, sign: int = 1) -> Observation:
@@ -95,9 +105,54 @@ def observation(key: Key, sums: tuple[int, ...], duration_us: int | None, sign: 
     return (key, sums, -1, 0) if duration_us is None else (key, sums, bucket(duration_us), sign)
 
 
+def closed_before(span_days: int, now: datetime) -> datetime:
+    """The first hour that is still made of its minutes. They are deleted two hours later, so that whoever reads them
+    at the turn of an hour finds all of them."""
+    return (now - timedelta(days=span_days + 1)).replace(minute=0, second=0, microsecond=0)
+
+
 def book(workspace_id: int, tally: Tally) -> None:
     """Add a tally to its minutes and note the touched hours. Rows are sorted, so that two bookings never deadlock."""
-    rows, hours = [], set()
+    recent, closed = _parted(workspace_id, tally)
+    _add(workspace_id, recent, tally.table.minute)
+    _add(workspace_id, closed, tally.table.hour)
+    hours = {key[0] // HOUR_US * 3600 for key, (sums, counts) in recent.rows.items() if any(sums) or counts}
+    if hours:
+        with connection.cursor() as cursor:
+            cursor.execute(
+                'insert into telemetry_touchedhour (workspace_id, "table", at) '
+                "select %s, %s, to_timestamp(h) from unnest(%s::bigint[]) h",
+                [workspace_id, tally.table.name, sorted(hours)],
+            )
+
+
+def _parted(workspace_id: int, tally: Tally) -> tuple[Tally, Tally]:
+    """What goes to minutes, and by hour what goes to hours that are closed: hardly ever anything."""
+    closed = Tally(tally.table)
+    now = datetime.now(UTC)
+    oldest = min((key[0] for key in tally.rows), default=None)
+    if oldest is None or oldest >= closed_before(0, now).timestamp() * 1_000_000:
+        return tally, closed
+    first = int(closed_before(_span_days(workspace_id), now).timestamp()) * 1_000_000
+    if oldest >= first:
+        return tally, closed
+    recent = Tally(tally.table)
+    for key, found in tally.rows.items():
+        if key[0] >= first:
+            recent.rows[key] = found
+        else:
+            hour = (key[0] // HOUR_US * HOUR_US, *key[1:])
+            closed.absorb(observations_of(hour, *found))
+    return recent, closed
+
+
+def _span_days(workspace_id: int) -> int:
+    found = Workspace.objects.filter(pk=workspace_id).values_list("span_days", flat=True).first()
+    return UNKNOWN_DAYS if found is None else found
+
+
+def _add(workspace_id: int, tally: Tally, into: str) -> None:
+    rows = []
     used: set[int] = set()
     for key, (sums, counts) in sorted(tally.rows.items()):
         filled = {b: n for b, n in counts.items() if n}
@@ -109,23 +164,16 @@ def book(workspace_id: int, tally: Tally) -> None:
         row.update({COLUMNS[b]: n for b, n in filled.items()})
         used.update(filled)
         rows.append(row)
-        hours.add(key[0] // 3_600_000_000 * 3600)
-    if not rows:
-        return
-    with connection.cursor() as cursor:
-        cursor.execute(_upsert(tally.table, sorted(used)), [workspace_id, orjson.dumps(rows).decode()])
-        cursor.execute(
-            'insert into telemetry_touchedhour (workspace_id, "table", at) '
-            "select %s, %s, to_timestamp(h) from unnest(%s::bigint[]) h",
-            [workspace_id, tally.table.name, sorted(hours)],
-        )
+    if rows:
+        with connection.cursor() as cursor:
+            cursor.execute(_upsert(tally.table, into, sorted(used)), [workspace_id, orjson.dumps(rows).decode()])
 
 
 def _bounded(value: int) -> int:
     return value if -FULL < value < FULL else FULL if value > 0 else -FULL
 
 
-def _upsert(table: Table, buckets: list[int]) -> str:
+def _upsert(table: Table, into: str, buckets: list[int]) -> str:
     """An upsert that names only the buckets which occur: an absent one stays NULL and costs nothing."""
     columns = [COLUMNS[b] for b in buckets]
     keys = [name for name, _ in table.keys]
@@ -142,7 +190,7 @@ def _upsert(table: Table, buckets: list[int]) -> str:
     changes += [f"{c} = coalesce(t.{c} + excluded.{c}, t.{c}, excluded.{c})" for c in columns]
     names = ", ".join([*keys, *sums, *columns])
     return (
-        f"insert into {table.minute} as t (workspace_id, at, {names}) "
+        f"insert into {into} as t (workspace_id, at, {names}) "
         f"select %s, to_timestamp(at / 1000000), {names} from json_to_recordset(%s) as x({shape}) "
         f"order by x.at, {', '.join(keys)} "
         f"on conflict (workspace_id, at, {', '.join(keys)}) do update set {', '.join(changes)}"
@@ -172,8 +220,11 @@ def _roll_some(tables: Mapping[str, Table]) -> int:
             [HOURS_AT_ONCE],
         )
         hours = sorted(set(cursor.fetchall()))
+        days = dict(Workspace.objects.values_list("pk", "span_days"))
+        now = datetime.now(UTC)
         for workspace_id, name, at in hours:
-            _roll_hour(cursor, tables[name], workspace_id, at)
+            if at >= closed_before(days.get(workspace_id, UNKNOWN_DAYS), now) - HOUR:
+                _roll_hour(cursor, tables[name], workspace_id, at)
     return len(hours)
 
 

@@ -8,7 +8,9 @@ import pytest
 from django.db import connection, transaction
 
 from orchestration.telemetry.models import SpanHour, SpanMinute, TouchedHour
-from orchestration.telemetry.rollups import MINUTE_US, SPANS, Tally, book, observation, roll_hours
+from orchestration.telemetry.rollups import HOUR_US, MINUTE_US, SPANS, Tally, book, observation, roll_hours
+from orchestration.workspaces.models import Workspace
+from tests import make
 
 pytestmark = pytest.mark.django_db(transaction=True)
 TABLES = {"span": SPANS}
@@ -145,3 +147,21 @@ def test_more_hours_than_one_slice_holds_are_all_rolled_up() -> None:
 
     assert SpanHour.objects.filter(workspace_id=1).count() == 120
     assert not TouchedHour.objects.exists()
+
+
+def test_what_changes_an_hour_without_minutes_is_added_to_its_row() -> None:
+    space = make.workspace()
+    hour = NOW // HOUR_US * HOUR_US - 20 * 24 * HOUR_US
+    book(space.pk, tally(5, 700, at=hour + MINUTE_US))
+    roll_hours(TABLES)
+    Workspace.objects.update(span_days=7)
+    SpanMinute.objects.all().delete()
+
+    change = tally(700, at=hour + MINUTE_US, sign=-1)
+    change.absorb(tally(9, 9, at=hour + 2 * MINUTE_US).observations())
+    book(space.pk, change)
+    roll_hours(TABLES)
+
+    row = SpanHour.objects.get(workspace_id=space.pk)
+    assert (row.n, row.tokens_in, row.ms) == (3, 10 + 20 + 0, 5 + 18)
+    assert not SpanMinute.objects.exists()

@@ -14,7 +14,7 @@ from orchestration.workspaces.models import Workspace
 from tests import make
 
 pytestmark = pytest.mark.django_db
-NOON = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
+NOON = datetime.now(UTC).replace(hour=12, minute=0, second=0, microsecond=0) - timedelta(days=3)
 TABLES = {"span": SPANS}
 
 
