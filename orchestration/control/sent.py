@@ -37,6 +37,7 @@ WORDS = {
     "human": Kind.HUMAN,
     "other": Kind.STEP,
 }
+ATTRIBUTES_BYTES = 64 << 10  # of a step, beyond which no event adds to them
 HEX = re.compile(r"[0-9a-f]{32}")
 UUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 
@@ -247,6 +248,6 @@ on conflict (workspace_id, trace_id, key) do update set
     tokens_in = greatest(t.tokens_in, excluded.tokens_in),
     tokens_out = greatest(t.tokens_out, excluded.tokens_out),
     cost = coalesce(excluded.cost, t.cost),
-    attrs = t.attrs || excluded.attrs
+    attrs = case when pg_column_size(t.attrs) < {ATTRIBUTES_BYTES} then t.attrs || excluded.attrs else t.attrs end
 returning xmax = 0
 """
