@@ -11,6 +11,7 @@ from django.utils import timezone
 
 from orchestration.control import digest, settling
 from orchestration.workflows import stitch
+from orchestration.workflows.fold import fold
 from orchestration.workflows.models import Run, Trace
 from orchestration.workflows.story import Rules, Step, Story
 from orchestration.workspaces.models import Workspace
@@ -33,7 +34,6 @@ def test_a_trace_that_cannot_be_told_is_put_off_and_the_others_are_told(
     for sender in (odd, good):
         refund(sender)
         sender.deliver()
-    fold = settling.fold
 
     def stumble(steps: Sequence[Step], rules: Rules) -> Story:
         if any(step.trace_id == odd.trace_id for step in steps):
