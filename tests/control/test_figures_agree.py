@@ -61,7 +61,9 @@ def test_agents_do_in_figures_what_they_do_in_runs(folder: str, workspace: Works
         name: (calls[name, True], calls[name, False]) for name, _ in calls
     }
     assert sum(line.tokens.input for line in lines) == sum(each.run.tokens.input for each in told)
-    used = Counter({use.system: use.calls for line in lines for use in line.systems if use.kind == "system"})
+    used: Counter[str] = Counter()
+    for use in (use for line in lines for use in line.systems if use.kind == "system"):
+        used[use.system] += use.calls
     assert used == served
     assert overview(workspace.pk, HOUR, now).active_agents == len(lines)
 
