@@ -152,9 +152,10 @@ def _embedding(raw: RawSpan, attributes: Mapping[str, Any], seen: Observed) -> N
 
 def _tool(raw: RawSpan, attributes: Mapping[str, Any], seen: Observed) -> None:
     get = attributes.get
-    seen.subject = label(get("tool.name")) or stripped(seen.name)
+    named = get("tool.name") or get("gen_ai.tool.name")
+    seen.subject = label(named) or stripped(seen.name)
     arguments, answer = get("input.value"), get("output.value")
-    if seen.name.lower().startswith("handoff") and not get("tool.name"):
+    if seen.name.lower().startswith("handoff") and not named:
         seen.kind = Kind.HANDOFF
         seen.hints["to"] = label(answer) or seen.name.rpartition(" ")[2]
         if isinstance(arguments, str) and len(arguments) <= 64:

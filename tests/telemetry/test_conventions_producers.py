@@ -44,6 +44,12 @@ def test_metadata_that_was_cut_off_is_no_metadata() -> None:
     assert (seen.kind, seen.agent) == (Kind.STEP, "")
 
 
+def test_an_openinference_tool_may_be_named_as_the_standard_names_tools() -> None:
+    seen = observed({KIND: "TOOL", "gen_ai.tool.name": "transfer_to_billing"}, "execute_tool transfer_to_billing")
+
+    assert (seen.kind, seen.subject) == (Kind.TOOL, "transfer_to_billing")
+
+
 def test_openinference_tool_and_model_calls() -> None:
     tool = observed({KIND: "TOOL", "tool.name": "get_invoice", "input.value": '{"order_id": "A-1"}'}, "SimpleTool")
     call = observed(
