@@ -32,10 +32,18 @@ from orchestration.config import engines as embedded
 from orchestration.registry import labels, prices, resolve
 from orchestration.telemetry import retention
 from orchestration.workspaces.models import Membership, User, Workspace
+from tests.api.door import Server
 
 settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]  # the real one is slow, on purpose
 BROWSERS = ("chromium", "chromium-browser", "google-chrome")
 CHROMIUM = next((found for name in BROWSERS if (found := shutil.which(name))), "")
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Processes that share the suite inherit our environment. With the settings named in it they would read them before
+    this file gave them engines of their own."""
+    if getattr(config.option, "numprocesses", None):
+        os.environ.pop("DJANGO_SETTINGS_MODULE", None)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -72,6 +80,14 @@ def django_db_modify_db_settings(engines: None) -> None:
 
 def pytest_unconfigure() -> None:
     shutil.rmtree(FOLDER, ignore_errors=True)
+
+
+@pytest.fixture(scope="session")
+def served(django_db_setup: None) -> Iterator[int]:
+    """The port of the served application. One for all: its doors are the process's own."""
+    server = Server()
+    yield server.start()
+    server.stop()
 
 
 @pytest.fixture

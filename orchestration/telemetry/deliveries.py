@@ -9,7 +9,7 @@ from uuid import UUID
 
 from django.db import connection
 
-BATCH = 16  # deliveries in one transaction: with one, PostgreSQL costs about twice as much a span
+BATCH = 128  # deliveries in one transaction: with one, PostgreSQL costs about twice as much a span
 BATCH_ITEMS = 12_000
 BATCH_BYTES = 16 << 20  # of bodies as stored
 SUSPECT_S = 120  # waiting for longer than this while others go by: perhaps it kills its worker

@@ -11,14 +11,7 @@ from pytest_django import DjangoDbBlocker
 from orchestration.telemetry.models import Delivery, Refusal
 from orchestration.workspaces.keys import create_key
 from orchestration.workspaces.models import Workspace
-from tests.api.door import Door, Server
-
-
-@pytest.fixture(scope="session")
-def served(django_db_setup: None) -> Iterator[int]:
-    server = Server()
-    yield server.start()
-    server.stop()
+from tests.api.door import Door
 
 
 @pytest.fixture

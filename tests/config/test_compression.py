@@ -7,6 +7,7 @@ import gzip
 import warnings
 from pathlib import Path
 
+import pytest
 from django.contrib.staticfiles import finders
 from django.http import StreamingHttpResponse
 from django.templatetags.static import static
@@ -14,6 +15,7 @@ from django.test import AsyncClient, Client, RequestFactory
 
 from orchestration.config.compression import Gzip, digest_of
 
+pytestmark = pytest.mark.django_db  # a file that was sent is closed as a request is: old connections go
 SCRIPT = "django_htmx/htmx-2.min.js"
 
 

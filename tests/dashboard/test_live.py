@@ -17,16 +17,13 @@ from django.test import Client
 from dashboard import live
 from orchestration.lib import pulse
 from orchestration.workspaces.models import User, Workspace
-from tests.api.door import Server
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
 
-@pytest.fixture(scope="module")
-def port(django_db_setup: None) -> Iterator[int]:
-    server = Server()
-    yield server.start()
-    server.stop()
+@pytest.fixture
+def port(served: int) -> int:
+    return served
 
 
 class Stream:

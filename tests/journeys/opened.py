@@ -19,7 +19,7 @@ from orchestration.telemetry import retention
 from orchestration.workflows.models import Run, Workflow
 from orchestration.workspaces.keys import create_key
 from orchestration.workspaces.models import Membership, User, Workspace
-from tests.api.door import Door, Server
+from tests.api.door import Door
 from tests.control.test_digest import settle_all
 
 LISTS = ("/", "/workflows/", "/runs/", "/agents/", "/settings/profile/", "/settings/health/", "/settings/prices/")
@@ -45,14 +45,12 @@ class Place:
 
 
 @contextmanager
-def furnished(blocker: DjangoDbBlocker, send: Callable[[Door], None]) -> Iterator[Place]:
+def furnished(port: int, blocker: DjangoDbBlocker, send: Callable[[Door], None]) -> Iterator[Place]:
     """Everything is sent, digested and settled before; afterwards the database is empty again."""
-    server = Server()
     with blocker.unblock():
         try:
-            yield furnish(server.start(), send)
+            yield furnish(port, send)
         finally:
-            server.stop()
             call_command("flush", interactive=False, verbosity=0)
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from typing import Any
 
 import pytest
@@ -17,7 +17,7 @@ from orchestration.workflows.models import Run
 from orchestration.workspaces.keys import create_key
 from orchestration.workspaces.models import Workspace
 from tests import captures
-from tests.api.door import Door, Server
+from tests.api.door import Door
 from tests.control.test_digest import settle_all
 from tests.telemetry import manifests
 
@@ -25,11 +25,9 @@ pytestmark = pytest.mark.django_db(transaction=True)
 
 
 @pytest.fixture
-def port(transactional_db: None) -> Iterator[int]:
+def port(served: int, transactional_db: None) -> int:
     retention.ensure_partitions()
-    server = Server()
-    yield server.start()
-    server.stop()
+    return served
 
 
 def replay(port: int, key: str, requests: Iterable[captures.Request], workspace: Workspace, *, each: bool) -> None:

@@ -19,8 +19,8 @@ LOOKS = [(1440, "light"), (390, "dark")]  # the other two show the same parts an
 
 
 @pytest.fixture(scope="module")
-def place(django_db_setup: None, django_db_blocker: DjangoDbBlocker) -> Iterator[Place]:
-    with furnished(django_db_blocker, work) as place:
+def place(served: int, django_db_blocker: DjangoDbBlocker) -> Iterator[Place]:
+    with furnished(served, django_db_blocker, work) as place:
         yield place
 
 

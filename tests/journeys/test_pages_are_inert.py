@@ -34,8 +34,8 @@ FINDINGS = f"""() => {{
 
 
 @pytest.fixture(scope="module")
-def place(django_db_setup: None, django_db_blocker: DjangoDbBlocker) -> Iterator[Place]:
-    with furnished(django_db_blocker, attack) as place:
+def place(served: int, django_db_blocker: DjangoDbBlocker) -> Iterator[Place]:
+    with furnished(served, django_db_blocker, attack) as place:
         yield place
 
 

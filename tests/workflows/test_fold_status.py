@@ -77,6 +77,33 @@ def test_a_model_call_is_tried_again_too() -> None:
     assert ended(told.story()) == ("completed", True, 1, 1)
 
 
+@pytest.mark.parametrize(
+    ("asked", "answered", "status"),
+    [
+        ("claude-sonnet-4-5", "claude-sonnet-4-5-20250929", "completed"),
+        ("gpt-4.1", "gpt-4.1-2025-04-14", "completed"),
+        ("claude-sonnet-4-5", "claude-sonnet-4-5-20250929-v1:0", "completed"),
+        ("claude-sonnet-4-5-20250929", "claude-sonnet-4-5-20250929-v1:0", "completed"),
+        ("llama3:latest", "llama3", "completed"),
+        ("claude-sonnet-4", "claude-sonnet-4@20250929", "completed"),
+        ("gpt-4.1", "gpt-4.1-mini", "failed"),
+        ("gpt-4.1", "gpt-4.1-mini-2025-04-14", "failed"),
+        ("gpt-4.1-2025-04-14", "gpt-4.1-2026-01-01", "failed"),
+        ("llama3:8b", "llama3:70b", "failed"),
+        ("deepseek-v2", "deepseek-v3", "failed"),
+    ],
+)
+def test_a_release_of_the_model_that_failed_makes_up_for_it_and_another_model_does_not(
+    asked: str, answered: str, status: str
+) -> None:
+    told = Told()
+    root = told.agent("refund", at=(0, 100))
+    told.chat(under=root, at=(1, 9), status=ERROR, also={"gen_ai.request.model": asked})
+    told.chat(under=root, at=(10, 19), also={"gen_ai.request.model": asked, "gen_ai.response.model": answered})
+
+    assert told.story().status == status
+
+
 def test_a_failure_that_nothing_made_up_for_failed_the_run_whatever_its_root_says() -> None:
     told = Told()
     root = told.agent("triage", at=(0, 100), status=1)
