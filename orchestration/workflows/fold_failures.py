@@ -8,8 +8,10 @@ meaning (a database call, a message) is handled when the step around it ended we
 
 from __future__ import annotations
 
+import re
 from bisect import bisect_left
 from dataclasses import dataclass, field
+from functools import lru_cache
 
 from orchestration.telemetry.spans import Kind, Outcome
 from orchestration.workflows.fold_agents import Cast, Who
@@ -18,7 +20,13 @@ from orchestration.workflows.fold_turns import SLACK_NS, ended
 
 PLAIN = frozenset({Kind.OTHER, Kind.MESSAGING, Kind.GUARDRAIL, Kind.EVALUATION})
 MOST_CLIMBED = 64
+MOST_BASES = 4
 _ANY = "*"
+_RELEASED = "~"  # before a model's name: successes of its releases
+# what names a release of a model: a date, a number of it, `-v1:0`, `:latest`, `@…`. Not `-v2` or `:70b`: other models
+_RELEASE = re.compile(
+    r"(?<=.)(?:[-_](?:20\d{2}-?\d{2}-?\d{2}|(?:0[1-9]|1[0-2])[0-3]\d|00\d|latest|v\d+:\d+)|:latest|@[^/@]+)$"
+)
 Same = tuple[Who | None, Kind, str]
 
 
@@ -131,7 +139,8 @@ class _Cures:
             if same[:2] in wanted:
                 self.successes.setdefault(same, []).append((step.start_ns, ended(tree, i)))
                 if same[1] == Kind.LLM and same[2]:
-                    self.successes.setdefault((*same[:2], _ANY), []).append((step.start_ns, ended(tree, i)))
+                    for name in (_ANY, *(_RELEASED + base for base in bases(same[2]))):
+                        self.successes.setdefault((*same[:2], name), []).append((step.start_ns, ended(tree, i)))
 
     def same(self, i: int) -> Same:
         step, kind = self.tree.steps[i], self.tree.kind[i]
@@ -143,12 +152,13 @@ class _Cures:
 
     def when(self, i: int) -> int | None:
         """The end of the first success that began after step `i` had ended, None without one. A model call that failed
-        may not know its model."""
+        may not know its model, or only the name it asked for while the answer names a release of that."""
         same = self.same(i)
         keys = [same]
         if same[1] == Kind.LLM:
-            keys.append((*same[:2], "" if same[2] else _ANY))
-        found = [end for end in map(self._first, keys, (i, i)) if end is not None]
+            others = ("", _RELEASED + same[2], *bases(same[2])) if same[2] else (_ANY,)
+            keys += [(*same[:2], name) for name in others]
+        found = [end for key in keys if (end := self._first(key, i)) is not None]
         return min(found, default=None)
 
     def _first(self, same: Same, i: int) -> int | None:
@@ -156,3 +166,13 @@ class _Cures:
         after = max(ended(self.tree, i) - SLACK_NS, self.tree.steps[i].start_ns + 1)
         place = bisect_left(successes, (after,))
         return successes[place][1] if place < len(successes) else None
+
+
+@lru_cache(maxsize=1024)
+def bases(model: str) -> tuple[str, ...]:
+    """The names of which this model's is a release: `m-20250929-v1:0` is one of `m-20250929` and of `m`."""
+    found: list[str] = []
+    while (base := _RELEASE.sub("", model)) != model and len(found) < MOST_BASES:
+        found.append(base)
+        model = base
+    return tuple(found)
