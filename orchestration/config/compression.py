@@ -26,7 +26,8 @@ class Gzip(GZipMiddleware):
 def whole(file: FileResponse) -> HttpResponse:
     """A static file as one piece: ASGI would have to fetch its pieces through a thread, one by one."""
     content = b"".join(cast("Iterator[bytes]", file.streaming_content))
-    file.close()
+    if file.file_to_stream:  # closed alone: `file.close()` would say that the request is over
+        file.file_to_stream.close()
     return HttpResponse(content, status=file.status_code, headers=dict(file.headers))
 
 
