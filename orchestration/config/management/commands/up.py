@@ -70,7 +70,7 @@ class Command(BaseCommand):
             supervisor.adopt(engine)
         try:
             supervisor.add("web", roles.web(server))
-            supervisor.add("digest", roles.worker("digest", "digest", processes=1), nice=15, signs=True)
+            supervisor.add("digest", roles.worker("digest", "digest", processes=2), nice=15, signs=True)
             supervisor.add("worker", roles.worker("worker", "work", processes=1), nice=5, signs=True)
             supervisor.add("beat", roles.beat, signs=True)
             if not wait_for(lambda: serves(address), 30, pause=0.05):
