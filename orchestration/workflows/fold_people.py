@@ -8,13 +8,14 @@ from dataclasses import dataclass
 from functools import lru_cache
 
 from orchestration.telemetry.spans import Kind, Outcome
-from orchestration.workflows.fold_agents import WORK, Cast
+from orchestration.workflows.fold_agents import WORK, Cast, Who
 from orchestration.workflows.fold_handoffs import matches
 from orchestration.workflows.fold_tree import Tree
-from orchestration.workflows.fold_turns import ended
+from orchestration.workflows.fold_turns import SLACK_NS, ended
 from orchestration.workflows.story import Escalation, GuardrailHit, Rules, Step
 
 MOST_CHECKS = 64
+ACTS = frozenset({Kind.AGENT, Kind.TOOL, Kind.RETRIEVAL})
 _POLICY = re.compile(r"\b(?:policy|guardrail|rule)[\s:=(]+([\w][\w.-]*)", re.IGNORECASE)
 
 
@@ -49,7 +50,7 @@ def asked(tree: Tree, cast: Cast, rules: Rules) -> list[Asked]:
         question = step.hints.get("asks") or asks or step.subject or step.name
         escalation = Escalation(application, agent, question, step.start_ns, "open", rule, step.span_id)
         found.append(Asked(escalation, i, ended(tree, i), pauses))
-    _answers(tree, found)
+    _answers(tree, cast, found, rules)
     return found
 
 
@@ -108,21 +109,36 @@ def _stopped(tree: Tree) -> dict[int, tuple[str, str]]:
     return {i: (tree.steps[i].hints["wait"], "") for i in waits if i not in above}
 
 
-def _answers(tree: Tree, found: list[Asked]) -> None:
-    """A finished human step has its answer; a paused program goes on in another trace once it has been answered."""
+def _answers(tree: Tree, cast: Cast, found: list[Asked], rules: Rules) -> None:
+    """A finished human step has its answer, and a run that goes on in another trace has one. Of a question put by a
+    tool the answer may come within the trace: then its agent acts on it. Words alone are no act: it may have told that
+    it asked."""
     if not found:
         return
-    starts = {step.trace_id: step.start_ns for step in tree.steps}  # the last of each trace: steps are sorted
+    starts: dict[bytes, int] = {}
+    for step in tree.steps:
+        starts.setdefault(step.trace_id, step.start_ns)
     latest = sorted(starts.items(), key=lambda item: item[1])[-2:]
+    acted = _acts(tree, cast, rules)
     for item in found:
-        step = tree.steps[item.step]
-        if item.escalation.rule == "human_step":
-            answered = step.end_ns != 0 and step.outcome == Outcome.OK
-        elif item.pauses:
-            answered = any(trace != step.trace_id and start >= item.at for trace, start in latest)
-        else:
-            answered = item.escalation.rule == "a2a" and tree.steps[-1].start_ns >= item.at
+        step, rule = tree.steps[item.step], item.escalation.rule
+        answered = any(trace != step.trace_id and start >= item.at - SLACK_NS for trace, start in latest)
+        if rule == "human_step":
+            answered = answered or (step.end_ns != 0 and step.outcome == Outcome.OK)
+        elif rule == "tool_name":
+            answered = answered or acted.get((step.trace_id, cast.who[item.step]), 0) >= item.at
+        elif rule == "a2a":
+            answered = tree.steps[-1].start_ns >= item.at
         item.escalation.state = "answered" if answered else "open"
+
+
+def _acts(tree: Tree, cast: Cast, rules: Rules) -> dict[tuple[bytes, Who | None], int]:
+    """When an agent last began a turn or called a tool, in each trace, other than to ask."""
+    last = {}
+    for i, kind in enumerate(tree.kind):
+        if kind in ACTS and cast.who[i] is not None and not matches(tree.steps[i].subject, rules.escalations):
+            last[tree.steps[i].trace_id, cast.who[i]] = tree.steps[i].start_ns
+    return last
 
 
 def waits(tree: Tree, found: list[Asked], root_came: bool) -> bool:

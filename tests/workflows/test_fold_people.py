@@ -126,3 +126,34 @@ def test_an_agent_that_handed_its_work_over_waits_for_nobody() -> None:
     told.chat(told.agent("refund", desk, (60, 100)), (70, 80))
 
     assert (told.story().status, told.story().escalations) == ("completed", [])
+
+
+def test_a_question_is_answered_once_the_run_goes_on_in_a_later_trace() -> None:
+    told = Told()
+    told.tool("escalate_to_human", told.agent("refund", at=(0, 100), trace=FIRST), (10, 20), trace=FIRST)
+    told.chat(told.agent("refund", at=(500, 600), trace=SECOND), (510, 520), trace=SECOND)
+
+    story = told.story()
+
+    assert (story.status, [e.state for e in story.escalations]) == ("completed", ["answered"])
+
+
+def test_a_trace_that_had_begun_before_the_question_is_no_answer() -> None:
+    told = Told()
+    told.tool("escalate_to_human", told.agent("refund", at=(0, 100)), (50, 60))
+    told.chat(told.agent("payments", at=(30, 90), trace=SECOND), (70, 80), trace=SECOND)
+
+    assert [e.state for e in told.story().escalations] == ["open"]
+
+
+def test_an_agent_that_acts_after_its_question_has_its_answer() -> None:
+    acted, spoke, asked_twice = Told(), Told(), Told()
+    for told in (acted, spoke, asked_twice):
+        told.tool("ask_human", told.agent("refund", at=(0, 100)), (10, 60))
+    acted.tool("issue_refund", acted.spans[0].span_id, (70, 80))
+    spoke.chat(spoke.spans[0].span_id, (70, 80))
+    asked_twice.tool("ask_human", asked_twice.spans[0].span_id, (70, 80))
+
+    states = [[e.state for e in told.story().escalations] for told in (acted, spoke, asked_twice)]
+
+    assert states == [["answered"], ["open"], ["open", "open"]]
