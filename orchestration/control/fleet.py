@@ -117,8 +117,8 @@ def agent(workspace_id: int, slug: str, window: timedelta, now: datetime) -> Age
         return None
     signs = signs_of(workspace_id).get(row.id, NO_SIGNS)
     read = _read(workspace_id, now - window, now, row.id)
-    rows = usage.rows_between(workspace_id, now - window, now)
-    course = usage.courses(rows, (now - window, now), "agent_id = %s", [row.id]).get(row.id, usage.STILL)
+    courses = usage.courses(workspace_id, (now - window, now), "agent_id = %s", [row.id])
+    course = courses.get(row.id, usage.STILL)
     kinds = [(kind, read.kinds.get(row.id, {}).get(kind, NONE)) for kind in CALLS]
     return AgentDetail(
         agent=_line(row, state_of(signs, now), signs, read),

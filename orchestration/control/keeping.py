@@ -9,16 +9,19 @@ from django.db import connection, models
 
 from orchestration.handoffs.models import Handoff
 from orchestration.telemetry import deliveries, retention
-from orchestration.telemetry.models import Intake, Refusal, SpanHour, SpanMinute
+from orchestration.telemetry.models import Intake, Refusal, SpanDay, SpanHour, SpanMinute
 from orchestration.telemetry.rollups import HOUR, closed_before, roll_hours
 from orchestration.workflows.booking import TABLES
-from orchestration.workflows.models import Run, Step, Trace, WorkflowHour, WorkflowMinute
+from orchestration.workflows.models import Run, Step, Trace, WorkflowDay, WorkflowHour, WorkflowMinute
 from orchestration.workspaces.models import Workspace
 
 MINUTES: tuple[type[models.Model], ...] = (SpanMinute, WorkflowMinute)
+LAST_HOUR = "at + interval '23 hours'"  # a day's figures go with those of its last hour
 BY_RUN_DAYS: tuple[tuple[type[models.Model], str], ...] = (
     (SpanHour, "at"),
     (WorkflowHour, "at"),
+    (SpanDay, LAST_HOUR),
+    (WorkflowDay, LAST_HOUR),
     (Run, "started_at"),
     (Handoff, "at"),
     (Trace, "received_at"),

@@ -12,7 +12,7 @@ from orchestration.control.states import Census, census
 from orchestration.control.usage import NONE, Course, Interval, Use
 from orchestration.lib.window import POINTS, window_text
 from orchestration.registry.models import Agent
-from orchestration.telemetry.sums import Stretch
+from orchestration.telemetry.sums import Between
 from orchestration.workflows import paces, stats
 from orchestration.workflows.models import Measure, Run, RunStatus
 from orchestration.workflows.paces import NOTHING, Pace
@@ -83,16 +83,14 @@ class Overview:
 def overview(workspace_id: int, window: timedelta, now: datetime) -> Overview:
     """The five answers for `window` until `now`."""
     since = now - window
-    spans = usage.rows_between(workspace_id, since, now)
-    paced = paces.rows_between(workspace_id, since, now)
     states = census(workspace_id, now)
     progress = stats.in_progress(workspace_id)
     waiting = sum(n for (_, status), n in progress.items() if status == RunStatus.WAITING)
-    booked = paces.by_workflow(paced)
+    booked = paces.by_workflow(paces.rows_between(workspace_id, since, now))
     lines = stats.lines(workspace_id, booked, progress)
     whole = paces.together(booked)
     slow = stats.bottlenecks_of(lines)
-    courses = usage.courses(spans, (since, now))
+    courses = usage.courses(workspace_id, (since, now))
     failing = _failing(courses)
     worst = failing[0][0] if failing else None
     return Overview(
@@ -108,7 +106,7 @@ def overview(workspace_id: int, window: timedelta, now: datetime) -> Overview:
         spans=health_figures.flow(workspace_id, window, now),
         runs_waiting=waiting,
         runs_ended=stats.durations_in(whole),
-        points=_points(paced, (since, now), slow, (courses, worst)),
+        points=_points(workspace_id, (since, now), slow, (courses, worst)),
         before=_before(workspace_id, since - window, since, worst),
     )
 
@@ -138,14 +136,14 @@ def _holds(whole: Mapping[int, Pace], waiting: int) -> HoldFigures:
 
 
 def _points(
-    paced: Stretch,
-    between: tuple[datetime, datetime],
+    workspace_id: int,
+    between: Between,
     slow: list[Bottleneck],
     heard: tuple[Mapping[int, Course], int | None],
 ) -> Points:
     courses, worst = heard
-    ended = paces.by_part(paced, *between, Measure.DURATION)
-    waits = paces.by_part(paced, *between, Measure.WAIT, slow[0].step_id) if slow else []
+    ended = paces.by_part(workspace_id, between, Measure.DURATION)
+    waits = paces.by_part(workspace_id, between, Measure.WAIT, slow[0].step_id) if slow else []
     failing = courses.get(worst, usage.STILL) if worst is not None else usage.STILL
     return Points(
         agents=[sum(1 for course in courses.values() if course.spans[place]) for place in range(POINTS)],

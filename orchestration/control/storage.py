@@ -16,6 +16,7 @@ KINDS: Mapping[str, tuple[str, ...]] = {
     "logs": ("telemetry_logrecord",),
     "minute figures": ("telemetry_spanminute", "workflows_workflowminute"),
     "hour figures": ("telemetry_spanhour", "workflows_workflowhour"),
+    "day figures": ("telemetry_spanday", "workflows_workflowday"),
     "runs": (
         "workflows_run",
         "workflows_runbooking",
@@ -27,14 +28,14 @@ KINDS: Mapping[str, tuple[str, ...]] = {
     "deliveries": ("telemetry_delivery",),
 }
 _BY_SPAN_DAYS = frozenset(("spans", "logs", "minute figures"))
-_BY_RUN_DAYS = frozenset(("hour figures", "runs"))
+_BY_RUN_DAYS = frozenset(("hour figures", "day figures", "runs"))
 
 
 @dataclass(frozen=True, slots=True)
 class StorageLine:
     """Disk space of one kind of data, of all workspaces together: tables are shared."""
 
-    kind: str  # spans | logs | minute figures | hour figures | runs | deliveries
+    kind: str  # spans | logs | minute figures | hour figures | day figures | runs | deliveries
     bytes: int
     rows: int  # PostgreSQL's estimate
     oldest: date | None  # of the oldest day that has a partition with rows

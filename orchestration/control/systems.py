@@ -85,7 +85,7 @@ def system(workspace_id: int, slug: str, window: timedelta, now: datetime) -> Sy
     rows = usage.rows_between(workspace_id, now - window, now)
     here = f"{usage.IS_CALL} and system_id = %s"
     uses = {key[0]: use for key, use in usage.by(rows, ("agent_id",), here, [row.id], spread=True).items()}
-    courses = usage.courses(rows, (now - window, now), here, [row.id]).values()
+    courses = usage.courses(workspace_id, (now - window, now), here, [row.id]).values()
     return SystemDetail(
         _line(row, uses, _currency(workspace_id)),
         _users(workspace_id, uses),

@@ -9,10 +9,10 @@ from typing import Any
 
 from orchestration.lib.stats import COLUMNS, percentile_ms, wilson
 from orchestration.lib.window import POINTS
-from orchestration.telemetry import sums
+from orchestration.telemetry import parts, sums
 from orchestration.telemetry.rollups import SPANS
 from orchestration.telemetry.spans import Kind
-from orchestration.telemetry.sums import Stretch
+from orchestration.telemetry.sums import Between, Stretch
 
 Interval = tuple[float, float]  # Wilson, 95 %
 CALLS = (Kind.LLM, Kind.TOOL, Kind.RETRIEVAL, Kind.EMBEDDING)
@@ -21,7 +21,10 @@ IS_SPAN = f"kind <> {int(Kind.RUN)}"
 _KEYS = ("agent_id", "system_id", "kind")
 _SUMS = ("n", "errors", "tokens_in", "tokens_out", "cost")
 _VALUES = ", ".join(f"sum({name})" for name in _SUMS)
-_COURSE = f"sum(n) filter (where {IS_CALL}), sum(errors) filter (where {IS_CALL}), sum(n) filter (where {IS_SPAN})"
+_COURSE = ", ".join(
+    f"sum({name} * sign) filter (where {where})"
+    for name, where in (("n", IS_CALL), ("errors", IS_CALL), ("n", IS_SPAN))
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,13 +94,12 @@ STILL = Course([0] * POINTS, [0] * POINTS, [0] * POINTS)
 
 
 def courses(
-    rows: Stretch, between: tuple[datetime, datetime], where: str = "agent_id > 0", params: Sequence[Any] = ()
+    workspace_id: int, between: Between, where: str = "agent_id > 0", params: Sequence[Any] = ()
 ) -> dict[int, Course]:
     """By agent, in equal parts of the window, for small charts: one pass over the rows."""
-    part, wanted = sums.part_of(*between, POINTS)
-    cut = Stretch(f"select {part} as part, * from ({rows.sql}) as r", (*wanted, *rows.params))
+    rows = parts.in_parts(SPANS, workspace_id, between, POINTS, (*_KEYS, "n", "errors"))
     found: dict[int, Course] = {}
-    for place, agent_id, *values in sums.grouped(cut, ("part", "agent_id"), _COURSE, where, params):
+    for place, agent_id, *values in sums.grouped(rows, ("part", "agent_id"), _COURSE, where, params):
         course = found.setdefault(agent_id, Course([0] * POINTS, [0] * POINTS, [0] * POINTS))
         for line, value in zip((course.calls, course.failures, course.spans), values, strict=True):
             line[place] = sums.count(value)

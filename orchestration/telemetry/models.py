@@ -142,6 +142,12 @@ class SpanHour(Figures):
     pk = models.CompositePrimaryKey("workspace_id", "at", "application_id", "agent_id", "system_id", "kind")
 
 
+class SpanDay(Figures):
+    """The same by day (UTC), recomputed from hours whenever one of them was."""
+
+    pk = models.CompositePrimaryKey("workspace_id", "at", "application_id", "agent_id", "system_id", "kind")
+
+
 class TouchedHour(models.Model):
     """An hour whose minutes have changed. Insert-only, one row a writer: nobody waits for a hot row, and a change that
     is not committed yet keeps a row of its own for the next sweep."""

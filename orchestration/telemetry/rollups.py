@@ -1,10 +1,10 @@
-"""Figures: additive rows by minute and by hour, with histograms that merge by adding.
+"""Figures: additive rows by minute, by hour and by day, with histograms that merge by adding.
 
 Pages read these and never count spans. A row is changed only by adding (or taking away) what newly stored rows or a
 newly settled run contribute, in the transaction that stores them, so that a replay changes nothing.
 
 An hour is recomputed from its minutes, as long as it has them. Minutes are kept a day longer than spans; what changes
-an older hour all the same (a run told anew) is added to the hour's own row (`closed_before`).
+an older hour all the same (a run told anew) is added to the hour's own row, and to the day's (`closed_before`).
 """
 
 from __future__ import annotations
@@ -23,7 +23,8 @@ from orchestration.workspaces.models import Workspace
 
 MINUTE_US = 60_000_000
 HOUR_US = 60 * MINUTE_US
-HOUR = timedelta(hours=1)
+DAY_US = 24 * HOUR_US
+HOUR, DAY = timedelta(hours=1), timedelta(days=1)
 UNKNOWN_DAYS = 36_500  # of a workspace that is gone, for which nothing is deleted
 HOUR_LOCK = 0x6261_746F  # advisory lock: one sweep of hours at a time
 HOURS_AT_ONCE = 50
@@ -32,11 +33,12 @@ FULL = 2**61  # where a bigint stops counting: an overflow would keep everybody 
 
 @dataclass(frozen=True, slots=True)
 class Table:
-    """A pair of rollup tables: rows by minute, and the same by hour. `keys` follow (workspace_id, at)."""
+    """Three rollup tables: rows by minute, the same by hour, and by day. `keys` follow (workspace_id, at)."""
 
     name: str
     minute: str
     hour: str
+    day: str
     keys: tuple[tuple[str, str], ...]
     sums: tuple[tuple[str, str], ...]
 
@@ -45,6 +47,7 @@ SPANS = Table(
     "span",
     "telemetry_spanminute",
     "telemetry_spanhour",
+    "telemetry_spanday",
     (("application_id", "int"), ("agent_id", "int"), ("system_id", "int"), ("kind", "smallint")),
     (
         ("n", "int"),
@@ -116,6 +119,7 @@ def book(workspace_id: int, tally: Tally) -> None:
     recent, closed = _parted(workspace_id, tally)
     _add(workspace_id, recent, tally.table.minute)
     _add(workspace_id, closed, tally.table.hour)
+    _add(workspace_id, _by_day(closed), tally.table.day)
     hours = {key[0] // HOUR_US * 3600 for key, (sums, counts) in recent.rows.items() if any(sums) or counts}
     if hours:
         with connection.cursor() as cursor:
@@ -144,6 +148,13 @@ def _parted(workspace_id: int, tally: Tally) -> tuple[Tally, Tally]:
             hour = (key[0] // HOUR_US * HOUR_US, *key[1:])
             closed.absorb(observations_of(hour, *found))
     return recent, closed
+
+
+def _by_day(hours: Tally) -> Tally:
+    days = Tally(hours.table)
+    for key, found in hours.rows.items():
+        days.absorb(observations_of((key[0] // DAY_US * DAY_US, *key[1:]), *found))
+    return days
 
 
 def _span_days(workspace_id: int) -> int:
@@ -198,8 +209,9 @@ def _upsert(table: Table, into: str, buckets: list[int]) -> str:
 
 
 def roll_hours(tables: Mapping[str, Table], seconds: float = 20.0) -> int:
-    """Recompute touched hours from their minutes, for at most `seconds`; returns how many. In slices, so that after an
-    import of many days nothing is begun that no task could end. Safe when two run: the second finds the lock."""
+    """Recompute touched hours from their minutes, and then their days from hours, for at most `seconds`; returns how
+    many hours. In slices, so that after an import of many days nothing is begun that no task could end. Safe when two
+    run: the second finds the lock."""
     until = time.monotonic() + seconds
     total = 0
     while done := _roll_some(tables):
@@ -224,18 +236,29 @@ def _roll_some(tables: Mapping[str, Table]) -> int:
         now = datetime.now(UTC)
         for workspace_id, name, at in hours:
             if at >= closed_before(days.get(workspace_id, UNKNOWN_DAYS), now) - HOUR:
-                _roll_hour(cursor, tables[name], workspace_id, at)
+                _roll(cursor, tables[name], (tables[name].minute, tables[name].hour), workspace_id, (at, at + HOUR))
+        for workspace_id, name, at in sorted({(*of, to_day(at)) for *of, at in hours}):
+            _roll(cursor, tables[name], (tables[name].hour, tables[name].day), workspace_id, (at, at + DAY))
     return len(hours)
 
 
-def _roll_hour(cursor: Any, table: Table, workspace_id: int, at: Any) -> None:
+def to_day(at: datetime) -> datetime:
+    return at.astimezone(UTC).replace(hour=0, minute=0, second=0, microsecond=0)
+
+
+def _roll(
+    cursor: Any, table: Table, levels: tuple[str, str], workspace_id: int, between: tuple[datetime, datetime]
+) -> None:
+    """Make the rows of one hour or day anew, of those of the next finer level."""
+    fine, coarse = levels
+    since, until = between
     keys = ", ".join(name for name, _ in table.keys)
     names = [*(name for name, _ in table.sums), *COLUMNS]
     values = [f"least({FULL}, sum({name}))" for name, _ in table.sums] + [f"sum({column})" for column in COLUMNS]
-    cursor.execute(f"delete from {table.hour} where workspace_id = %s and at = %s", [workspace_id, at])
+    cursor.execute(f"delete from {coarse} where workspace_id = %s and at = %s", [workspace_id, since])
     cursor.execute(
-        f"insert into {table.hour} (workspace_id, at, {keys}, {', '.join(names)}) "
-        f"select workspace_id, %s, {keys}, {', '.join(values)} from {table.minute} "
-        f"where workspace_id = %s and at >= %s and at < %s + interval '1 hour' group by workspace_id, {keys}",
-        [at, workspace_id, at, at],
+        f"insert into {coarse} (workspace_id, at, {keys}, {', '.join(names)}) "
+        f"select workspace_id, %s, {keys}, {', '.join(values)} from {fine} "
+        f"where workspace_id = %s and at >= %s and at < %s group by workspace_id, {keys}",
+        [since, workspace_id, since, until],
     )

@@ -1,12 +1,12 @@
-"""Figures read over a stretch of time: whole hours from hour rows, the edges from minutes.
+"""Figures read over a stretch of time: whole days from day rows, the rest from hours, and its edges from minutes.
 
-Hour rows lag behind the minutes they are made of until the next sweep (`TouchedHour`). Such hours are read by their
-minutes, so that an answer is exact at any moment and still opens few rows.
+Hour and day rows lag behind the minutes they are made of until the next sweep (`TouchedHour`). Such hours are read by
+their minutes, and their days by hours, so that an answer is exact at any moment and still opens few rows.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -14,12 +14,12 @@ from typing import Any
 from django.db import connection
 
 from orchestration.lib.stats import COLUMNS, percentile_ms
-from orchestration.telemetry.rollups import Table
+from orchestration.telemetry.rollups import DAY, HOUR, Table, to_day
 
-HOUR = timedelta(hours=1)
-MINUTE = timedelta(minutes=1)
+EPOCH = datetime(2000, 1, 1, tzinfo=UTC)
 HISTOGRAM = ", ".join(f"sum({column})" for column in COLUMNS)
 Row = tuple[Any, ...]
+Between = tuple[datetime, datetime]
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,39 +34,59 @@ def to_minute(at: datetime) -> datetime:
     return at.astimezone(UTC).replace(second=0, microsecond=0)
 
 
-def to_hour(at: datetime) -> datetime:
-    return to_minute(at).replace(minute=0)
-
-
 def stretch(table: Table, workspace_id: int, since: datetime, until: datetime, columns: Iterable[str]) -> Stretch:
     """The rows from the minute of `since` on and before `until`, with `at` and the given columns."""
     names = ", ".join(["at", *columns])
-    since = to_minute(since)
-    first, last = to_hour(since + HOUR - MINUTE), to_hour(until)
-    minutes = f"select {names} from {table.minute} where workspace_id = %s and at >= %s and at < %s"
-    if last <= first:
-        return Stretch(minutes, (workspace_id, since, until))
-    touched = _touched(table, workspace_id, first, last)
-    hours = f"select {names} from {table.hour} where workspace_id = %s and at >= %s and at < %s"
-    params = [workspace_id, since, first, workspace_id, last, until, workspace_id, first, last]
-    parts = [minutes, minutes, hours]
-    if touched:
-        parts[2] += " and at <> all(%s::timestamptz[])"
-        params.append(touched)
-        for hour in touched:
-            parts.append(minutes)
-            params += [workspace_id, hour, hour + HOUR]
+    parts, params = [], []
+    for rows, piece in pieces(table, workspace_id, (since, until)):
+        parts.append(f"select {names} from {rows} where workspace_id = %s and at >= %s and at < %s")
+        params += [workspace_id, *piece]
     return Stretch(" union all ".join(parts), tuple(params))
 
 
-def _touched(table: Table, workspace_id: int, first: datetime, last: datetime) -> list[datetime]:
+def pieces(table: Table, workspace_id: int, between: Between, *, days: bool = True) -> list[tuple[str, Between]]:
+    """Which table is to be read from when until when; without `days` none by day."""
+    between = to_minute(between[0]), between[1]
+    touched = _touched(table, workspace_id, *between) if between[1] - between[0] >= HOUR else set()
+    by_day, rest = _whole([between], DAY, {to_day(hour) for hour in touched}) if days else ([], [between])
+    by_hour, rest = _whole(rest, HOUR, touched)
+    found = [(table.day, piece) for piece in by_day] + [(table.hour, piece) for piece in by_hour]
+    found += [(table.minute, piece) for piece in rest]
+    return found or [(table.minute, between)]  # of an empty window: no row
+
+
+def _whole(
+    gaps: Iterable[Between], size: timedelta, stale: Collection[datetime]
+) -> tuple[list[Between], list[Between]]:
+    """Runs of whole hours or days that are not stale, and what is left of the gaps beside them."""
+    whole: list[Between] = []
+    rest: list[Between] = []
+    for since, until in gaps:
+        at, free = since + (EPOCH - since) % size, since
+        while at + size <= until:
+            begin = at
+            while at + size <= until and at not in stale:
+                at += size
+            if at > begin:
+                whole.append((begin, at))
+                if begin > free:
+                    rest.append((free, begin))
+                free = at
+            else:
+                at += size
+        if until > free:
+            rest.append((free, until))
+    return whole, rest
+
+
+def _touched(table: Table, workspace_id: int, since: datetime, until: datetime) -> set[datetime]:
     with connection.cursor() as cursor:
         cursor.execute(
             'select distinct at from telemetry_touchedhour where workspace_id = %s and "table" = %s '
-            "and at >= %s and at < %s order by at",
-            [workspace_id, table.name, first, last],
+            "and at >= %s and at < %s",
+            [workspace_id, table.name, since, until],
         )
-        return [row[0] for row in cursor]
+        return {row[0] for row in cursor}
 
 
 def grouped(

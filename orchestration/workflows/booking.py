@@ -22,6 +22,7 @@ WORKFLOWS = Table(
     "workflow",
     "workflows_workflowminute",
     "workflows_workflowhour",
+    "workflows_workflowday",
     (("workflow_id", "int"), ("step_id", "int"), ("measure", "smallint")),
     (("n", "int"), ("failed", "int"), ("ms", "bigint")),
 )

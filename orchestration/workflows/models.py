@@ -246,3 +246,7 @@ class WorkflowMinute(Pace):
 
 class WorkflowHour(Pace):
     pk = models.CompositePrimaryKey("workspace_id", "at", "workflow_id", "step_id", "measure")
+
+
+class WorkflowDay(Pace):
+    pk = models.CompositePrimaryKey("workspace_id", "at", "workflow_id", "step_id", "measure")

@@ -9,13 +9,14 @@ from typing import Any
 
 from orchestration.lib.stats import COLUMNS, percentile_ms
 from orchestration.lib.window import POINTS
-from orchestration.telemetry import sums
-from orchestration.telemetry.sums import Row, Stretch
+from orchestration.telemetry import parts, sums
+from orchestration.telemetry.sums import Between, Row, Stretch
 from orchestration.workflows.booking import WORKFLOWS
 from orchestration.workflows.models import Measure
 
-_SUMS = ("n", "failed", "ms")
+_COLUMNS = ("workflow_id", "step_id", "measure", "n", "failed", "ms", *COLUMNS)
 _VALUES = f"sum(n), sum(failed), sum(ms), {sums.HISTOGRAM}"
+_SIGNED = _VALUES.replace(")", " * sign)")
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,8 +48,7 @@ class Booked:
 
 
 def rows_between(workspace_id: int, since: datetime, until: datetime) -> Stretch:
-    columns = ("workflow_id", "step_id", "measure", *_SUMS, *COLUMNS)
-    return sums.stretch(WORKFLOWS, workspace_id, since, until, columns)
+    return sums.stretch(WORKFLOWS, workspace_id, since, until, _COLUMNS)
 
 
 def by_workflow(rows: Stretch, workflow_id: int | None = None, *, steps: bool = True) -> dict[int, Booked]:
@@ -83,15 +83,14 @@ def _added(parts: Sequence[Pace]) -> Pace:
 
 
 def by_part(
-    rows: Stretch, since: datetime, until: datetime, measure: Measure, step_id: int = 0, workflow_id: int | None = None
+    workspace_id: int, between: Between, measure: Measure, step_id: int = 0, workflow_id: int | None = None
 ) -> list[Pace]:
     """One measure in equal parts of the window, for a small chart."""
-    part, params = sums.part_of(since, until, POINTS)
+    rows = parts.in_parts(WORKFLOWS, workspace_id, between, POINTS, _COLUMNS)
     where, wanted = "measure = %s and step_id = %s", [int(measure), step_id]
     if workflow_id is not None:
         where, wanted = f"{where} and workflow_id = %s", [*wanted, workflow_id]
-    cut = Stretch(f"select {part} as part, * from ({rows.sql}) as r", (*params, *rows.params))
-    found = {row[0]: _pace(row[1:]) for row in sums.grouped(cut, ("part",), _VALUES, where, wanted)}
+    found = {row[0]: _pace(row[1:]) for row in sums.grouped(rows, ("part",), _SIGNED, where, wanted)}
     return [found.get(place, NOTHING) for place in range(POINTS)]
 
 

@@ -1,6 +1,7 @@
 """Figures of workflows over a time: how long runs take, where their time goes, how far they get.
 
-All read the rollups that settling a run books (`WorkflowMinute`, `WorkflowHour`): runs count by the time they ended.
+All read the rollups that settling a run books (`WorkflowMinute`, and hours and days of it): runs count by the time
+they ended.
 """
 
 from __future__ import annotations
@@ -110,7 +111,7 @@ def workflow(workspace_id: int, slug: str, since: datetime, until: datetime) -> 
         return None
     rows = paces.rows_between(workspace_id, since, until)
     (line,) = _lines(workspace_id, [row], paces.by_workflow(rows, row.id), in_progress(workspace_id))
-    parts = paces.by_part(rows, since, until, Measure.DURATION, workflow_id=row.id)
+    parts = paces.by_part(workspace_id, (since, until), Measure.DURATION, workflow_id=row.id)
     return WorkflowDetail(line, [part.percentile(0.5) for part in parts], [part.n for part in parts])
 
 

@@ -84,6 +84,7 @@ def test_storage_is_told_by_kind_with_what_is_kept_of_it(workspace: Workspace) -
 
     assert lines["spans"].oldest == began.date()
     assert lines["spans"].bytes > 0
+    assert [lines[f"{size} figures"].keep_days for size in ("minute", "hour", "day")] == [30, 400, 400]
     assert (lines["spans"].keep_days, lines["runs"].keep_days, lines["deliveries"].keep_days) == (30, 400, None)
 
 

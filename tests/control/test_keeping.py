@@ -6,7 +6,7 @@ from uuid import UUID
 import pytest
 
 from orchestration.control import digest, keeping
-from orchestration.telemetry.models import SpanHour, SpanMinute
+from orchestration.telemetry.models import SpanDay, SpanHour, SpanMinute
 from orchestration.workflows.models import Run, RunBooking, TraceKey
 from orchestration.workspaces.models import Workspace
 from tests import make
@@ -54,3 +54,14 @@ def test_minutes_are_deleted_by_whole_hours_once_they_are_in_their_hour(workspac
 
     assert SpanMinute.objects.count() == 1
     assert sorted(SpanHour.objects.values_list("n", flat=True)) == [3, 3]
+
+
+def test_a_day_of_figures_goes_with_its_last_hour(workspace: Workspace) -> None:
+    who, now = make.agent(workspace), datetime.now(UTC)
+    for days in (30, 399, 402):
+        make.calls(workspace, who, n=days, at=now - timedelta(days=days))
+
+    keeping.keep()
+
+    assert sorted(SpanDay.objects.values_list("n", flat=True)) == [30, 399]
+    assert sorted(SpanHour.objects.values_list("n", flat=True)) == [30, 399]

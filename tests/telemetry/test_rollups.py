@@ -7,8 +7,19 @@ from datetime import UTC, datetime
 import pytest
 from django.db import connection, transaction
 
-from orchestration.telemetry.models import SpanHour, SpanMinute, TouchedHour
-from orchestration.telemetry.rollups import HOUR_US, MINUTE_US, SPANS, Tally, book, observation, roll_hours
+from orchestration.lib.stats import COLUMNS
+from orchestration.telemetry.models import SpanDay, SpanHour, SpanMinute, TouchedHour
+from orchestration.telemetry.rollups import (
+    DAY,
+    DAY_US,
+    HOUR_US,
+    MINUTE_US,
+    SPANS,
+    Tally,
+    book,
+    observation,
+    roll_hours,
+)
 from orchestration.workspaces.models import Workspace
 from tests import make
 
@@ -78,6 +89,45 @@ def test_an_hour_is_the_sum_of_its_minutes_also_after_a_late_span() -> None:
     assert (row.n, row.ms) == (4, 32)
     assert row.at == datetime.fromtimestamp(hour / 1e6, UTC)
     assert not TouchedHour.objects.exists()
+
+
+def test_a_late_span_changes_its_minute_its_hour_and_its_day() -> None:
+    day = NOW // DAY_US * DAY_US - DAY_US
+    book(1, tally(5, at=day + 3 * HOUR_US))
+    book(1, tally(7, at=day + 4 * HOUR_US))
+    roll_hours(TABLES)
+
+    book(1, tally(11, at=day + 3 * HOUR_US))
+    roll_hours(TABLES)
+
+    counts = [list(model.objects.order_by("at").values_list("n", "ms")) for model in (SpanMinute, SpanHour, SpanDay)]
+    assert counts == [[(2, 16), (1, 7)], [(2, 16), (1, 7)], [(3, 23)]]
+    assert SpanDay.objects.get().at == datetime.fromtimestamp(day / 1e6, UTC)
+
+
+def test_a_day_is_the_sum_of_its_hours_in_every_column() -> None:
+    day = NOW // DAY_US * DAY_US - DAY_US
+    for hour in range(-1, 25):
+        book(1, tally(hour + 2, 900, 70_000, at=day + hour * HOUR_US + hour * MINUTE_US, agent=1 + hour % 2))
+    roll_hours(TABLES)
+    of = {"workspace_id": 1, "agent_id": 1}
+
+    made = SpanDay.objects.filter(at=datetime.fromtimestamp(day / 1e6, UTC), **of).get()
+
+    hours = SpanHour.objects.filter(at__gte=made.at, at__lt=made.at + DAY, **of)
+    assert len(hours) == 12
+    for column in (*(name for name, _ in SPANS.sums), *COLUMNS):
+        values = [getattr(hour, column) for hour in hours]
+        assert getattr(made, column) == (None if set(values) == {None} else sum(value or 0 for value in values))
+
+
+def test_a_day_whose_spans_were_all_taken_away_is_empty() -> None:
+    book(1, tally(5))
+    roll_hours(TABLES)
+    book(1, tally(5, sign=-1))
+    roll_hours(TABLES)
+
+    assert sum(SpanDay.objects.values_list("n", flat=True)) == 0
 
 
 def test_a_change_not_yet_committed_is_rolled_up_by_the_next_sweep() -> None:
@@ -162,6 +212,6 @@ def test_what_changes_an_hour_without_minutes_is_added_to_its_row() -> None:
     book(space.pk, change)
     roll_hours(TABLES)
 
-    row = SpanHour.objects.get(workspace_id=space.pk)
-    assert (row.n, row.tokens_in, row.ms) == (3, 10 + 20 + 0, 5 + 18)
+    for row in (SpanHour.objects.get(workspace_id=space.pk), SpanDay.objects.get(workspace_id=space.pk)):
+        assert (row.n, row.tokens_in, row.ms) == (3, 10 + 20 + 0, 5 + 18)
     assert not SpanMinute.objects.exists()

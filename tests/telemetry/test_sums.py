@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+import random
 from datetime import UTC, datetime, timedelta
 
 import pytest
 
 from orchestration.lib.stats import COLUMNS
 from orchestration.telemetry import sums
-from orchestration.telemetry.models import SpanHour, SpanMinute
-from orchestration.telemetry.rollups import SPANS, roll_hours
+from orchestration.telemetry.models import SpanDay, SpanHour, SpanMinute
+from orchestration.telemetry.rollups import SPANS, roll_hours, to_day
 from orchestration.workspaces.models import Workspace
 from tests import make
 
@@ -57,6 +58,52 @@ def test_an_hour_that_changed_since_the_sweep_is_read_by_its_minutes(workspace: 
 
     assert SpanHour.objects.get().n == 5
     assert counted(workspace, NOON, NOON + timedelta(hours=4)) == 6
+
+
+def test_whole_days_come_from_day_rows(workspace: Workspace) -> None:
+    make.calls(workspace, n=5, at=NOON)
+    roll_hours(TABLES)
+    SpanMinute.objects.all().delete()
+    SpanHour.objects.all().delete()
+
+    day = to_day(NOON)
+
+    assert counted(workspace, day, day + timedelta(days=1)) == 5
+    assert counted(workspace, day - timedelta(hours=7), day + timedelta(hours=25, minutes=3)) == 5
+    assert counted(workspace, day + timedelta(minutes=1), day + timedelta(days=1)) == 0
+
+
+def test_a_day_that_changed_since_the_sweep_is_read_by_its_hours(workspace: Workspace) -> None:
+    make.calls(workspace, n=5, at=NOON - timedelta(hours=3))
+    roll_hours(TABLES)
+    make.calls(workspace, n=1, at=NOON)
+
+    assert SpanDay.objects.get().n == 5
+    assert counted(workspace, NOON - timedelta(days=1), NOON + timedelta(days=1)) == 6
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_a_window_with_any_edges_has_what_its_minutes_have(workspace: Workspace, seed: int) -> None:
+    chance = random.Random(seed)
+    begin = NOON - timedelta(days=5, minutes=chance.randrange(1440))
+    for place in range(160):
+        make.calls(workspace, n=chance.randint(1, 9), at=begin + timedelta(minutes=chance.randrange(7 * 1440)))
+        if place == 150:
+            roll_hours(TABLES)
+
+    for _ in range(25):
+        since = begin + timedelta(minutes=chance.randrange(6 * 1440))
+        if chance.random() < 0.3:
+            since = to_day(since)
+        until = since + chance.choice((timedelta(days=2), timedelta(minutes=chance.randrange(1, 3000))))
+        minutes = SpanMinute.objects.filter(at__gte=since, at__lt=until).values_list("n", flat=True)
+        assert counted(workspace, since, until) == sum(minutes)
+
+
+def test_a_window_without_length_has_nothing(workspace: Workspace) -> None:
+    make.calls(workspace, at=NOON)
+
+    assert counted(workspace, NOON, NOON) == 0
 
 
 def test_another_workspace_adds_nothing(workspace: Workspace) -> None:
