@@ -159,6 +159,7 @@ class Run(models.Model):
                 name="run_conversation",
                 condition=Q(conversation__isnull=False),
             ),
+            models.Index(fields=["workspace", "started_at"], name="run_late", condition=Q(late=True)),
             GinIndex(fields=["agents"], name="run_agents"),
         ]
 
