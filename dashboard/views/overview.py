@@ -47,7 +47,10 @@ class OverviewPage:
 
     @cached_property
     def flows(self) -> list[FlowRow]:
-        rows = stats.workflows(self.request.workspace.pk, self.period.since, self.period.until)
+        if wanted(self.request) == "flows":
+            rows = stats.workflows(self.request.workspace.pk, self.period.since, self.period.until)
+        else:
+            rows = self.figures.workflows
         return flow_rows(sorted(rows, key=lambda row: (-row.in_progress, -row.runs, row.name))[:10])
 
     @cached_property

@@ -16,7 +16,7 @@ from orchestration.telemetry.sums import Between
 from orchestration.workflows import paces, stats
 from orchestration.workflows.models import Measure, Run, RunStatus
 from orchestration.workflows.paces import NOTHING, Pace
-from orchestration.workflows.stats import Bottleneck, Durations
+from orchestration.workflows.stats import Bottleneck, Durations, WorkflowLine
 
 MOST_FAILING = 5
 
@@ -76,6 +76,7 @@ class Overview:
     spans: SpanFlow
     runs_waiting: int
     runs_ended: Durations  # all workflows together
+    workflows: list[WorkflowLine]
     points: Points
     before: Before | None
 
@@ -106,6 +107,7 @@ def overview(workspace_id: int, window: timedelta, now: datetime) -> Overview:
         spans=health_figures.flow(workspace_id, window, now),
         runs_waiting=waiting,
         runs_ended=stats.durations_in(whole),
+        workflows=lines,
         points=_points(workspace_id, (since, now), slow, (courses, worst)),
         before=_before(workspace_id, since - window, since, worst),
     )

@@ -32,6 +32,7 @@ QUIET = Overview(
     spans=SpanFlow(10, 10, 0, 40.0),
     runs_waiting=0,
     runs_ended=replace(EMPTY, runs=60, failed=2, p50_ms=1_000, p90_ms=3_000, p99_ms=9_000),
+    workflows=[],
     points=POINTS,
     before=None,
 )
