@@ -257,15 +257,16 @@ def _graph(handing: Handing) -> None:
 
 
 def _sequence(handing: Handing) -> None:
-    """Turns below the same process, each after the latest that had ended when it began."""
-    groups: dict[int, list[int]] = {}
-    kinds = handing.tree.kind
+    """Turns below the same process, each after the latest that had ended when it began. In one trace: another one is
+    a run that goes on, where nobody needs to have handed over."""
+    groups: dict[tuple[bytes, int], list[int]] = {}
+    steps, kinds = handing.tree.steps, handing.tree.kind
     for number, turn in enumerate(handing.line.turns):
         if turn.inside < 0 and (turn.holder < 0 or kinds[turn.holder] == Kind.WORKFLOW):
-            groups.setdefault(-1, []).append(number)
+            groups.setdefault((steps[turn.step].trace_id, -1), []).append(number)
         elif turn.holder >= 0 and kinds[turn.holder] == Kind.WORKFLOW:
-            groups.setdefault(turn.holder, []).append(number)
-    for holder, numbers in groups.items():
+            groups.setdefault((steps[turn.step].trace_id, turn.holder), []).append(number)
+    for (_, holder), numbers in groups.items():
         _side_by_side(handing, holder, numbers)
 
 

@@ -158,6 +158,15 @@ def test_agents_one_after_the_other_below_a_process_pass_work_on() -> None:
     assert transfers(told.story()) == [("research", "write", "sequence"), ("write", "check", "sequence")]
 
 
+def test_a_run_that_goes_on_in_another_trace_was_not_handed_over() -> None:
+    told = Told()
+    for at, name, trace in ((0, "billing", b"1" * 16), (100, "refund", b"2" * 16)):
+        root = told.span("desk", WORKFLOW, at=(at, at + 50), trace=trace)
+        told.chat(told.agent(name, root, (at + 1, at + 40), trace=trace), (at + 2, at + 9), trace=trace)
+
+    assert transfers(told.story()) == []
+
+
 def test_agents_side_by_side_pass_nothing_to_each_other() -> None:
     told = Told()
     root = told.span("desk", WORKFLOW, at=(0, 100))
