@@ -16,8 +16,6 @@ from __future__ import annotations
 import gc
 import time
 from collections import Counter, defaultdict
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from uuid import UUID
@@ -27,7 +25,7 @@ from django.db import transaction
 
 from orchestration.control import sent
 from orchestration.control.counting import Counted, count
-from orchestration.control.settling import settle_due
+from orchestration.control.settling import settle_due, uncollected
 from orchestration.control.trouble import trouble
 from orchestration.lib.pulse import publish
 from orchestration.registry.vouching import vouched_agents
@@ -85,17 +83,6 @@ def drain(seconds: float = 5.0) -> int:
                 settle_at = time.monotonic() + SETTLE_EACH_S
     settle_due()
     return total
-
-
-@contextmanager
-def uncollected() -> Iterator[None]:
-    """Without the collector of cycles: a batch is hundreds of thousands of objects and not one cycle, and looking
-    through them again and again would cost a third of the time. What young garbage there is goes between batches."""
-    gc.disable()
-    try:
-        yield
-    finally:
-        gc.enable()
 
 
 def digest(workspace_id: int) -> int:
