@@ -85,12 +85,7 @@ def _nameless(story: Story) -> bool:
 def _agents(workspace_id: int, stories: Iterable[Story]) -> dict[Who, tuple[int, int]]:
     """(application, agent) to ids. Names in a story carry no environment: the one its spans came with is taken."""
     wanted = {who for s in stories for who in s.agents}
-    wanted |= {
-        who
-        for s in stories
-        for h in s.handoffs
-        for who in ((h.application, h.from_agent), (h.to_application, h.to_agent))
-    }
+    wanted |= {(h.application, h.from_agent) for s in stories for h in s.handoffs}
     wanted = {(application, name) for application, name in wanted if name}
     apps = resolve.applications_named(workspace_id, {application for application, _ in wanted})
     keys = {who: (apps[who[0]], normal(who[1])) for who in wanted if who[0] in apps}
@@ -99,7 +94,31 @@ def _agents(workspace_id: int, stories: Iterable[Story]) -> dict[Who, tuple[int,
         for who, key in keys.items()
     }
     ids = resolve.agents.ids(workspace_id, rows)
-    return {who: (key[0], ids.get(key, 0)) for who, key in keys.items()}
+    meant = {(h.to_application, h.to_agent) for s in stories for h in s.handoffs if h.to_agent} - wanted
+    found = _meant(workspace_id, meant) if meant else {}
+    return found | {who: (key[0], ids.get(key, 0)) for who, key in keys.items()}
+
+
+def _meant(workspace_id: int, wanted: set[Who]) -> dict[Who, tuple[int, int]]:
+    """Agents that are only spoken of, by whoever hands over to them: of the speaker's application, else the only one of
+    that name. None is made: its spans may be on their way, from an application of its own."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "select g.key, a.name, g.application_id, g.id from registry_agent g "
+            "join registry_application a on a.id = g.application_id "
+            "where g.workspace_id = %s and g.key = any(%s) order by g.id",
+            [workspace_id, list({normal(name) for _, name in wanted})],
+        )
+        known: dict[str, list[tuple[str, int, int]]] = {}
+        for key, *rest in cursor:
+            known.setdefault(key, []).append((rest[0], rest[1], rest[2]))
+    found = {}
+    for application, name in wanted:
+        named = known.get(normal(name), [])
+        near = [each for each in named if each[0] == application][-1:] or (named if len(named) == 1 else [])
+        if near:
+            found[application, name] = near[0][1:]
+    return found
 
 
 def _systems(workspace_id: int, stories: Iterable[Story]) -> dict[str, int]:

@@ -9,10 +9,13 @@ from django.db import connection
 from opentelemetry.proto.trace.v1.trace_pb2 import Span as OtlpSpan
 
 from orchestration.control import digest, settling
+from orchestration.handoffs.models import Handoff
+from orchestration.registry.models import Agent
 from orchestration.telemetry.models import Pulse, Signal, SpanMinute
 from orchestration.telemetry.spans import Kind
 from orchestration.workflows.models import Run, RunStatus, Step, Trace, Workflow, WorkflowMinute
 from orchestration.workspaces.models import Workspace
+from tests import make
 from tests.control.test_digest import SECOND, Sender, deliver, figures, kv, refund, settle_all
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.usefixtures("days")]
@@ -241,3 +244,21 @@ def test_a_run_survives_that_its_spans_are_forgotten(workspace: Workspace) -> No
 
     assert Run.objects.get().spans == 3
     assert not Trace.objects.filter(due_at__isnull=False).exists()
+
+
+def test_an_agent_that_is_only_spoken_of_is_not_made_and_is_found_where_it_works(workspace: Workspace) -> None:
+    def transfer() -> None:
+        sender = Sender(workspace)
+        turn = sender.span("invoke_agent desk", gen_ai__operation__name="invoke_agent", gen_ai__agent__name="desk")
+        tool = {"gen_ai__operation__name": "execute_tool", "gen_ai__tool__name": "transfer_to_billing"}
+        sender.span("execute_tool transfer_to_billing", turn, at=0.1, took=0.5, **tool)
+        sender.deliver()
+        take(workspace)
+
+    transfer()
+    assert list(Agent.objects.values_list("name", flat=True)) == ["desk"]
+
+    billing = make.agent(workspace, "Billing", "ledger")
+    transfer()
+    assert list(Handoff.objects.order_by("at").values_list("to_agent_id", flat=True)) == [0, billing.pk]
+    assert Agent.objects.count() == 2
