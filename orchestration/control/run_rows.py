@@ -121,8 +121,9 @@ def _meant(workspace_id: int, wanted: set[Who]) -> dict[Who, tuple[int, int]]:
     return found
 
 
-def _systems(workspace_id: int, stories: Iterable[Story]) -> dict[str, int]:
+def _systems(workspace_id: int, stories: Sequence[Story]) -> dict[str, int]:
     names = {call.system for s in stories for call in s.tool_calls if call.system}
+    names.update(system for s in stories for system in s.read_systems.values())
     keys = {name: (SystemKind.SYSTEM, normal(name)) for name in names}
     ids = resolve.systems.ids(workspace_id, {key: (name[:256], "", name) for name, key in keys.items()})
     return {name: ids.get(key, 0) for name, key in keys.items()}

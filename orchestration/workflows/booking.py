@@ -84,7 +84,7 @@ class Names:
     workflow: int
     agents: Mapping[Who, tuple[int, int]]
     steps: Mapping[tuple[str, str], int]
-    systems: Mapping[str, int]  # of tool calls whose system only the fold knows
+    systems: Mapping[str, int]  # of calls whose system only the fold knows
 
 
 def contributions(
@@ -105,7 +105,7 @@ def contributions(
             agent = 0
         call = calls.get(step.span_id) if placed.kind == Kind.TOOL else None
         kind = Kind.STEP if placed.kind == Kind.TOOL and call is None else placed.kind
-        system = 0 if kind != placed.kind or kind == Kind.HANDOFF else _system(call, row, names)
+        system = 0 if kind != placed.kind or kind == Kind.HANDOFF else _system(call, story.read_systems, row, names)
         failed = row[7] == Outcome.ERROR if call is None else not call.ok
         now = (agent, system, int(kind), int(failed))
         was = (row[9], row[10], row[6], int(row[7] == Outcome.ERROR))
@@ -120,11 +120,10 @@ def contributions(
     return booking
 
 
-def _system(call: ToolCall | None, row: Row, names: Names) -> int:
-    """The system a step counts for: what the fold found for a tool, else its own."""
-    if call is not None and call.system:
-        return names.systems.get(call.system, int(row[10]))
-    return int(row[10])
+def _system(call: ToolCall | None, read: Mapping[bytes, str], row: Row, names: Names) -> int:
+    """The system a step counts for: what the fold found for a tool or a retrieval, else its own."""
+    found = call.system if call is not None else read.get(row[1], "")
+    return names.systems.get(found, int(row[10])) if found else int(row[10])
 
 
 def _moved(into: list[Observation], row: Row, now: tuple[int, int, int, int], *, unseen: bool, repeats: bool) -> None:

@@ -76,6 +76,7 @@ def fold(steps: Sequence[Step], rules: Rules = DEFAULT_RULES) -> Story:
         waiting_ns=spent.waiting_ns,
         steps=spent.steps,
         agent_tokens=called.by_agent,
+        read_systems=called.read,
     )
 
 

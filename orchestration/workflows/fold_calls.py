@@ -17,6 +17,7 @@ from orchestration.workflows.story import Rules, Step, ToolCall
 class Calls:
     tools: list[ToolCall] = field(default_factory=list)
     of_tool: dict[int, ToolCall] = field(default_factory=dict)  # by place
+    read: dict[bytes, str] = field(default_factory=dict)  # systems that retrievals touched below them, by span
     attempt: dict[int, int] = field(default_factory=dict)  # only those above 1
     repeats: set[int] = field(default_factory=set)  # model calls whose tokens are counted below
     tokens_in: int = 0
@@ -45,9 +46,10 @@ def _tools(tree: Tree, cast: Cast, rules: Rules, found: Calls) -> None:
                 _see_inside(steps[i], found.of_tool.get(outer))
             elif not matches(steps[i].subject, rules.outputs) and not steps[i].subject.startswith("("):
                 found.of_tool[i] = _call(tree, cast, rules, i)
-        elif kind == Kind.OTHER and steps[i].system and holder[i] >= 0:
+        elif kind == Kind.OTHER and steps[i].system:
             outer = same_as.get(holder[i], holder[i])
             _see_inside(steps[i], found.of_tool.get(outer))
+            _see_read(tree, cast, rules, found, i)
     for i in sorted(found.of_tool):
         call = found.of_tool[i]
         call.system = _named(call.tool, rules) or call.system or call.tool
@@ -79,6 +81,16 @@ def _see_inside(step: Step, outer: ToolCall | None) -> None:
         outer.system = step.system
     if step.kind == Kind.TOOL and outer.ok and step.outcome == Outcome.ERROR:
         outer.ok, outer.error = False, step.error
+
+
+def _see_read(tree: Tree, cast: Cast, rules: Rules, found: Calls, i: int) -> None:
+    """A request below a retrieval tells which system it read from, unless that says so itself."""
+    at = tree.parent[i]
+    if at >= 0 and tree.kind[at] == Kind.RETRIEVAL:
+        step = tree.steps[at]
+        known = step.system and not cast.same(step.system, step.subject)
+        if not known and not _named(step.subject, rules):
+            found.read.setdefault(step.span_id, tree.steps[i].system)
 
 
 def _is_same(cast: Cast, inner: Step, outer: Step) -> bool:

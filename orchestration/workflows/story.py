@@ -176,3 +176,5 @@ class Story:
     waiting_ns: int  # … nobody did
     steps: list[StepTime] = field(default_factory=list)
     agent_tokens: dict[tuple[str, str], tuple[int, int]] = field(default_factory=dict)
+    read_systems: dict[bytes, str] = field(default_factory=dict)  # that retrievals read from, where only a step below
+    #                                                               tells; by span id

@@ -8,9 +8,10 @@ from datetime import timedelta
 
 import pytest
 from django.utils import timezone
+from opentelemetry.proto.trace.v1.trace_pb2 import Span as OtlpSpan
 from uuid_utils.compat import uuid7
 
-from orchestration.control import digest, fleet
+from orchestration.control import digest, fleet, systems
 from orchestration.control.overview import overview
 from orchestration.telemetry import packing
 from orchestration.telemetry.models import Delivery, Signal
@@ -83,3 +84,20 @@ def test_a_call_that_is_seen_twice_and_fails_inside_is_one_call_that_failed(work
 
     assert (line.calls, line.failures) == (told.tool_calls, told.tool_failures) == (1, 1)
     assert [(use.system, use.calls, use.failures) for use in line.systems] == [("pay", 1, 1)]
+
+
+def test_a_retrieval_counts_for_the_system_that_a_request_below_it_names(workspace: Workspace) -> None:
+    sender = Sender(workspace)
+    turn = sender.span("invoke_agent desk", gen_ai__operation__name="invoke_agent", gen_ai__agent__name="desk")
+    source = {"gen_ai__operation__name": "retrieval", "gen_ai__data_source__id": "search_help"}
+    read = sender.span("retrieval search_help", turn, at=0.1, took=0.5, **source)
+    sender.span("GET /search", read, at=0.2, took=0.2, http__request__method="GET", server__address="kb")
+    sender.spans[-1].kind = OtlpSpan.SPAN_KIND_CLIENT
+    sender.deliver()
+    while digest.digest(workspace.pk):
+        pass
+    settle_all(workspace)
+
+    found = systems.systems(workspace.pk, HOUR, timezone.now())
+
+    assert [(line.name, line.calls) for line in found if line.calls] == [("kb", 1)]
