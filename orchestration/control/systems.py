@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -14,6 +14,7 @@ from orchestration.registry.models import Agent, System
 from orchestration.workflows.runs import Tokens
 from orchestration.workspaces.models import Workspace
 
+ALWAYS = timedelta(days=800)  # what was not called for so long is not listed
 SYSTEM_SORTS = ("name", "calls", "failures", "failure_rate", "p95_ms")
 
 
@@ -57,7 +58,8 @@ class SystemDetail:
 def systems(
     workspace_id: int, window: timedelta, now: datetime, q: str = "", kind: str = "", sort: str = ""
 ) -> list[SystemLine]:
-    """All systems and models that fit (`kind`: system | model | ""). `sort` is one of SYSTEM_SORTS, as for agents."""
+    """All systems and models that fit (`kind`: system | model | "") and that were ever called. `sort` is one of
+    SYSTEM_SORTS, as for agents."""
     found = System.objects.filter(workspace_id=workspace_id)
     if q := q.replace("\0", ""):
         found = found.filter(name__icontains=q)
@@ -70,8 +72,19 @@ def systems(
     ).items():
         uses.setdefault(key[0], {})[key[1]] = use
     currency = _currency(workspace_id)
-    lines = [_line(row, uses.get(row.id, {}), currency) for row in found]
-    return sorted(lines, key=_ORDERS[sort or "name"])
+    lines = {row.id: _line(row, uses.get(row.id, {}), currency) for row in found}
+    called = _called(workspace_id, [i for i, line in lines.items() if not line.calls], now)
+    shown = [line for i, line in lines.items() if line.calls or i in called]
+    return sorted(shown, key=_ORDERS[sort or "name"])
+
+
+def _called(workspace_id: int, idle: Sequence[int], now: datetime) -> set[int]:
+    """Which of these were called before. The others are names of tools whose system a step below them told later."""
+    if not idle:
+        return set()
+    rows = usage.rows_between(workspace_id, now - ALWAYS, now)
+    uses = usage.by(rows, ("system_id",), f"{usage.IS_CALL} and system_id = any(%s)", [list(idle)])
+    return {key[0] for key, use in uses.items() if use.n}
 
 
 def system(workspace_id: int, slug: str, window: timedelta, now: datetime) -> SystemDetail | None:

@@ -179,8 +179,7 @@ def test_a_system_tells_who_uses_it(api: Api, workspace: Workspace) -> None:
 def test_a_list_goes_on_with_its_cursor(api: Api, workspace: Workspace, what: str) -> None:
     for name in "abc":
         make.run(workspace, make.workflow(workspace, name), title=name)
-        make.agent(workspace, name)
-        make.system(workspace, name)
+        make.calls(workspace, make.agent(workspace, name), on=make.system(workspace, name))
     seen, cursor = [], ""
 
     for _ in range(2):

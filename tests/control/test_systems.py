@@ -62,8 +62,14 @@ def test_systems_of_another_workspace_are_not_found(workspace: Workspace) -> Non
 
 
 @pytest.mark.parametrize("sort", systems.SYSTEM_SORTS)
-def test_every_sort_takes_systems_of_which_nothing_is_known(workspace: Workspace, sort: str) -> None:
-    make.system(workspace, "unused")
+def test_every_sort_takes_systems_of_which_nothing_was_heard_lately(workspace: Workspace, sort: str) -> None:
+    make.calls(workspace, None, on=make.system(workspace, "unused"), at=timezone.now() - timedelta(days=2))
     make.calls(workspace, None, on=make.system(workspace))
 
     assert len(listed(workspace, sort=sort)) == 2
+
+
+def test_a_system_that_was_never_called_is_not_listed(workspace: Workspace) -> None:
+    make.system(workspace, "lookup_customer")
+
+    assert listed(workspace) == []
