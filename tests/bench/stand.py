@@ -63,7 +63,7 @@ class Stand:
             )
         self.until((self.folder / "address").exists, 60)
         self.url = (self.folder / "address").read_text().strip()
-        self.until(self.ready, 30)
+        self.until(self.ready, 90)
         return time.monotonic() - begun
 
     def stop(self) -> float:
