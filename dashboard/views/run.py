@@ -94,7 +94,8 @@ class RunPage:
         if run.late:
             words.append(("Revised", "spans came after it had ended"))
         if run.orphans:
-            words.append(("Unknown parents", f"{plural(run.orphans, 'step,steps')} whose parent never came"))
+            state = "has not come yet" if run.status == "running" else "never came"
+            words.append(("Unknown parents", f"{plural(run.orphans, 'step,steps')} whose parent {state}"))
         if run.status == "completed" and not run.root_said_ok:
             words.append(("Root", "did not say that all went well"))
         return words
