@@ -103,6 +103,11 @@ class ToolSystem(models.Model):
         return f"{self.tool} → {self.system}"
 
 
+class PriceQuerySet(models.QuerySet["Price"]):
+    def current(self) -> PriceQuerySet:
+        return self.filter(retired_at=None)
+
+
 class Price(models.Model):
     """What a million tokens of a model cost, in the workspace's currency. The longest row that the model's name
     begins with applies, if only a date or release follows: `gpt-4.1` covers `gpt-4.1-2025-04-14`, never `-mini`."""
@@ -119,6 +124,9 @@ class Price(models.Model):
         help_text="A million cached input tokens; empty: as input",
     )
     changed_at = models.DateTimeField(auto_now=True)
+    retired_at = models.DateTimeField(null=True, blank=True, help_text="Since when it prices nothing any more")
+
+    objects = PriceQuerySet.as_manager()
 
     class Meta:
         constraints: ClassVar = [models.UniqueConstraint(fields=["workspace", "model"], name="one_price_a_model")]

@@ -11,6 +11,8 @@ from django.utils import timezone
 
 ROLES = ("operator", "reviewer", "admin")
 SCOPES = ("ingest", "decide", "work", "read", "admin")
+THEMES = (("", "As the system"), ("light", "Light"), ("dark", "Dark"))
+DENSITIES = (("", "Comfortable"), ("tight", "Tight"))
 
 
 class Workspace(models.Model):
@@ -33,10 +35,14 @@ class User(AbstractUser):
     """A person. Our own class from the first migration on, so that it can grow."""
 
     zone = models.CharField(max_length=60, blank=True, default="")
+    theme = models.CharField(max_length=5, blank=True, default="", db_default="", choices=THEMES)
+    density = models.CharField(max_length=5, blank=True, default="", db_default="", choices=DENSITIES)
+    single_keys = models.BooleanField(default=True, db_default=True, help_text="Shortcuts made of one character")
 
 
 class Membership(models.Model):
-    """A person in a workspace, with the roles held there. Admin includes the other two (`has`)."""
+    """A person in a workspace, with the roles held there. Admin includes the other two (`has`). Without a role it is a
+    membership that has ended: it stays as a record of it."""
 
     user = models.ForeignKey(User, on_delete=models.CASCADE, related_name="memberships")
     workspace = models.ForeignKey(Workspace, on_delete=models.CASCADE, related_name="memberships")
@@ -54,9 +60,35 @@ class Membership(models.Model):
         return role in self.roles or "admin" in self.roles
 
 
+class InvitationQuerySet(models.QuerySet["Invitation"]):
+    def open(self) -> InvitationQuerySet:
+        return self.filter(accepted_at=None, withdrawn_at=None, expires_at__gt=timezone.now())
+
+
+class Invitation(models.Model):
+    """A link by which one person may join: it works once, until it ends. Only the SHA-256 of its secret is kept."""
+
+    workspace = models.ForeignKey(Workspace, on_delete=models.CASCADE, related_name="invitations")
+    digest = models.BinaryField(max_length=32, unique=True)
+    note = models.CharField(max_length=80, help_text="For whom it is, as the admin put it")
+    roles: ArrayField[list[str], list[str]] = ArrayField(models.CharField(max_length=10))
+    sees_content = models.BooleanField(default=False)
+    created_by = models.ForeignKey(User, null=True, on_delete=models.SET_NULL, related_name="invitations_made")
+    created_at = models.DateTimeField(default=timezone.now)
+    expires_at = models.DateTimeField()
+    accepted_by = models.ForeignKey(User, null=True, blank=True, on_delete=models.SET_NULL, related_name="+")
+    accepted_at = models.DateTimeField(null=True, blank=True)
+    withdrawn_at = models.DateTimeField(null=True, blank=True)
+
+    objects = InvitationQuerySet.as_manager()
+
+    def __str__(self) -> str:
+        return f"{self.note} to {self.workspace_id}"
+
+
 class ApiKeyQuerySet(models.QuerySet["ApiKey"]):
     def usable(self) -> ApiKeyQuerySet:
-        return self.filter(revoked_at=None)
+        return self.filter(models.Q(ends_at=None) | models.Q(ends_at__gt=timezone.now()), revoked_at=None)
 
 
 class ApiKey(models.Model):
@@ -76,6 +108,10 @@ class ApiKey(models.Model):
     created_at = models.DateTimeField(default=timezone.now)
     last_used_at = models.DateTimeField(null=True, blank=True)
     revoked_at = models.DateTimeField(null=True, blank=True)
+    ends_at = models.DateTimeField(null=True, blank=True, help_text="When it stops by itself; empty: never")
+    lent = models.BooleanField(
+        default=False, db_default=False, help_text="Made by Baton for a moment of its own, and in no list"
+    )
 
     objects = ApiKeyQuerySet.as_manager()
 
