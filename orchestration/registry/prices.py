@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import re
 import time
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from decimal import Decimal
 
+from django.db import transaction
+from django.utils import timezone
+
 from orchestration.lib.names import forms
 from orchestration.registry.models import Price, ToolSystem
-from orchestration.workspaces.models import Workspace
+from orchestration.workspaces.models import User, Workspace
 
 FRESH_S = 5.0
 REMEMBERED = 10_000  # names of models: beyond that all are forgotten, so that made-up ones cannot fill the memory
@@ -17,6 +21,7 @@ REMEMBERED = 10_000  # names of models: beyond that all are forgotten, so that m
 _RELEASE = re.compile(r"(-v?\d|[:@]|$)")
 
 # List prices of a million tokens in US dollars, so that a new workspace shows costs at all; an admin corrects them.
+STARTERS_IN = "USD"
 STARTERS: dict[str, tuple[str, str, str | None]] = {
     "gpt-4.1": ("2", "8", "0.5"),
     "gpt-4.1-mini": ("0.4", "1.6", "0.1"),
@@ -76,7 +81,7 @@ def table(workspace_id: int) -> PriceTable:
             price.output * 1000,
             (price.input if price.cached is None else price.cached) * 1000,
         )
-        for price in Price.objects.filter(workspace_id=workspace_id)
+        for price in Price.objects.current().filter(workspace_id=workspace_id)
     }
     fresh = PriceTable(rows)
     if found and found[1].rows == rows:
@@ -101,14 +106,42 @@ def forget() -> None:
     _tools.clear()
 
 
-def seed(workspace: Workspace) -> None:
-    """Give a new workspace the starting prices; rows it already has are left alone."""
-    Price.objects.bulk_create(
-        [
-            Price(
-                workspace=workspace, model=model, input=Decimal(i), output=Decimal(o), cached=Decimal(c) if c else None
+def seed(workspace: Workspace, by: User | None = None) -> int:
+    """Give a workspace the starting prices; rows it has of those models, retired ones too, are left alone. Answers how
+    many were new. They are in US dollars, so a workspace that counts in something else gets none."""
+    if workspace.currency != STARTERS_IN:
+        return 0
+    have = set(Price.objects.filter(workspace=workspace).values_list("model", flat=True))
+    new = [
+        Price(workspace=workspace, model=model, input=Decimal(i), output=Decimal(o), cached=Decimal(c) if c else None)
+        for model, (i, o, c) in STARTERS.items()
+        if model not in have
+    ]
+    Price.objects.bulk_create(new, ignore_conflicts=True)
+    return len(new)
+
+
+@transaction.atomic
+def put(workspace: Workspace, rows: Iterable[Price], by: User | None = None) -> None:
+    """Store changed and new rows. A new row of a model that was retired takes the retired one's place. Raises
+    IntegrityError when somebody else has added the same model meanwhile."""
+    for row in rows:
+        row.workspace = workspace
+        if row.pk is None:
+            row.pk = (
+                Price.objects.filter(workspace=workspace, model=row.model, retired_at__isnull=False)
+                .values_list("pk", flat=True)
+                .first()
             )
-            for model, (i, o, c) in STARTERS.items()
-        ],
-        ignore_conflicts=True,
-    )
+        row.retired_at = None
+        row.save(force_update=row.pk is not None)
+
+
+def retire(price: Price, by: User | None = None) -> bool:
+    """Let a row price nothing from now on; what it has priced keeps its cost. False when it was retired already."""
+    return Price.objects.current().filter(pk=price.pk).update(retired_at=timezone.now()) == 1
+
+
+def restore(price: Price, by: User | None = None) -> bool:
+    """Let a retired row price again. False when it does already."""
+    return Price.objects.filter(pk=price.pk, retired_at__isnull=False).update(retired_at=None) == 1

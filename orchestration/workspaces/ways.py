@@ -1,5 +1,5 @@
-"""What an admin sets for a whole workspace: how long data is kept, and in which currency it counts money. Each is
-written here, and nowhere else."""
+"""What an admin sets for a whole workspace: how long and how much of its data is kept, and in which
+currency it counts money. Each is written here, and nowhere else."""
 
 from __future__ import annotations
 
@@ -50,3 +50,9 @@ def keep_for(workspace: Workspace, keeping: Keeping, by: User | None, *, instead
 def count_in(workspace: Workspace, currency: str, by: User | None) -> None:
     """Set the currency. The caller has made sure that nothing was counted in the one before."""
     Workspace.objects.filter(pk=workspace.pk).update(currency=currency)
+
+
+def keep_content(workspace: Workspace, wanted: bool, by: User | None) -> bool:
+    """Whether prompts and results are stored from now on. False when it was so already."""
+    rows = Workspace.objects.filter(pk=workspace.pk, keeps_content=not wanted)
+    return rows.update(keeps_content=wanted) == 1
