@@ -76,5 +76,5 @@ def _note(traces: dict[bytes, Seen], row: Row, taken: Taken, started: int, ended
     if row[4] is None:
         seen.root = seen.root or row[5] is not None
         seen.conversation = row[15] or seen.conversation
-    if taken.seen.joins:
-        seen.keys.update(taken.seen.joins)
+    if taken.joins:
+        seen.keys.update(taken.joins)

@@ -1,12 +1,12 @@
 """From received requests to rows and figures, each exactly once. Reads like a table of contents:
 
 1. claim     waiting deliveries of one workspace, locked
-2. decode    bodies to spans, records and events; what cannot be decoded is set aside, what may not come in is counted
-3. observe   what each span means by its own attributes
-4. names     to ids, made in a connection of their own
-5. write     spans, of which the new ones are told
-6. count     new spans into figures, traces and signs of life
-7. done      deliveries removed; all of it commits together
+2. decode    bodies to spans, records and events, one delivery after the other; what cannot be decoded is set aside,
+             what may not come in is counted
+3. observe   what each span means by its own attributes; its names become ids, made in a connection of their own; a row
+4. write     spans, of which the new ones are told
+5. count     new spans into figures, traces and signs of life
+6. done      deliveries removed; all of it commits together
 
 A crash anywhere repeats work and neither loses nor doubles it. Settling (`runs`) follows in its own transaction.
 """
@@ -31,7 +31,6 @@ from orchestration.lib.pulse import publish
 from orchestration.registry.vouching import vouched_agents
 from orchestration.telemetry import deliveries, intake, liveness, logs, packing, retention, rollups, rows, writer
 from orchestration.telemetry.admission import Undecodable
-from orchestration.telemetry.conventions import observe
 from orchestration.telemetry.deliveries import Waiting
 from orchestration.telemetry.events import decode_events
 from orchestration.telemetry.models import Signal
@@ -55,7 +54,7 @@ class Batch:
 
     workspace: Workspace
     claimed: list[Waiting]
-    spans: list[rows.Taken] = field(default_factory=list)
+    spans: list[tuple[writer.Row, rows.Taken]] = field(default_factory=list)
     logs: list[tuple[RawLog, Waiting]] = field(default_factory=list)
     events: list[tuple[RawEvent, Waiting]] = field(default_factory=list)
     rejected: Counter[str] = field(default_factory=Counter)
@@ -150,6 +149,7 @@ def _decode(workspace: Workspace, claimed: list[Waiting]) -> Batch:
     """Bodies that would make the batch too large are left out, and with them those that came later."""
     batch = Batch(workspace, claimed)
     vouched = vouched_agents({d.key for d in claimed if d.key})
+    builder = rows.Builder(workspace.pk, keeps_content=workspace.keeps_content)
     size = 0
     for place, delivery in enumerate(claimed):
         if size > BATCH_UNPACKED:
@@ -162,7 +162,7 @@ def _decode(workspace: Workspace, claimed: list[Waiting]) -> Batch:
             if delivery.signal == Signal.TRACES:
                 found = decode_traces(body, delivery.encoding, received_ns, workspace.span_days)
                 agents = vouched.get(delivery.key) if delivery.key else None
-                batch.spans.extend(rows.Taken(raw, observe(raw), agents, place) for raw in found.items)
+                batch.spans.extend(builder.rows(found.items, agents, place))
                 batch.rejected.update(found.rejected)
             elif delivery.signal == Signal.LOGS:
                 records = decode_logs(body, delivery.encoding, received_ns, workspace.span_days)
@@ -179,13 +179,8 @@ def _decode(workspace: Workspace, claimed: list[Waiting]) -> Batch:
 
 
 def _spans(batch: Batch, fresh: Counter[datetime]) -> Counted:
-    """Stages 3 to 6 for spans. `fresh` gets the number of new rows by minute of receipt."""
-    workspace_id = batch.workspace.pk
-    combinations = {rows.combination(taken.seen): taken.seen for taken in batch.spans}
-    build = rows.Builder(
-        workspace_id, rows.ids_of(workspace_id, combinations), keeps_content=batch.workspace.keeps_content
-    ).row
-    pairs = rows.distinct([(build(taken), taken) for taken in batch.spans])
+    """Stages 4 and 5 for spans. `fresh` gets the number of new rows by minute of receipt."""
+    pairs = rows.distinct(batch.spans)
     if pairs:
         retention.need_days(pairs[0][0][1], pairs[-1][0][1])
     with raw_cursor() as cursor:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -13,6 +13,7 @@ from orchestration.registry import prices, resolve
 from orchestration.registry.models import AgentKind, SystemKind
 from orchestration.telemetry.bounds import bound_attributes
 from orchestration.telemetry.content import is_content
+from orchestration.telemetry.conventions import observe
 from orchestration.telemetry.redaction import redact_attributes, redact_text
 from orchestration.telemetry.spans import Kind, Observed, RawSpan
 from orchestration.telemetry.writer import EPOCH_US, Row
@@ -27,12 +28,10 @@ Combination = tuple[str, str, str, Kind, str, str]
 
 @dataclass(slots=True)
 class Taken:
-    """A span on its way into the table, with the agents its key vouches for (None: any) and where it came from."""
+    """What is still needed of a span beside its row: the place of its delivery in the claim, and its joining keys."""
 
-    raw: RawSpan
-    seen: Observed
-    vouched: frozenset[str] | None
     delivery: int
+    joins: tuple[tuple[str, str], ...]
 
 
 def combination(seen: Observed) -> Combination:
@@ -86,14 +85,25 @@ def _safe(hints: dict[str, Any]) -> dict[str, Any]:
 class Builder:
     """Makes rows for `writer`, in the order of its columns."""
 
-    def __init__(self, workspace_id: int, ids: Mapping[Combination, Ids], *, keeps_content: bool) -> None:
+    def __init__(self, workspace_id: int, *, keeps_content: bool) -> None:
         self.workspace_id = workspace_id
-        self.ids = ids
+        self.ids: dict[Combination, Ids] = {}
         self.keeps_content = keeps_content
         self.cost: Callable[[str, int, int, int], int | None] = prices.table(workspace_id).cost
 
-    def row(self, taken: Taken) -> Row:
-        seen, raw = taken.seen, taken.raw
+    def rows(
+        self, spans: Iterable[RawSpan], vouched: frozenset[str] | None, delivery: int
+    ) -> Iterator[tuple[Row, Taken]]:
+        """Rows of one delivery. `vouched`: the agents its key vouches for (None: any). A delivery at a time, so that
+        what was decoded is dropped while it is still in the processor's cache."""
+        pairs = [(raw, observe(raw)) for raw in spans]
+        new = {c: seen for _, seen in pairs if (c := combination(seen)) not in self.ids}
+        if new:
+            self.ids.update(ids_of(self.workspace_id, new))
+        for raw, seen in pairs:
+            yield self.row(raw, seen, vouched), Taken(delivery, seen.joins)
+
+    def row(self, raw: RawSpan, seen: Observed, vouched: frozenset[str] | None) -> Row:
         application, agent, system = self.ids[combination(seen)]
         kind = seen.kind
         cost = None
@@ -103,7 +113,7 @@ class Builder:
             cost = round(min(seen.cost * 1_000_000_000, 1e18))
         if cost is not None and cost > MOST_COST:
             cost = None
-        claimed = taken.vouched is not None and bool(seen.agent) and normal(seen.agent) not in taken.vouched
+        claimed = vouched is not None and bool(seen.agent) and normal(seen.agent) not in vouched
         hints = _safe(seen.hints)
         return (
             self.workspace_id,
