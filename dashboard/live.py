@@ -27,10 +27,12 @@ from orchestration.workspaces.current import MEMBER, settle_in
 log = structlog.get_logger(__name__)
 
 TOPICS = ("run", "agent", "load")
-QUIET_S = 15.0  # a comment at least this often, so that proxies keep the stream open
+QUIET_S = 15.0  # something is said at least this often, so that proxies keep the stream open
 LIFE_S = 600.0  # then the page opens another, and its rights are looked at again
 BLIND_S = 5.0  # without Redis nothing is heard: pages are told to look this often
 MOST = 2000  # streams of one process; a page beyond that looks every 15 s
+
+QUIET = b"event: quiet\ndata: {}\n\n"  # an event, so that a page knows its data to be current
 
 Signals = dict[str, bytes]
 
@@ -167,7 +169,7 @@ async def stream(workspace_id: int) -> AsyncIterator[bytes]:
         yield b": hello\n\n"
         while asyncio.get_running_loop().time() < until:
             signals = await listener.heard()
-            yield b"".join(b"event: %s\ndata: %s\n\n" % (t.encode(), m) for t, m in signals.items()) or b": quiet\n\n"
+            yield b"".join(b"event: %s\ndata: %s\n\n" % (t.encode(), m) for t, m in signals.items()) or QUIET
 
 
 def let_go_of_thread() -> None:

@@ -3,7 +3,7 @@
 from django.urls import path
 
 from dashboard.live import live
-from dashboard.views import agents, health, keys, overview, place, run, runs, settings, workflows
+from dashboard.views import agents, health, keys, overview, place, run, runs, search, settings, workflows
 
 app_name = "dashboard"
 urlpatterns = [
@@ -22,5 +22,7 @@ urlpatterns = [
     path("settings/keys/<int:key_id>/revoke/", keys.withdraw, name="revoke_key"),
     path("workspace/", place.workspace, name="workspace"),
     path("settings/theme/", place.theme, name="theme"),
+    path("search/", search.page, name="search"),
     path("live/", live, name="live"),
+    path("live/counts/", place.counts, name="counts"),
 ]

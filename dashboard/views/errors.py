@@ -56,8 +56,7 @@ def failed(request: HttpRequest) -> HttpResponse:
     if is_machine(request):
         return problem(500, f"Reference {reference}")
     context = {"reference": reference, "path": request.get_full_path(), "theme": request.COOKIES.get("theme", "")}
-    region = request.headers.get("HX-Target", "") if request.headers.get("HX-Request") == "true" else ""
-    if region:
+    if region := region_of(request):
         return HttpResponse(render_to_string("parts/failed.html", context | {"region": region}), status=500)
     return HttpResponse(render_to_string("500.html", context), status=500)
 
@@ -68,7 +67,14 @@ def answer(request: HttpRequest, status: int, context: dict[str, Any]) -> HttpRe
     with contextlib.suppress(PermissionDenied, Error, AttributeError):
         if request.user.is_authenticated and not hasattr(request, "membership"):
             settle_in(request)  # type: ignore[arg-type]
+    if region := region_of(request):
+        return render(request, "parts/refused.html", context | {"status": status, "region": region}, status=status)
     return render(request, f"{status}.html", context, status=status)
+
+
+def region_of(request: HttpRequest) -> str:
+    """The id of the region that htmx would put the answer into."""
+    return request.headers.get("HX-Target", "") if request.headers.get("HX-Request") == "true" else ""
 
 
 def is_machine(request: HttpRequest) -> bool:

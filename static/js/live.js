@@ -1,21 +1,22 @@
-// Keeps a page's regions as new as the data. The server says which topic has changed; regions that wait for
-// `live:<topic>` on the body ask for themselves again. `live:tick` comes every 15 s whether or not the stream is there.
+// Hears what has changed and how old the page is. The stream names topics, never content: `live:<topic>` is raised on
+// the body and regions ask for themselves. `live:tick` is for all of them: every 15 s without a stream, every minute
+// with one, and whenever something may have been missed.
 (() => {
   "use strict";
   const body = document.body;
   if (!body.dataset.live) return;
-  const TOPICS = ["run", "agent", "load"], SPACING = 500, TICK = 15000, STALE = 30000;
-  const mark = document.querySelector("[data-age]");
-  let source, retry, failures = 0, opened = false;
-  let waiting = new Set(), timer, flushed = 0, fresh = Date.now();
+  const TOPICS = ["run", "agent", "load"], SPACING = 500, TICK = 15000, CALM = 4, STALE = 30000;
+  const PAUSES = [1, 2, 4, 8, 15, 30];
+  let source, retry, failures = 0, connected = false, opened = false, ticks = 0;
+  let waiting = new Set(), timer, flushed = 0, current = Date.now();
 
-  // The first signal of a burst goes out at once, the last one after a second: none is lost, none comes too often.
+  // The first signal of a burst goes out at once, the last one after half a second: none is lost.
   const raise = (topic) => {
     waiting.add(topic);
     timer ??= setTimeout(flush, Math.max(0, flushed + SPACING - Date.now()));
   };
   const flush = () => {
-    const topics = waiting;
+    const topics = waiting.has("tick") ? ["tick"] : waiting;  // a tick asks for everything
     waiting = new Set(); timer = undefined; flushed = Date.now();
     topics.forEach((topic) => body.dispatchEvent(new CustomEvent(`live:${topic}`)));
   };
@@ -25,47 +26,38 @@
     if (source || document.hidden) return;
     source = new EventSource(body.dataset.live);
     TOPICS.forEach((topic) => source.addEventListener(topic, () => raise(topic)));
+    source.addEventListener("quiet", known);
     source.addEventListener("open", () => {
-      failures = 0;
-      if (opened) TOPICS.forEach(raise);
-      opened = true;
+      failures = 0; connected = true;
+      if (opened) raise("tick");
+      opened = true; known();
     });
     source.addEventListener("error", () => {
       close();
-      const pause = [1, 2, 4, 8, 15, 30][Math.min(failures++, 5)] * (750 + 500 * Math.random());
-      retry = setTimeout(open, pause);
+      const pause = PAUSES[Math.min(failures++, PAUSES.length - 1)];
+      retry = setTimeout(open, pause * (750 + 500 * Math.random()));
     });
   };
-  const close = () => { source?.close(); source = undefined; };
+  const close = () => { source?.close(); source = undefined; connected = false; };
 
   document.addEventListener("visibilitychange", () => {
-    if (document.hidden) { clearTimeout(retry); close(); } else { open(); raise("tick"); TOPICS.forEach(raise); }
+    if (document.hidden) { clearTimeout(retry); close(); } else { open(); raise("tick"); }
   });
-  setInterval(() => document.hidden || raise("tick"), TICK);
+  setInterval(() => {
+    if (!document.hidden && (!connected || ++ticks % CALM === 0)) raise("tick");
+  }, TICK);
 
-  // A region in use is not moved under the fingers: it is asked for again as soon as it is left.
-  const inUse = (region) => {
-    const chosen = getSelection();
-    return (region.contains(document.activeElement) && region !== document.activeElement) ||
-      (!chosen.isCollapsed && region.contains(chosen.anchorNode));
-  };
-  const isLive = (event) => event.detail.requestConfig?.triggeringEvent?.type?.startsWith("live:");
-  body.addEventListener("htmx:beforeRequest", (event) => {
-    if (isLive(event) && inUse(event.detail.elt)) { event.preventDefault(); event.detail.elt.dataset.held = ""; }
-  });
-  body.addEventListener("focusout", (event) => {
-    const region = event.target.closest("[data-held]");
-    if (region && !region.contains(event.relatedTarget)) { delete region.dataset.held; raise("tick"); }
-  });
-
+  // A quiet stream proves that nothing has changed, unless a region could not be asked for.
+  const known = () => { if (!document.querySelector("[data-aged]")) { current = Date.now(); show(); } };
   const show = () => {
+    const mark = document.querySelector("[data-age]");
     if (!mark) return;
-    const age = Date.now() - fresh, seconds = Math.round(age / 1000);
+    const age = Date.now() - current, seconds = Math.round(age / 1000);
+    const past = seconds < 120 ? `${seconds} s` : `${Math.round(seconds / 60)} m`;
     mark.dataset.state = age < STALE ? "live" : navigator.onLine ? "stale" : "offline";
-    mark.textContent = age < STALE ? `Live, ${seconds} s ago`
-      : `Last data ${seconds < 120 ? `${seconds} s` : `${Math.round(seconds / 60)} m`} ago, reconnecting`;
+    mark.textContent = age >= STALE ? `Last data ${past} ago, reconnecting` : `${connected ? "Live" : "Every 15 s"}, ${past} ago`;
   };
-  body.addEventListener("htmx:afterOnLoad", (event) => { if (event.detail.xhr.status < 400) { fresh = Date.now(); show(); } });
+  body.addEventListener("region:known", known);
   setInterval(show, 1000);
   open();
 })();

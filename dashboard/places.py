@@ -1,0 +1,99 @@
+"""The places of the sidebar, of the dock, of the jump list and of the G keys: said once, in the order of the loop
+(observe, decide, prove). A place that has no page is not listed."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import partial
+from itertools import groupby
+
+from django.http import HttpRequest
+from django.urls import NoReverseMatch, reverse
+from django.utils import timezone
+from django.utils.functional import SimpleLazyObject
+
+from orchestration.control.states import census
+from orchestration.workflows import stats
+from orchestration.workspaces.current import MEMBER, Here
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    group: str  # of the sidebar; "Settings" is reached from beside the person
+    name: str  # of its address
+    label: str
+    icon: str
+    key: str = ""  # after G
+    inside: tuple[str, ...] = ()  # addresses of pages that lie within it
+    needs: str = MEMBER
+    docked: bool = False  # on the narrow screen's bar, which holds four
+
+
+PLACES = (
+    Place("Observe", "overview", "Overview", "overview", "o", docked=True),
+    Place("Observe", "workflows", "Workflows", "flow", "w", ("workflow",), docked=True),
+    Place("Observe", "runs", "Runs", "run", "r", ("run",), docked=True),
+    Place("Observe", "agents", "Agents", "agent", "a", ("agent",), docked=True),
+    Place("Settings", "profile", "Profile", "user"),
+    Place("Settings", "members", "Members", "user", needs="admin"),
+    Place("Settings", "keys", "Keys", "key", needs="admin"),
+    Place("Settings", "connections", "Connections", "pulse", needs="admin"),
+    Place("Settings", "prices", "Prices", "coin", needs="admin"),
+    Place("Settings", "retention", "Retention", "db", needs="admin"),
+    Place("Settings", "health", "Health", "pulse", needs="operator"),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Item:
+    """A place as one person sees it from one page."""
+
+    place: Place
+    href: str
+    current: bool
+    count: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Group:
+    label: str
+    items: list[Item]
+
+
+def open_places(request: Here) -> list[tuple[Place, str]]:
+    """Those that exist and that this person may enter, with their addresses."""
+    found = []
+    for place in PLACES:
+        if place.needs == MEMBER or request.membership.has(place.needs):
+            try:
+                found.append((place, reverse(f"dashboard:{place.name}")))
+            except NoReverseMatch:
+                continue
+    return found
+
+
+def groups(request: Here) -> list[Group]:
+    """The sidebar, with what is counted beside a place."""
+    at = request.resolver_match.url_name if request.resolver_match else ""
+    numbers = counts(request.workspace.pk)
+    shown = [(place, href) for place, href in open_places(request) if place.group != "Settings"]
+    items = [
+        Item(place, href, at == place.name or at in place.inside, numbers.get(place.name)) for place, href in shown
+    ]
+    return [Group(label, list(each)) for label, each in groupby(items, lambda item: item.place.group)]
+
+
+def counts(workspace_id: int) -> dict[str, int]:
+    """Runs in progress beside Workflows and active agents beside Agents; what is 0 is not said."""
+    found = {
+        "workflows": sum(stats.in_progress(workspace_id).values()),
+        "agents": census(workspace_id, timezone.now()).active,
+    }
+    return {name: n for name, n in found.items() if n}
+
+
+def context(request: HttpRequest) -> dict[str, object]:
+    """For templates. Asked for by the frame alone, so a region costs no count."""
+    if not hasattr(request, "membership"):
+        return {}
+    return {"places": SimpleLazyObject(partial(groups, request))}  # type: ignore[arg-type]
