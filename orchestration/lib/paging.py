@@ -18,10 +18,12 @@ class BadCursor(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class Page(Generic[T]):
-    """Items of a list; `next` is the cursor of what follows, None at the end."""
+    """Items of a list; `next` is the cursor of what follows, None at the end; `prev` that of what comes before, in
+    lists that can be read backwards."""
 
     items: list[T]
     next: str | None
+    prev: str | None = None
 
 
 def to_cursor(place: list[Any]) -> str:

@@ -8,15 +8,24 @@ from datetime import UTC, datetime, timedelta
 from itertools import islice
 from uuid import UUID
 
-from orchestration.lib.money import Money, money
+from orchestration.lib.money import money
 from orchestration.registry import prices
 from orchestration.telemetry.spans import Kind, Outcome
 from orchestration.workflows import span_attributes
+from orchestration.workflows.account_lines import (
+    EscalationLine,
+    GuardrailLine,
+    HandoffLine,
+    SpanDetail,
+    StepLine,
+    ToolCallLine,
+)
+from orchestration.workflows.duplicates import Duplicate, duplicates
 from orchestration.workflows.fold import fold
 from orchestration.workflows.groups import traces_of_run
 from orchestration.workflows.joins import Join, joins_of
 from orchestration.workflows.models import Run, RunStatus
-from orchestration.workflows.outline import outline
+from orchestration.workflows.outline import shown
 from orchestration.workflows.reading import steps_of
 from orchestration.workflows.run_search import find_run
 from orchestration.workflows.runs import UNENDED, RunLine, Tokens, lines
@@ -25,81 +34,15 @@ from orchestration.workspaces.models import Workspace
 
 
 @dataclass(frozen=True, slots=True)
-class StepLine:
-    """A row of the waterfall. `id` is the span id in hex, `parent` that of the stored parent or None."""
-
-    id: str
-    trace_id: str
-    parent: str | None
-    depth: int
-    orphan: bool  # its parent never came
-    kind: str  # agent | llm | tool | retrieval | human | other
-    detail: str  # the finer kind: workflow, guardrail, handoff, embedding …
-    name: str
-    subject: str  # tool of a tool call, model of an LLM call
-    agent: str | None
-    agent_slug: str | None
-    system: str | None
-    status: str  # ok | failed | running | interrupted (an exception that steers: a handoff, a pause)
-    counted: bool  # a failure that counts; its ancestors repeat it
-    attempt: int
-    started_at: datetime
-    ended_at: datetime | None
-    offset_ms: float  # since the run's start
-    duration_ms: float | None
-    tokens: Tokens | None
-    cost: Money | None
-    error: str | None
-
-
-@dataclass(frozen=True, slots=True)
-class ToolCallLine:
-    agent: str | None
-    tool: str
-    system: str | None
-    ok: bool
-    attempt: int
-    at: datetime
-    duration_ms: float
-    error: str | None
-    step: str  # id of its row
-
-
-@dataclass(frozen=True, slots=True)
-class HandoffLine:
-    from_agent: str
-    to_agent: str
-    at: datetime
-    rule: str
-    step: str
-
-
-@dataclass(frozen=True, slots=True)
-class EscalationLine:
-    agent: str | None
-    question: str
-    at: datetime
-    state: str  # open | answered
-    rule: str
-    step: str
-
-
-@dataclass(frozen=True, slots=True)
-class GuardrailLine:
-    agent: str | None
-    guardrail: str
-    at: datetime
-    step: str
-
-
-@dataclass(frozen=True, slots=True)
 class RunDetail:
     """A run alone. `steps` holds those asked for, each below its parent and brothers by start; `step_count` is how many
-    there are. `failures` are those that count, wherever they stand."""
+    there are, `shown_count` how many of these the view has. `failures` are those that count, wherever they stand.
+    `opened` is the step that was asked for by its id."""
 
     run: RunLine
     steps: list[StepLine]
     step_count: int
+    shown_count: int
     steps_from: int
     failures: list[StepLine]
     tool_call_list: list[ToolCallLine]
@@ -108,15 +51,9 @@ class RunDetail:
     guardrail_hits: list[GuardrailLine]
     joins: list[Join]
     findings: list[str]
-
-
-@dataclass(frozen=True, slots=True)
-class SpanDetail:
-    """One opened row. `attributes` as (key, text); prompts and results only for those who may read content."""
-
-    step: StepLine
-    attributes: list[tuple[str, str]]
-    hidden: int  # attributes left out for want of the permission
+    duplicates: list[Duplicate]
+    story: Story
+    opened: SpanDetail | None
 
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -131,23 +68,37 @@ def run(
     steps_from: int = 0,
     steps: int | None = 200,
     listed: int | None = None,
+    view: str = "all",
+    opened: str = "",
+    content: bool = False,
 ) -> RunDetail | None:
     """The run called so (see `run_search.find_run`), None when there is none. A merged one answers as the run that
     took it.
 
-    Rows `steps_from` and following, at most `steps` of them (None: all); the first `listed` of each list (None: all).
+    Rows `steps_from` and following of `view` (see `outline.shown`), at most `steps` of them (None: all); the first
+    `listed` of each list (None: all). `opened` is the id of a step to be told with its attributes.
     """
     told = _tell(workspace_id, id_or_trace_or_text)
     if told is None:
         return None
     line, story, currency = told
     slugs = _slugs(line)
-    rows = outline(story.placed)
-    shown = rows[steps_from:] if steps is None else rows[steps_from : steps_from + steps]
+    twice = duplicates(story)
+    marked = {span_id for each in twice for span_id in (each.first, each.again)}
+    rows = shown(story.placed, view, {*marked, _span_id(opened)})
+    wanted = rows[steps_from:] if steps is None else rows[steps_from : steps_from + steps]
     return RunDetail(
         run=line,
-        steps=[_step(placed, story.started_ns, slugs, currency) for placed in shown],
+        steps=[
+            replace(
+                _step(row.placed, story.started_ns, slugs, currency),
+                folded=row.folded,
+                repeats=row.placed.step.span_id in marked,
+            )
+            for row in wanted
+        ],
         step_count=len(story.placed),
+        shown_count=len(rows),
         steps_from=steps_from,
         failures=[
             _step(placed, story.started_ns, slugs, currency)
@@ -183,14 +134,19 @@ def run(
         ],
         joins=joins_of(workspace_id, line.trace_ids),
         findings=[],
+        duplicates=twice,
+        story=story,
+        opened=_opened(workspace_id, told, opened, content=content) if opened else None,
     )
 
 
 def span(workspace_id: int, run_id: UUID, span_id: str, *, content: bool = False) -> SpanDetail | None:
     """A row of the run opened, by span id in hex."""
     told = _tell(workspace_id, str(run_id))
-    if told is None:
-        return None
+    return _opened(workspace_id, told, span_id, content=content) if told else None
+
+
+def _opened(workspace_id: int, told: tuple[RunLine, Story, str], span_id: str, *, content: bool) -> SpanDetail | None:
     line, story, currency = told
     placed = next((each for each in story.placed if each.step.span_id.hex() == span_id), None)
     if placed is None:
@@ -273,6 +229,13 @@ def _step(placed: Placed, started_ns: int, slugs: Mapping[tuple[str, str], str],
 
 def _slugs(line: RunLine) -> dict[tuple[str, str], str]:
     return {(agent.application, agent.name): agent.slug for agent in line.agent_list}
+
+
+def _span_id(text: str) -> bytes:
+    try:
+        return bytes.fromhex(text)
+    except ValueError:
+        return b""
 
 
 def _at(ns: int) -> datetime:

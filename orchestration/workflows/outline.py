@@ -1,10 +1,27 @@
-"""Steps in the order in which people read them: each below its parent, brothers by start."""
+"""Steps in the order in which people read them: each below its parent, brothers by start; and without those that are
+as they should be, where that is asked for.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
 
+from orchestration.telemetry.spans import Kind, Outcome
 from orchestration.workflows.story import Placed
+
+VIEWS = ("folded", "all", "problems")
+FEW = 12  # steps of a run that is shown whole
+_TELLING = frozenset({Kind.WORKFLOW, Kind.AGENT, Kind.TOOL, Kind.RETRIEVAL, Kind.HUMAN, Kind.HANDOFF, Kind.GUARDRAIL})
+_Key = tuple[bytes, bytes]
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """A row, and how many steps below it are not shown."""
+
+    placed: Placed
+    folded: int = 0
 
 
 def outline(placed: Sequence[Placed]) -> list[Placed]:
@@ -12,11 +29,11 @@ def outline(placed: Sequence[Placed]) -> list[Placed]:
 
     Agents at work at once overlap in time, so in order of start their steps would stand below each other's.
     """
-    known = {(each.step.trace_id, each.step.span_id) for each in placed}
-    below: dict[tuple[bytes, bytes], list[Placed]] = {}
+    known = {_key(each) for each in placed}
+    below: dict[_Key, list[Placed]] = {}
     tops: list[Placed] = []
     for each in placed:
-        above = (each.step.trace_id, each.parent)
+        above = _above(each)
         if each.parent and each.depth and above in known:
             below.setdefault(above, []).append(each)
         else:
@@ -26,5 +43,57 @@ def outline(placed: Sequence[Placed]) -> list[Placed]:
     while waiting:
         each = waiting.pop()
         lines.append(each)
-        waiting.extend(reversed(below.pop((each.step.trace_id, each.step.span_id), [])))
+        waiting.extend(reversed(below.pop(_key(each), [])))
     return lines + [each for lost in below.values() for each in lost]  # a ring of parents hangs from no top
+
+
+def shown(placed: Sequence[Placed], view: str, marked: Collection[bytes] = ()) -> list[Line]:
+    """The rows of a view: `all`; `folded`, without calls of models and inner steps that went well; `problems`, only
+    what failed, was tried again or stands alone. `marked` are span ids that tell something in any view. Those above a
+    row that is shown are shown too."""
+    rows = outline(placed)
+    if view == "all" or (view == "folded" and len(rows) <= FEW):
+        return [Line(each) for each in rows]
+    by_key = {_key(each): each for each in rows}
+    kept: set[_Key] = set()
+    for each in rows:
+        if each.step.span_id in marked or (is_problem(each) if view == "problems" else _tells(each)):
+            _keep(each, by_key, kept)
+    hidden: dict[_Key, int] = {}
+    for each in rows:
+        if _key(each) not in kept and (above := _kept_above(each, by_key, kept)):
+            hidden[above] = hidden.get(above, 0) + 1
+    return [Line(each, hidden.get(_key(each), 0)) for each in rows if _key(each) in kept]
+
+
+def is_problem(each: Placed) -> bool:
+    return each.failed or each.attempt > 1 or each.orphan or each.step.outcome == Outcome.CONTROL
+
+
+def _tells(each: Placed) -> bool:
+    return not each.depth or each.kind in _TELLING or not each.step.end_ns or is_problem(each)
+
+
+def _keep(each: Placed | None, by_key: dict[_Key, Placed], kept: set[_Key]) -> None:
+    while each is not None and _key(each) not in kept:
+        kept.add(_key(each))
+        each = by_key.get(_above(each)) if each.parent else None
+
+
+def _kept_above(each: Placed, by_key: dict[_Key, Placed], kept: set[_Key]) -> _Key | None:
+    seen: set[_Key] = set()
+    at = by_key.get(_above(each)) if each.parent else None
+    while at is not None and _key(at) not in seen:
+        if _key(at) in kept:
+            return _key(at)
+        seen.add(_key(at))
+        at = by_key.get(_above(at)) if at.parent else None
+    return None
+
+
+def _key(each: Placed) -> _Key:
+    return each.step.trace_id, each.step.span_id
+
+
+def _above(each: Placed) -> _Key:
+    return each.step.trace_id, each.parent

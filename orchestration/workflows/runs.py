@@ -21,6 +21,7 @@ STATUSES = (*RunStatus.values, IN_PROGRESS)
 _OPEN = (RunStatus.RUNNING, RunStatus.WAITING)
 UNENDED = (*_OPEN, RunStatus.STALLED)
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+SORTS = {"started": "started_at", "took": "duration_ms", "steps": "spans", "errors": "errors"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,6 +71,21 @@ class RunLine:
     late: bool
 
 
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """Which runs. `workflow` is a slug or name, `status` one of STATUSES, `agent` a slug, a name or `application/name`,
+    `trace` a trace id or the beginning of one; `since` and `until` bound the start; `q` is words or an id."""
+
+    workflow: str = ""
+    status: str = ""
+    agent: str = ""
+    conversation: str = ""
+    trace: str = ""
+    since: datetime | None = None
+    until: datetime | None = None
+    q: str = ""
+
+
 def runs(
     workspace_id: int,
     *,
@@ -84,30 +100,63 @@ def runs(
     limit: int = 50,
     cursor: str | None = None,
 ) -> Page[RunLine]:
-    """Runs, newest start first. Names that fit nothing give an empty page; raises BadCursor.
+    """Runs, newest start first. Names that fit nothing give an empty page; raises BadCursor."""
+    wanted = Wanted(workflow, status, agent, conversation, trace, since, until, q)
+    return listed(workspace_id, wanted, limit=limit, cursor=cursor)
 
-    `workflow` is a slug or name, `status` one of STATUSES, `agent` a slug, a name or `application/name`, `trace` a
-    trace id or the beginning of one; `since` and `until` bound the start.
-    """
-    if any("\0" in text for text in (workflow, agent, conversation, trace)):
+
+def listed(
+    workspace_id: int,
+    wanted: Wanted,
+    *,
+    sort: str = "started",
+    limit: int = 50,
+    cursor: str | None = None,
+    newer: bool = False,
+) -> Page[RunLine]:
+    """A page of the runs that fit, largest `sort` (see SORTS) first; with `newer` the page that ends before `cursor`.
+    Raises BadCursor."""
+    found = _fitting(workspace_id, wanted)
+    if found is None:
         return Page([], None)
-    wanted = [
-        workflow and run_search.of_workflow(workspace_id, workflow),
-        status and Q(status__in=_OPEN if status == IN_PROGRESS else [status]),
-        agent and run_search.with_agent(workspace_id, agent),
-        conversation and Q(conversation=conversation),
-        trace and run_search.of_trace(workspace_id, trace),
-        since and Q(started_at__gte=since),
-        until and Q(started_at__lt=until),
-        q and run_search.saying(workspace_id, q),
-    ]
-    found = Run.objects.filter(*(each for each in wanted if each), workspace_id=workspace_id, merged_into=None)
+    column = SORTS[sort]
     if cursor:
-        found = _after(found, cursor)
-    rows = list(found.order_by("-started_at", "-id")[: limit + 1])
-    more = len(rows) > limit
-    rows = rows[:limit]
-    return Page(lines(workspace_id, rows), _cursor_of(rows[-1]) if more else None)
+        found = _beyond(found, column, cursor, newer=newer)
+    sign = "" if newer else "-"
+    rows = list(found.order_by(f"{sign}{column}", f"{sign}id")[: limit + 1])
+    more, rows = len(rows) > limit, rows[:limit]
+    if newer:
+        rows.reverse()
+    return Page(
+        lines(workspace_id, rows),
+        _cursor_of(rows[-1], column) if rows and (more or newer) else None,
+        _cursor_of(rows[0], column) if rows and (more if newer else cursor) else None,
+    )
+
+
+def count(workspace_id: int, wanted: Wanted, most: int) -> int:
+    """How many runs fit; counting ends at `most` + 1, which stands for more than `most`."""
+    found = _fitting(workspace_id, wanted)
+    return 0 if found is None else found.order_by()[: most + 1].count()
+
+
+def _fitting(workspace_id: int, wanted: Wanted) -> QuerySet[Run] | None:
+    """None where a text can fit nothing."""
+    texts = (wanted.workflow, wanted.agent, wanted.conversation, wanted.trace)
+    if any("\0" in text for text in texts):
+        return None
+    status = wanted.status
+    parts = [
+        wanted.workflow and run_search.of_workflow(workspace_id, wanted.workflow),
+        status and Q(status__in=_OPEN if status == IN_PROGRESS else [status]),
+        wanted.agent and run_search.with_agent(workspace_id, wanted.agent),
+        wanted.conversation and Q(conversation=wanted.conversation),
+        wanted.trace and run_search.of_trace(workspace_id, wanted.trace),
+        wanted.since and Q(started_at__gte=wanted.since),
+        wanted.until and Q(started_at__lt=wanted.until),
+        wanted.q and run_search.saying(workspace_id, wanted.q),
+    ]
+    return Run.objects.filter(*(part for part in parts if part), workspace_id=workspace_id, merged_into=None)
 
 
 def lines(workspace_id: int, rows: Sequence[Run]) -> list[RunLine]:
@@ -123,17 +172,23 @@ def lines(workspace_id: int, rows: Sequence[Run]) -> list[RunLine]:
     return [_line(row, workflows.get(row.workflow_id), traces.get(row.id, []), agents, currency) for row in rows]
 
 
-def _cursor_of(row: Run) -> str:
-    return to_cursor([(row.started_at - _EPOCH) // timedelta(microseconds=1), str(row.id)])
+def _cursor_of(row: Run, column: str) -> str:
+    value = getattr(row, column)
+    return to_cursor([(value - _EPOCH) // timedelta(microseconds=1) if column == "started_at" else value, str(row.id)])
 
 
-def _after(found: QuerySet[Run], cursor: str) -> QuerySet[Run]:
-    micros, text = from_cursor(cursor, int, str)
+def _beyond(found: QuerySet[Run], column: str, cursor: str, *, newer: bool) -> QuerySet[Run]:
+    """The rows after the cursor, or before it."""
+    number, text = from_cursor(cursor, int, str)
     try:
-        at, run_id = _EPOCH + timedelta(microseconds=micros), UUID(text)
+        run_id = UUID(text)
+        value = _EPOCH + timedelta(microseconds=number) if column == "started_at" else number
     except (OverflowError, ValueError) as error:
         raise BadCursor("cursor") from error
-    return found.filter(started_at__lte=at).exclude(started_at=at, id__gte=run_id)
+    if column != "started_at" and abs(number) >= 2**63:
+        raise BadCursor("cursor")
+    side, twin = ("gte", "id__lte") if newer else ("lte", "id__gte")
+    return found.filter(**{f"{column}__{side}": value}).exclude(**{column: value, twin: run_id})
 
 
 def _agents_named(workspace_id: int, ids: Iterable[int]) -> dict[int, RunAgent]:

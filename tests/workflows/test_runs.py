@@ -12,7 +12,7 @@ from django.utils import timezone
 from orchestration.lib.paging import BadCursor
 from orchestration.workflows.models import TraceKey
 from orchestration.workflows.run_search import find_run
-from orchestration.workflows.runs import runs
+from orchestration.workflows.runs import Wanted, count, listed, runs
 from orchestration.workspaces.models import Workspace
 from tests import make
 
@@ -178,3 +178,37 @@ def test_a_run_of_another_workspace_is_not_found(workspace: Workspace) -> None:
 
     assert titles(workspace) == titles(workspace, q="theirs") == []
     assert [find_run(workspace.pk, text) for text in (str(run.id), (b"t" * 16).hex(), "order 77")] == [None] * 3
+
+
+def test_pages_are_read_backwards_too(workspace: Workspace) -> None:
+    for place in range(7):
+        make.run(workspace, title=str(place), started_at=NOON - timedelta(minutes=place // 3))
+    first = listed(workspace.pk, Wanted(), limit=3)
+    second = listed(workspace.pk, Wanted(), limit=3, cursor=first.next)
+
+    back = listed(workspace.pk, Wanted(), limit=3, cursor=second.prev, newer=True)
+
+    assert [line.id for line in back.items] == [line.id for line in first.items]
+    assert (first.prev, back.prev) == (None, None)
+    assert back.next == first.next
+
+
+def test_the_longest_runs_come_first_where_that_is_asked_for(workspace: Workspace) -> None:
+    for ms in (200, 900, 200, 500):
+        make.run(workspace, title=str(ms), duration_ms=ms)
+
+    first = listed(workspace.pk, Wanted(), sort="took", limit=3)
+    second = listed(workspace.pk, Wanted(), sort="took", limit=3, cursor=first.next)
+
+    assert [line.title for line in first.items] == ["900", "500", "200"]
+    assert [line.title for line in second.items] == ["200"]
+    assert not {line.id for line in first.items} & {line.id for line in second.items}
+
+
+def test_counting_ends_where_more_would_say_nothing(workspace: Workspace) -> None:
+    for _ in range(5):
+        make.run(workspace)
+
+    assert [count(workspace.pk, Wanted(), most) for most in (3, 5, 9)] == [4, 5, 5]
+    assert count(workspace.pk, Wanted(status="failed"), 9) == 0
+    assert count(workspace.pk, Wanted(agent="\0"), 9) == 0
