@@ -4,19 +4,21 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from django.urls import reverse
-
 from dashboard.charts.lines import Spark, spark
 from dashboard.finding import Part, foreign, say
-from orchestration.control.overview import FailingAgent, Overview
-from orchestration.lib.templatetags.baton import ENOUGH, NO_VALUE, duration, number, rate
+from dashboard.headline import worst_of
+from dashboard.links import Links
+from orchestration.control.overview import Overview
+from orchestration.lib.templatetags.baton import ENOUGH, NO_VALUE, duration, interval, number, plural, rate
+from orchestration.workflows.fold_times import PEOPLE
+from orchestration.workflows.stats import Bottleneck
 
 MINUS = "\N{MINUS SIGN}"
 
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """One of the five: a figure, what it is about, and where it leads."""
+    """One of the five: a figure, what it is about, and where it leads. `title` carries the size of a claim."""
 
     label: str
     value: str
@@ -26,14 +28,16 @@ class Answer:
     spark: Spark
     delta: str = ""
     better: bool = False
+    title: str = ""
 
 
 def answers(now: Overview, range_text: str) -> list[Answer]:
     """The five tiles, in the order of the questions."""
-    return [_at_work(now), _in_progress(now), _bottleneck(now, range_text), _failures(now), _durations(now, range_text)]
+    to = Links(range_text)
+    return [_at_work(now, to), _in_progress(now, to), _bottleneck(now, to), _failures(now, to), _durations(now, to)]
 
 
-def _at_work(now: Overview) -> Answer:
+def _at_work(now: Overview, to: Links) -> Answer:
     counts = now.agents
     rest = {"quarantined": counts.quarantined, "silent": counts.silent, "held": counts.held, "idle": counts.idle}
     words = [f"{number(count)} {state}" for state, count in rest.items() if count]
@@ -41,61 +45,72 @@ def _at_work(now: Overview) -> Answer:
         "Agents active",
         number(now.active_agents),
         f"of {number(counts.all)}",
-        say(", ".join(words[:3]) or "all at work" if counts.all else "none seen yet"),
-        reverse("dashboard:agents"),
+        say(", ".join(words[:2]) or "all at work" if counts.all else "none seen yet"),
+        to.agents(),
         spark(now.points.agents),
+        title=f"{number(counts.working)} working, {number(counts.waiting)} waiting, {number(counts.held)} held",
     )
 
 
-def _in_progress(now: Overview) -> Answer:
-    waiting, ended = now.runs_waiting, now.runs_ended.runs
+def _in_progress(now: Overview, to: Links) -> Answer:
+    asked, ended = now.runs_waiting, now.runs_ended.runs
+    waits = say(Part(number(asked), tone="human"), " waiting for a human")
     return Answer(
         "Workflows in progress",
         number(now.runs_in_progress),
         "",
-        say(f"{number(waiting)} waiting, " if waiting else "", f"{number(ended)} ended"),
-        f"{reverse('dashboard:runs')}?status=in_progress",
-        spark(now.points.ended),
+        waits if asked else say(f"none waiting, {number(ended)} ended"),
+        to.runs_now(status="in_progress"),
+        spark(now.points.in_progress),
+        title=f"{plural(ended, 'run,runs')} ended",
     )
 
 
-def _bottleneck(now: Overview, range_text: str) -> Answer:
-    tone = spark(now.points.wait_ms, "human")
+def _bottleneck(now: Overview, to: Links) -> Answer:
+    label = "Worst bottleneck"
     if not now.bottlenecks:
         return Answer(
-            "Worst bottleneck", NO_VALUE, "", say("no finished run yet"), reverse("dashboard:workflows"), tone
+            label, NO_VALUE, "", say("no finished run yet"), to.workflows(), spark(now.points.wait_ms, "mute")
         )
     worst = now.bottlenecks[0]
-    waits = (worst.wait_p95_ms or 0) >= (worst.work_p95_ms or 0)
     return Answer(
-        "Worst bottleneck",
-        duration(worst.wait_p95_ms if waits else worst.work_p95_ms),
+        label,
+        duration(worst.p95_ms),
         "",
-        say("p95 wait, " if waits else "p95 work, ", foreign(worst.step)),
-        f"{reverse('dashboard:workflow', args=[worst.slug])}?range={range_text}",
-        tone,
+        say(foreign(worst.step), ", waiting, p95" if worst.waits else ", working, p95"),
+        to.workflow(worst.slug),
+        spark(now.points.wait_ms, tone_of(worst)),
+        title=f"{worst.share_of_elapsed * 100:.0f}% of the elapsed time of its workflow",
     )
 
 
-def _failures(now: Overview) -> Answer:
+def tone_of(slow: Bottleneck) -> str:
+    """Whose time it is: marigold for people, blue for agents at work, grey for waiting."""
+    if slow.owner == PEOPLE:
+        return "human"
+    return "mute" if slow.waits else "agent"
+
+
+def _failures(now: Overview, to: Links) -> Answer:
     tone, worst = spark(now.points.failure_rate, "fail"), worst_of(now)
     if worst is None or not worst.failures:
-        return Answer("Fails most often", NO_VALUE, "", say("no failed call"), reverse("dashboard:agents"), tone)
+        return Answer("Fails most often", NO_VALUE, "", say("no failed call"), to.agents(), tone)
     before = now.before.failure_rate if now.before and (now.before.calls or 0) >= ENOUGH else None
     change = None if before is None or worst.calls < ENOUGH else (worst.failure_rate - before) * 100
     return Answer(
         "Fails most often",
         rate(worst.failures, worst.calls),
         "",
-        say(foreign(worst.agent), ", " if worst.application else "", foreign(worst.application)),
-        reverse("dashboard:agent", args=[worst.slug]),
+        say(foreign(worst.agent)),
+        to.agent(worst.slug),
         tone,
         delta=signed(change, 0.1, ".1f", " pt"),
         better=change is not None and change < 0,
+        title=f"{number(worst.failures)} of {number(worst.calls)} calls, 95% interval {interval(worst.interval)}",
     )
 
 
-def _durations(now: Overview, range_text: str) -> Answer:
+def _durations(now: Overview, to: Links) -> Answer:
     ended, before = now.runs_ended, now.before
     change = None
     if ended.p50_ms and before and before.p50_ms and min(before.runs, ended.runs) >= ENOUGH:
@@ -105,10 +120,11 @@ def _durations(now: Overview, range_text: str) -> Answer:
         duration(ended.p50_ms),
         "",
         say(f"p90 {duration(ended.p90_ms)}" if ended.p90_ms is not None else "no finished run yet"),
-        f"{reverse('dashboard:workflows')}?range={range_text}",
+        to.workflows(),
         spark(now.points.p50_ms),
         delta=signed(change, 1, ".0f", "%"),
         better=change is not None and change < 0,
+        title=f"{plural(ended.runs, 'run,runs')} ended",
     )
 
 
@@ -117,7 +133,3 @@ def signed(change: float | None, least: float, form: str, unit: str) -> str:
     if change is None or abs(change) < least:
         return ""
     return f"{'+' if change > 0 else MINUS}{abs(change):{form}}{unit}"
-
-
-def worst_of(now: Overview) -> FailingAgent | None:
-    return now.failing_agents[0] if now.failing_agents else None

@@ -12,6 +12,7 @@ class Part:
     text: str
     href: str = ""
     foreign: bool = False
+    tone: str = ""  # human | crit | ok: whose time or trouble it is
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,7 +23,11 @@ class Finding:
     @property
     def words(self) -> str:
         """The title as plain text, for tests and labels."""
-        return "".join(part.text for part in self.title)
+        return in_words(self.title)
+
+
+def in_words(parts: tuple[Part, ...]) -> str:
+    return "".join(part.text for part in parts)
 
 
 def say(*parts: str | Part) -> tuple[Part, ...]:

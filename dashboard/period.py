@@ -11,8 +11,8 @@ from django.utils import timezone
 
 from orchestration.lib.window import BadWindow, parse_window, window_text
 
-CHOICES = (("1h", "1 h"), ("24h", "24 h"), ("7d", "7 d"), ("30d", "30 d"))
-WORDS = {"1h": "the last hour", "24h": "the last 24 hours", "7d": "the last 7 days", "30d": "the last 30 days"}
+CHOICES = (("1h", "1 h"), ("6h", "6 h"), ("24h", "24 h"), ("7d", "7 d"), ("30d", "30 d"))
+UNITS = {"h": "hour", "d": "day"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,7 +37,28 @@ class Period:
 
     @property
     def words(self) -> str:
-        return WORDS.get(self.text, f"the last {self.text}")
+        """`the last hour`, `the last 7 days`"""
+        return f"the last {self._length}"
+
+    @property
+    def since_then(self) -> str:
+        """What a change in this window is told against: the same time a day earlier, the window before a longer one."""
+        if self.text == "24h":
+            return "Since yesterday"
+        if self.window < timedelta(days=1):
+            return f"Since the same {self._length} yesterday"
+        return f"Since the {self._length} before"
+
+    @property
+    def nothing_then(self) -> str:
+        if self.window <= timedelta(days=1):
+            return "There is no yesterday to compare with yet."
+        return f"There are no {self._length} before these to compare with yet."
+
+    @property
+    def _length(self) -> str:
+        count, unit = int(self.text[:-1]), UNITS[self.text[-1]]
+        return unit if count == 1 else f"{count} {unit}s"
 
 
 def period_of(request: HttpRequest, default: str = "24h") -> Period:

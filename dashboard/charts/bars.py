@@ -22,8 +22,9 @@ class Piece:
 
 @dataclass(frozen=True, slots=True)
 class Whisker:
-    """p50 to p90 as a bar and p99 as the end of a line, in per cent of a log scale."""
+    """p50 to p90 as a bar on a line from p10 to p99, in per cent of a log scale."""
 
+    p10: str
     p50: str
     width: str
     p99: str
@@ -75,8 +76,12 @@ class LogScale:
         span = self._high - self._low
         return min(100.0, max(0.0, 100 * (log10(max(ms, 1e-3)) - self._low) / span)) if span > 0 else 50.0
 
-    def whisker(self, p50: float | None, p90: float | None, p99: float | None, words: str) -> Whisker | None:
-        if p50 is None or p90 is None or p99 is None:
+    def whisker(self, times: Sequence[float | None], words: str) -> Whisker | None:
+        """Of p10, p50, p90 and p99."""
+        known = [ms for ms in times if ms is not None]
+        if len(known) < 4:
             return None
-        a, b, c = self.place(p50), self.place(p90), self.place(p99)
-        return Whisker(f"{a:.2f}", f"{max(THINNEST, b - a):.2f}", f"{max(c, b):.2f}", words)
+        low, middle, high, end = map(self.place, known)
+        return Whisker(
+            f"{low:.2f}", f"{middle:.2f}", f"{max(THINNEST, high - middle):.2f}", f"{max(end, high):.2f}", words
+        )

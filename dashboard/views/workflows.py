@@ -13,13 +13,15 @@ from dashboard.charts.lines import Spark, spark
 from dashboard.finding import Finding, foreign, say
 from dashboard.period import period_of
 from orchestration.lib.fragments import render_page_or_fragment
-from orchestration.lib.templatetags.baton import duration, number, percent, plural
+from orchestration.lib.stats import wilson
+from orchestration.lib.templatetags.baton import ENOUGH, duration, interval, number, percent, plural
 from orchestration.workflows import runs, stats
 from orchestration.workflows.models import Workflow
 from orchestration.workflows.stats import Shares, StepFigure, WorkflowDetail, WorkflowLine
 from orchestration.workspaces.current import MEMBER, Here, needs, nothing_here
 
 RECENT = 10
+MUCH_ASKED, MUCH_FAILED = 0.3, 0.05  # shares of runs that stand out
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,6 +30,23 @@ class FlowRow:
     bar: list[Piece]
     bar_words: str
     whisker: Whisker | None
+
+    @property
+    def asked_words(self) -> str:
+        """How large the claim is: the count, and where there are enough runs its interval."""
+        return sized(self.line.escalated, self.line.runs)
+
+    @property
+    def failed_words(self) -> str:
+        return sized(self.line.failed, self.line.runs)
+
+    @property
+    def asks_much(self) -> bool:
+        return surely(self.line.escalated, self.line.runs, MUCH_ASKED)
+
+    @property
+    def fails_much(self) -> bool:
+        return surely(self.line.failed, self.line.runs, MUCH_FAILED)
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,14 +58,25 @@ class StepRow:
     words: str
 
 
+def sized(count: int, runs: int) -> str:
+    bounds = wilson(count, runs) if runs >= ENOUGH else None
+    return f"{number(count)} of {plural(runs, 'run,runs')}" + (f", 95% interval {interval(bounds)}" if bounds else "")
+
+
+def surely(count: int, runs: int, share: float) -> bool:
+    """Whether the share of enough runs lies above `share` by more than chance explains."""
+    bounds = wilson(count, runs)
+    return runs >= ENOUGH and bounds is not None and bounds[0] > share
+
+
 def flow_rows(lines: Sequence[WorkflowLine]) -> list[FlowRow]:
-    scale = LogScale([value for line in lines for value in (line.p50_ms, line.p99_ms)])
+    scale = LogScale([value for line in lines for value in (line.p10_ms, line.p99_ms)])
     return [
         FlowRow(
             line,
             shares_bar(line.shares),
             share_words(line.shares),
-            scale.whisker(line.p50_ms, line.p90_ms, line.p99_ms, pace(line)),
+            scale.whisker((line.p10_ms, line.p50_ms, line.p90_ms, line.p99_ms), pace(line)),
         )
         for line in lines
     ]
@@ -60,7 +90,8 @@ def share_words(shares: Shares | None) -> str:
 
 
 def pace(line: WorkflowLine) -> str:
-    return f"p50 {duration(line.p50_ms)}, p90 {duration(line.p90_ms)}, p99 {duration(line.p99_ms)}"
+    times = (("p10", line.p10_ms), ("p50", line.p50_ms), ("p90", line.p90_ms), ("p99", line.p99_ms))
+    return ", ".join(f"{name} {duration(ms)}" for name, ms in times)
 
 
 @require_safe

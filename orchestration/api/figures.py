@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import fields
-from datetime import datetime
+from datetime import date, datetime
 from typing import Any, Literal
 from uuid import UUID
 
@@ -14,7 +14,9 @@ from ninja import Query, Router, Schema
 from orchestration.api.auth import KeyAuth
 from orchestration.api.shapes import Asked, MoneyOut, Text, TokensOut, WindowIn, WindowPageIn
 from orchestration.control import fleet, systems
-from orchestration.control.overview import Overview, overview
+from orchestration.control.attention import attention
+from orchestration.control.human_load import human_load
+from orchestration.control.overview import overview
 from orchestration.lib.paging import Page, cut
 
 router = Router(auth=KeyAuth("read"), tags=["Figures"])
@@ -77,20 +79,55 @@ class PointsOut(Schema):
     """24 equal parts of the window, oldest first."""
 
     agents: list[int]
+    in_progress: list[float]
     ended: list[int]
     wait_ms: list[float | None]
     failure_rate: list[float | None]
     p50_ms: list[float | None]
 
 
+class SlowerOut(Schema):
+    """A workflow whose p90 has at least doubled."""
+
+    workflow: str
+    slug: str
+    p90_ms: float
+    before_ms: float
+
+
 class BeforeOut(Schema):
-    """The window before, where data goes back that far."""
+    """The same time a day earlier; of a window of more than a day, the one before. Null until data goes back so far."""
 
     runs: int
+    failed: int
     p50_ms: float | None
+    p90_ms: float | None
     failures: int | None
     calls: int | None
     failure_rate: float | None
+    slower: list[SlowerOut]
+
+
+class NeedOut(Schema):
+    """Something that needs a person; dearest first, by `held_up`: runs or calls that an hour more of it costs."""
+
+    kind: Literal["late", "asked", "stalled", "silent", "system", "agent", "workflow"]
+    subject: str
+    slug: str
+    count: int
+    of: int
+    agents: int
+    since: datetime | None
+    held_up: int
+    detail: str
+
+
+class LoadDayOut(Schema):
+    """Runs that ended on a day of the workspace, and those of them that had asked a person."""
+
+    day: date
+    asked: int
+    ended: int
 
 
 class OverviewOut(Schema):
@@ -108,6 +145,8 @@ class OverviewOut(Schema):
     runs_ended: DurationsOut
     points: PointsOut
     before: BeforeOut | None
+    attention: list[NeedOut]
+    human_load: list[LoadDayOut]
 
 
 class CurrentOut(Schema):
@@ -222,9 +261,14 @@ class SystemsIn(WindowPageIn):
 
 
 @router.get("/overview", response=OverviewOut, summary="The five answers")
-def get_overview(request: Asked, wanted: Query[WindowIn]) -> Overview:
-    """Who is at work, what is in progress, where time goes, who fails, how long runs take."""
-    return overview(request.auth.workspace_id, wanted.window, timezone.now())
+def get_overview(request: Asked, wanted: Query[WindowIn]) -> dict[str, Any]:
+    """Who is at work, what is in progress, where time goes, who fails, how long runs take; what needs somebody now,
+    and what was asked of people in the last thirty days."""
+    place, now = request.auth.workspace_id, timezone.now()
+    return values(overview(place, wanted.window, now)) | {
+        "attention": attention(place, now),
+        "human_load": human_load(place, now).days,
+    }
 
 
 @router.get("/agents", response=AgentsOut, summary="Agents and what they did in a window")

@@ -70,14 +70,14 @@ NOBODY = 0  # the workspace of requests whose key told none
 def health(workspace_id: int, window: timedelta, now: datetime) -> Health:
     """Figures of the health page."""
     since = sums.to_minute(now - window)
-    refusals = _refusals(workspace_id, since)
+    refused = refusals(workspace_id, since)
     accepted, digested = _points(workspace_id, since, now)
     return Health(
         flow=flow(workspace_id, window, now),
-        oldest_waiting_s=_oldest_waiting(workspace_id, now),
-        refused=sum(line.n for line in refusals),
-        refusals=refusals,
-        turned_away=_refusals(NOBODY, since),
+        oldest_waiting_s=oldest_waiting(workspace_id, now),
+        refused=sum(line.n for line in refused),
+        refusals=refused,
+        turned_away=refusals(NOBODY, since),
         poisoned=_poisoned(workspace_id),
         storage=storage.lines(workspace_id),
         accepted=accepted,
@@ -114,7 +114,7 @@ def _one(sql: str, params: Sequence[Any]) -> tuple[Any, ...]:
         return row
 
 
-def _oldest_waiting(workspace_id: int, now: datetime) -> float | None:
+def oldest_waiting(workspace_id: int, now: datetime) -> float | None:
     (oldest,) = _one(
         "select min(received_at) from telemetry_delivery where workspace_id = %s and poisoned_at is null",
         [workspace_id],
@@ -122,7 +122,8 @@ def _oldest_waiting(workspace_id: int, now: datetime) -> float | None:
     return max(0.0, (now - oldest).total_seconds()) if oldest else None
 
 
-def _refusals(workspace_id: int, since: datetime) -> list[RefusalLine]:
+def refusals(workspace_id: int, since: datetime) -> list[RefusalLine]:
+    """What was not taken since then, by reason, most first."""
     with connection.cursor() as cursor:
         cursor.execute(
             "select reason, sum(n), max(at) from telemetry_refusal where workspace_id = %s and at >= %s "

@@ -8,13 +8,14 @@ from datetime import datetime, timedelta
 
 from orchestration.control import health_figures, usage
 from orchestration.control.health_figures import SpanFlow
+from orchestration.control.points import Points, points
 from orchestration.control.states import Census, census
-from orchestration.control.usage import NONE, Course, Interval, Use
-from orchestration.lib.window import POINTS, window_text
+from orchestration.control.usage import Course, Interval, Use
+from orchestration.control.yesterday import Before, before
+from orchestration.lib.window import window_text
 from orchestration.registry.models import Agent
-from orchestration.telemetry.sums import Between
 from orchestration.workflows import paces, stats
-from orchestration.workflows.models import Measure, Run, RunStatus
+from orchestration.workflows.models import Measure, RunStatus
 from orchestration.workflows.paces import NOTHING, Pace
 from orchestration.workflows.stats import Bottleneck, Durations, WorkflowLine
 
@@ -36,28 +37,6 @@ class FailingAgent:
 class HoldFigures:
     open: int
     per_100_runs: float | None  # None where no run ended
-
-
-@dataclass(frozen=True, slots=True)
-class Points:
-    """24 equal parts of the window, oldest first, one line a tile. None where nothing was there to measure."""
-
-    agents: list[int]  # agents heard of
-    ended: list[int]  # runs that ended
-    wait_ms: list[float | None]  # p95 wait of the worst bottleneck
-    failure_rate: list[float | None]  # of the agent that fails most
-    p50_ms: list[float | None]  # start to end
-
-
-@dataclass(frozen=True, slots=True)
-class Before:
-    """The window before this one, where data goes back that far."""
-
-    runs: int
-    p50_ms: float | None
-    failures: int | None  # of the agent that fails most now
-    calls: int | None
-    failure_rate: float | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,8 +87,8 @@ def overview(workspace_id: int, window: timedelta, now: datetime) -> Overview:
         runs_waiting=waiting,
         runs_ended=stats.durations_in(whole),
         workflows=lines,
-        points=_points(workspace_id, (since, now), slow, (courses, worst)),
-        before=_before(workspace_id, since - window, since, worst),
+        points=points(workspace_id, (since, now), slow[0] if slow else None, courses, worst),
+        before=before(workspace_id, since, now, worst, lines),
     )
 
 
@@ -135,41 +114,3 @@ def _holds(whole: Mapping[int, Pace], waiting: int) -> HoldFigures:
     """Until there are holds of Baton's own: runs that wait for a person, and how many of the ended ones had asked."""
     ended, asked = whole.get(Measure.DURATION, NOTHING).n, whole.get(Measure.ESCALATED, NOTHING).n
     return HoldFigures(waiting, 100 * asked / ended if ended else None)
-
-
-def _points(
-    workspace_id: int,
-    between: Between,
-    slow: list[Bottleneck],
-    heard: tuple[Mapping[int, Course], int | None],
-) -> Points:
-    courses, worst = heard
-    ended = paces.by_part(workspace_id, between, Measure.DURATION)
-    waits = paces.by_part(workspace_id, between, Measure.WAIT, slow[0].step_id) if slow else []
-    failing = courses.get(worst, usage.STILL) if worst is not None else usage.STILL
-    return Points(
-        agents=[sum(1 for course in courses.values() if course.spans[place]) for place in range(POINTS)],
-        ended=[part.n for part in ended],
-        wait_ms=[part.percentile(0.95) for part in waits] or [None] * POINTS,
-        failure_rate=[Use(n, min(f, n)).rate for n, f in zip(failing.calls, failing.failures, strict=True)],
-        p50_ms=[part.percentile(0.5) for part in ended],
-    )
-
-
-def _before(workspace_id: int, since: datetime, until: datetime, worst: int | None) -> Before | None:
-    oldest = Run.objects.filter(workspace_id=workspace_id).order_by("started_at", "id").values("started_at").first()
-    if oldest is None or oldest["started_at"] > since:
-        return None
-    paced = paces.by_workflow(paces.rows_between(workspace_id, since, until), steps=False)
-    whole = paces.together(paced).get(Measure.DURATION, NOTHING)
-    use = None
-    if worst is not None:
-        rows = usage.rows_between(workspace_id, since, until)
-        use = usage.by(rows, ("agent_id",), f"{usage.IS_CALL} and agent_id = %s", [worst]).get((worst,), NONE)
-    return Before(
-        runs=whole.n,
-        p50_ms=whole.percentile(0.5),
-        failures=use.failures if use else None,
-        calls=use.n if use else None,
-        failure_rate=use.rate if use else None,
-    )

@@ -83,15 +83,20 @@ def _added(parts: Sequence[Pace]) -> Pace:
 
 
 def by_part(
-    workspace_id: int, between: Between, measure: Measure, step_id: int = 0, workflow_id: int | None = None
+    workspace_id: int,
+    between: Between,
+    measure: Measure,
+    step_id: int = 0,
+    workflow_id: int | None = None,
+    points: int = POINTS,
 ) -> list[Pace]:
     """One measure in equal parts of the window, for a small chart."""
-    rows = parts.in_parts(WORKFLOWS, workspace_id, between, POINTS, _COLUMNS)
+    rows = parts.in_parts(WORKFLOWS, workspace_id, between, points, _COLUMNS)
     where, wanted = "measure = %s and step_id = %s", [int(measure), step_id]
     if workflow_id is not None:
         where, wanted = f"{where} and workflow_id = %s", [*wanted, workflow_id]
     found = {row[0]: _pace(row[1:]) for row in sums.grouped(rows, ("part",), _SIGNED, where, wanted)}
-    return [found.get(place, NOTHING) for place in range(POINTS)]
+    return [found.get(place, NOTHING) for place in range(points)]
 
 
 def _pace(row: Row | Sequence[Any]) -> Pace:

@@ -62,6 +62,7 @@ class StepFigure:
 class WorkflowLine:
     """One workflow: the shape `Workflow` of the API, and what a row of the list shows besides."""
 
+    id: int
     slug: str
     name: str
     runs: int
@@ -69,6 +70,7 @@ class WorkflowLine:
     waiting: int
     failed: int
     escalated: int  # runs that asked a person
+    p10_ms: float | None
     p50_ms: float | None
     p90_ms: float | None
     p99_ms: float | None
@@ -96,6 +98,15 @@ class Bottleneck:
     work_p95_ms: float | None
     share_of_elapsed: float
     step_id: int
+
+    @property
+    def waits(self) -> bool:
+        """Whether more of it is waiting than work, by its p95."""
+        return (self.wait_p95_ms or 0) >= (self.work_p95_ms or 0)
+
+    @property
+    def p95_ms(self) -> float | None:
+        return self.wait_p95_ms if self.waits else self.work_p95_ms
 
 
 def workflows(workspace_id: int, since: datetime, until: datetime, q: str = "") -> list[WorkflowLine]:
@@ -201,6 +212,7 @@ def _line(
     steps = [_step(i, names[i], measures, whole.ms) for i, measures in booked.steps.items() if i in names]
     steps.sort(key=lambda step: (-(step.share_of_elapsed or 0), step.name, step.owner))
     return WorkflowLine(
+        id=row.id,
         slug=row.slug,
         name=row.name,
         runs=whole.n,
@@ -208,6 +220,7 @@ def _line(
         waiting=waiting,
         failed=whole.failed,
         escalated=booked.of(Measure.ESCALATED).n,
+        p10_ms=whole.percentile(0.1),
         p50_ms=whole.percentile(0.5),
         p90_ms=whole.percentile(0.9),
         p99_ms=whole.percentile(0.99),

@@ -91,20 +91,46 @@ def test_spans_are_counted_by_receipt(workspace: Workspace) -> None:
     assert (found.accepted, found.digested, found.backlog, found.lag_ms) == (135, 80, 30, 150.0)
 
 
-def test_the_window_before_is_told_only_where_data_goes_back_that_far(workspace: Workspace) -> None:
+def test_the_same_hour_a_day_before_is_told_only_where_data_goes_back_that_far(workspace: Workspace) -> None:
     now, flow = timezone.now(), make.workflow(workspace)
-    make.ended(flow, 10, 10, at=now - timedelta(minutes=90))
+    make.ended(flow, 10, 10, at=now - timedelta(hours=24, minutes=30))
     make.ended(flow, 20)
-    make.run(workspace, flow, started_at=now - timedelta(minutes=100))
+    make.run(workspace, flow, started_at=now - timedelta(hours=24, minutes=40))
 
     young = answers(workspace).before
-    make.run(workspace, flow, started_at=now - timedelta(hours=3))
+    make.run(workspace, flow, started_at=now - timedelta(hours=26))
     old = answers(workspace).before
 
     assert young is None
     assert old is not None
     assert (old.runs, old.failure_rate) == (2, None)
     assert old.p50_ms == pytest.approx(10, rel=0.13)
+
+
+def test_of_more_than_a_day_the_window_before_is_compared(workspace: Workspace) -> None:
+    now, flow = timezone.now(), make.workflow(workspace)
+    make.ended(flow, 10, at=now - timedelta(days=9))
+    make.ended(flow, 10, at=now - timedelta(days=15))
+    make.run(workspace, flow, started_at=now - timedelta(days=20))
+
+    found = answers(workspace, hours=7 * 24).before
+
+    assert found is not None
+    assert found.runs == 1
+
+
+def test_a_workflow_whose_p90_has_doubled_is_named(workspace: Workspace) -> None:
+    now, slow, same = timezone.now(), make.workflow(workspace, "Loan"), make.workflow(workspace, "Refund")
+    for flow in (slow, same):
+        make.ended(flow, *[100] * 40, at=now - timedelta(hours=24, minutes=30))
+    make.ended(slow, *[400] * 40)
+    make.ended(same, *[110] * 40)
+    make.run(workspace, slow, started_at=now - timedelta(days=3))
+
+    found = answers(workspace).before
+
+    assert found is not None
+    assert [each.workflow for each in found.slower] == ["Loan"]
 
 
 def test_agents_heard_of_are_counted_once_in_each_part(workspace: Workspace) -> None:

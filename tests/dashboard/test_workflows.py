@@ -14,6 +14,7 @@ from tests.dashboard.conftest import Scene, region
 
 STEP = StepFigure(1, "check", "people", 40, 37, 3, 6_000.0, 2_000.0, 9_000.0, 4_000.0, 0.43)
 FLOW = WorkflowLine(
+    id=1,
     slug="loan",
     name="Loan",
     runs=40,
@@ -21,6 +22,7 @@ FLOW = WorkflowLine(
     waiting=1,
     failed=3,
     escalated=5,
+    p10_ms=400.0,
     p50_ms=1_000.0,
     p90_ms=3_000.0,
     p99_ms=9_000.0,
