@@ -1,4 +1,7 @@
-"""What is forgotten, and when: days of spans as partitions, everything else by rows, each kind by its own age."""
+"""What is forgotten, and when: days of spans as partitions, everything else by rows, each kind by its own age.
+
+Age counts from receipt: what an import brought of long ago lives as long as what happened on the day of the import.
+"""
 
 from __future__ import annotations
 
@@ -17,17 +20,25 @@ from orchestration.workspaces.models import Workspace
 
 MINUTES: tuple[type[models.Model], ...] = (SpanMinute, WorkflowMinute)
 LAST_HOUR = "at + interval '23 hours'"  # a day's figures go with those of its last hour
-BY_RUN_DAYS: tuple[tuple[type[models.Model], str], ...] = (
-    (SpanHour, "at"),
-    (WorkflowHour, "at"),
-    (SpanDay, LAST_HOUR),
-    (WorkflowDay, LAST_HOUR),
-    (Run, "started_at"),
-    (Handoff, "at"),
-    (Trace, "received_at"),
-    (Step, "coalesce(ended_at, started_at)"),
-    (Intake, "at"),
-    (Refusal, "at"),
+DAY_LIVES = "date_trunc('day', r.at, 'UTC') = any(%s)"
+TRACE_LIVES = (
+    "exists (select from workflows_trace t where t.workspace_id = r.workspace_id and t.trace_id = r.trace_id "
+    "and t.received_at >= %s)"
+)
+HEARD_LATELY = "coalesce(r.heard_at, r.started_at) >= %s"
+RUN_LIVES = "exists (select from workflows_run n where n.workspace_id = r.workspace_id and n.id = r.run_id)"
+NOTHING = "false"
+BY_RUN_DAYS: tuple[tuple[type[models.Model], str, str], ...] = (  # what, its age, what spares it
+    (SpanHour, "at", DAY_LIVES),
+    (WorkflowHour, "at", DAY_LIVES),
+    (SpanDay, LAST_HOUR, DAY_LIVES),
+    (WorkflowDay, LAST_HOUR, DAY_LIVES),
+    (Run, "started_at", HEARD_LATELY),
+    (Handoff, "at", RUN_LIVES),
+    (Step, "coalesce(ended_at, started_at)", TRACE_LIVES),
+    (Trace, "received_at", NOTHING),
+    (Intake, "at", NOTHING),
+    (Refusal, "at", NOTHING),
 )
 
 
@@ -38,11 +49,15 @@ def keep() -> dict[str, Any]:
     roll_hours(TABLES)  # what minutes still have to tell
     for workspace in Workspace.objects.all():
         now = datetime.now(UTC)
+        done["emptied"] = done.get("emptied", 0) + retention.forget_days(workspace.pk, workspace.span_days)
         minutes = closed_before(workspace.span_days, now) - 2 * HOUR
-        kinds = [(model, "at", minutes) for model in MINUTES]
-        kinds += [(model, column, now - timedelta(days=workspace.run_days)) for model, column in BY_RUN_DAYS]
-        for model, column, before in kinds:
-            n = retention.forget_rows(model, column, before, workspace.pk)
+        before = now - timedelta(days=workspace.run_days)
+        days = retention.days_received_since(workspace.pk, before, before)
+        values: dict[str, tuple[Any, ...]] = {DAY_LIVES: (days,), TRACE_LIVES: (before,), HEARD_LATELY: (before,)}
+        forgotten = {model: retention.forget_rows(model, "at", minutes, workspace.pk) for model in MINUTES}
+        for model, age, spared in BY_RUN_DAYS:
+            forgotten[model] = retention.forget_rows(model, age, before, workspace.pk, (spared, values.get(spared, ())))
+        for model, n in forgotten.items():
             done[model._meta.label] = done.get(model._meta.label, 0) + n
         _forget_bookings(workspace.pk, now - timedelta(days=workspace.span_days + 30))
         _forget_keys(workspace.pk)

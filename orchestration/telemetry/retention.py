@@ -131,13 +131,42 @@ def drop_old(today: date | None = None) -> list[str]:
     return [partition.name for partition in old]
 
 
-def _received_lately(cursor: Any, partition: Partition, oldest: date) -> bool:
+def forget_days(workspace_id: int, span_days: int, today: date | None = None) -> int:
+    """Empty old days of one workspace that keeps them shorter than another one, for which their partitions stay."""
+    if span_days >= longest_span_days():
+        return 0
+    oldest = (today or datetime.now(UTC).date()) - timedelta(days=span_days + 1)
+    with connection.cursor() as cursor:
+        old = [p for p in partitions(cursor) if p.day < oldest and _holds(cursor, p, workspace_id)]
+        gone = [p for p in old if not _received_lately(cursor, p, oldest, workspace_id)]
+    return sum(_forget(p.name, "", [], workspace_id) for p in gone)
+
+
+def _holds(cursor: Any, partition: Partition, workspace_id: int) -> bool:
+    cursor.execute(f"select exists (select 1 from {partition.name} where workspace_id = %s)", [workspace_id])
+    return bool(cursor.fetchone()[0])
+
+
+def _received_lately(cursor: Any, partition: Partition, oldest: date, workspace_id: int | None = None) -> bool:
     """Retention counts from receipt: an imported old day lives as long as data arrived in it recently."""
     cursor.execute(
-        "select exists (select 1 from workflows_trace where started_at < %s and ended_at >= %s and received_at >= %s)",
-        [partition.day + timedelta(days=1), partition.day, oldest],
+        "select exists (select 1 from workflows_trace where started_at < %s and ended_at >= %s and received_at >= %s "
+        "and (%s::bigint is null or workspace_id = %s))",
+        [partition.day + timedelta(days=1), partition.day, oldest, workspace_id, workspace_id],
     )
     return bool(cursor.fetchone()[0])
+
+
+def days_received_since(workspace_id: int, since: datetime, before: datetime) -> list[datetime]:
+    """Starts of days before `before` in which something lies that was received at `since` or later: an import's."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "select distinct day from workflows_trace, generate_series(date_trunc('day', started_at, 'UTC'), "
+            "least(ended_at, %s), interval '1 day') day "
+            "where workspace_id = %s and received_at >= %s and started_at < %s",
+            [before, workspace_id, since, before],
+        )
+        return [row[0] for row in cursor]
 
 
 def _finish_dropping(cursor: Any) -> None:
@@ -159,16 +188,28 @@ def _finish_dropping(cursor: Any) -> None:
         cursor.execute(f"drop table {name}")
 
 
-def forget_rows(model: type[models.Model], column: str, before: datetime, workspace_id: int) -> int:
-    """Delete rows of one workspace older than `before` in slices, so that no lock is held for long."""
-    table = model._meta.db_table
+def forget_rows(
+    model: type[models.Model],
+    column: str,
+    before: datetime,
+    workspace_id: int,
+    spared: tuple[str, tuple[Any, ...]] = ("false", ()),
+) -> int:
+    """Delete rows of one workspace older than `before`. Not for partitioned tables, whose rows share their places.
+    `spared`: a condition on a row `r`, and its values, that keeps the row all the same."""
+    condition, values = spared
+    return _forget(model._meta.db_table, f" and {column} < %s and not ({condition})", [before, *values], workspace_id)
+
+
+def _forget(table: str, where: str, params: list[Any], workspace_id: int) -> int:
+    """In slices, so that no lock is held for long."""
     total = 0
     while True:
         with connection.cursor() as cursor:
             cursor.execute(
-                f"delete from {table} where ctid = any(array(select ctid from {table} "
-                f"where workspace_id = %s and {column} < %s limit %s))",
-                [workspace_id, before, SLICE],
+                f"delete from {table} where ctid = any(array(select r.ctid from {table} r "
+                f"where r.workspace_id = %s{where} limit %s))",
+                [workspace_id, *params, SLICE],
             )
             deleted = int(cursor.rowcount)
             total += deleted
