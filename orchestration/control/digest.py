@@ -30,13 +30,14 @@ from orchestration.control.trouble import trouble
 from orchestration.lib.pulse import publish
 from orchestration.registry.vouching import vouched_agents
 from orchestration.telemetry import deliveries, intake, liveness, logs, packing, retention, rollups, rows, writer
-from orchestration.telemetry.admission import Undecodable
-from orchestration.telemetry.deliveries import Waiting
+from orchestration.telemetry.admission import ANY_DAYS, Decoded, Undecodable
+from orchestration.telemetry.deliveries import IMPORTED, Waiting
 from orchestration.telemetry.events import decode_events
 from orchestration.telemetry.models import Signal
+from orchestration.telemetry.neutral import decode_lines
 from orchestration.telemetry.otlp import decode_logs, decode_traces
 from orchestration.telemetry.reading import raw_cursor
-from orchestration.telemetry.spans import RawEvent, RawLog
+from orchestration.telemetry.spans import RawEvent, RawLog, RawSpan
 from orchestration.workflows import traces
 from orchestration.workspaces.models import Workspace
 
@@ -128,13 +129,21 @@ def _blame(workspace_id: int, claimed: list[Waiting], error: Exception) -> None:
     deliveries.blame(workspace_id, claimed, type(error).__name__)
 
 
-def _take(workspace_id: int, claimed: list[Waiting]) -> None:
+def take_in(workspace_id: int, delivery: Waiting) -> tuple[int, int]:
+    """Digest what a command brings beside the queue, all of it or nothing; returns how many spans and steps are new.
+    The command has what it was made of, so nothing needs to be set aside."""
+    with transaction.atomic():
+        return _take(workspace_id, [delivery])
+
+
+def _take(workspace_id: int, claimed: list[Waiting]) -> tuple[int, int]:
+    """Stages 2 to 6; returns how many spans and how many steps of the events API are new."""
     batch = _decode(Workspace.objects.get(pk=workspace_id), claimed)
     now = datetime.now(UTC)
     fresh: Counter[datetime] = Counter()
     counted = _spans(batch, fresh)
     logs.store(workspace_id, batch.logs, keeps_content=batch.workspace.keeps_content)
-    sent.take(workspace_id, batch.events, counted)
+    steps = sent.take(workspace_id, batch.events, counted)
     traces.note(workspace_id, counted.traces, max(d.received_at for d in batch.claimed))
     liveness.hear(workspace_id, counted.heard)
     intake.refuse(workspace_id, batch.rejected, now)
@@ -142,7 +151,9 @@ def _take(workspace_id: int, claimed: list[Waiting]) -> None:
     intake.book(workspace_id, stored, fresh, now)
     rollups.book(workspace_id, counted.tally)
     deliveries.done(workspace_id, stored)
-    transaction.on_commit(lambda: publish(workspace_id, "run", {"spans": sum(fresh.values())}))
+    spans = sum(fresh.values())
+    transaction.on_commit(lambda: publish(workspace_id, "run", {"spans": spans}))
+    return spans, steps
 
 
 def _decode(workspace: Workspace, claimed: list[Waiting]) -> Batch:
@@ -160,7 +171,7 @@ def _decode(workspace: Workspace, claimed: list[Waiting]) -> Batch:
             body = packing.unpack(delivery.body, delivery.compression, UNPACKED)
             size += len(body)
             if delivery.signal == Signal.TRACES:
-                found = decode_traces(body, delivery.encoding, received_ns, workspace.span_days)
+                found = _traces(body, delivery, received_ns, workspace)
                 agents = vouched.get(delivery.key) if delivery.key else None
                 batch.spans.extend(builder.rows(found.items, agents, place))
                 batch.rejected.update(found.rejected)
@@ -169,13 +180,18 @@ def _decode(workspace: Workspace, claimed: list[Waiting]) -> Batch:
                 batch.logs.extend((record, delivery) for record in records.items)
                 batch.rejected.update(records.rejected)
             else:
-                batch.events.extend(
-                    (event, delivery) for event in decode_events(body, received_ns, workspace.span_days).items
-                )
+                keep_days = ANY_DAYS if delivery.encoding == IMPORTED else workspace.span_days
+                batch.events.extend((event, delivery) for event in decode_events(body, received_ns, keep_days).items)
         except Undecodable as error:
             deliveries.poison(workspace.pk, delivery, str(error))
             batch.poisoned.add(delivery.id)
     return batch
+
+
+def _traces(body: bytes, delivery: Waiting, received_ns: int, workspace: Workspace) -> Decoded[RawSpan]:
+    if delivery.encoding == IMPORTED:
+        return decode_lines(body, received_ns)
+    return decode_traces(body, delivery.encoding, received_ns, workspace.span_days)
 
 
 def _spans(batch: Batch, fresh: Counter[datetime]) -> Counted:

@@ -74,22 +74,40 @@ def trace_of(run: str) -> tuple[bytes, tuple[str, str] | None]:
 
 
 def take(workspace_id: int, events: Sequence[tuple[RawEvent, Waiting]], counted: Counted) -> int:
-    """Store a batch's events as steps, add their traces and signs of life to `counted`; returns new steps."""
+    """Store a batch's events as steps, add their traces and signs of life to `counted`; returns new steps. A trace of
+    which nothing changed, since all of it had come before, is not told again."""
     if not events:
         return 0
     vouched = vouched_agents({d.key for _, d in events if d.key})
     agents = _agent_ids(workspace_id, {event.agent for event, _ in events if event.agent})
     parts: dict[tuple[bytes, str], Part] = {}
+    noted: dict[bytes, Seen] = {}
+    alive: set[bytes] = set()
     for event, delivery in events:
         allowed = vouched.get(delivery.key) if delivery.key else None
         claimed = bool(event.agent) and allowed is not None and normal(split(event.agent)[1]) not in allowed
-        trace_id = _note(counted, event) if event.run else b""
+        trace_id = _note(noted, event) if event.run else b""
         agent = 0 if claimed else agents.get(event.agent, (0, 0))[1]
         if agent and event.at_ns >= (delivery.received_at.timestamp() - PAST_S) * 1e9:
             _hear(counted, agent, event, delivery, trace_id)
-        if event.type != "heartbeat" and event.run:
+        if event.type == "heartbeat":
+            alive.add(trace_id)
+        elif event.run:
             _merge(parts, trace_id, event, claimed)
-    return _store(workspace_id, [parts[key] for key in sorted(parts)], agents)
+    changed = _store(workspace_id, [parts[key] for key in sorted(parts)], agents)
+    for trace_id in (alive | set(changed)) & set(noted):
+        _add(counted.traces, trace_id, noted[trace_id])
+    return sum(changed.values())
+
+
+def _add(into: dict[bytes, Seen], trace_id: bytes, seen: Seen) -> None:
+    """Spans of the same batch may be of the same trace."""
+    known = into.setdefault(trace_id, seen)
+    if known is not seen:
+        known.spans += seen.spans
+        known.started, known.ended = min(known.started, seen.started), max(known.ended, seen.ended)
+        known.root = known.root or seen.root
+        known.keys |= seen.keys
 
 
 def split(agent: str) -> tuple[str, str]:
@@ -114,10 +132,10 @@ def _agent_ids(workspace_id: int, names: set[str]) -> dict[str, tuple[int, int]]
     return found | {"": (apps.get(("", ""), 0), 0)}
 
 
-def _note(counted: Counted, event: RawEvent) -> bytes:
+def _note(noted: dict[bytes, Seen], event: RawEvent) -> bytes:
     trace_id, key = trace_of(event.run)
     at = event.at_ns // 1000
-    seen = counted.traces.setdefault(trace_id, Seen(at, at))
+    seen = noted.setdefault(trace_id, Seen(at, at))
     seen.spans += 1
     seen.started, seen.ended = min(seen.started, at), max(seen.ended, at)
     seen.root = seen.root or event.type in ("run.finished", "run.failed")
@@ -158,9 +176,10 @@ def _merge(parts: dict[tuple[bytes, str], Part], trace_id: bytes, event: RawEven
         part.error = event.error or part.error or ("failed" if failed else "")
 
 
-def _store(workspace_id: int, parts: list[Part], agents: dict[str, tuple[int, int]]) -> int:
+def _store(workspace_id: int, parts: list[Part], agents: dict[str, tuple[int, int]]) -> Counter[bytes]:
+    """The traces of which something changed, with how many of their steps are new."""
     if not parts:
-        return 0
+        return Counter()
     systems = _system_ids(workspace_id, parts)
     table = prices.table(workspace_id)
     values = []
@@ -192,7 +211,10 @@ def _store(workspace_id: int, parts: list[Part], agents: dict[str, tuple[int, in
         )
     with connection.cursor() as cursor:
         cursor.execute(_UPSERT, [workspace_id, orjson.dumps(values, default=str).decode()])
-        return Counter(row[0] for row in cursor)[True]
+        changed: Counter[bytes] = Counter()
+        for trace_id, new in cursor:
+            changed[bytes(trace_id)] += new
+        return changed
 
 
 def _system(part: Part) -> tuple[str, str]:
@@ -226,28 +248,31 @@ _SHAPE = (
     "tokens_in int, tokens_out int, cost bigint, attrs jsonb"
 )
 _COLUMNS = [part.split()[0] for part in _SHAPE.split(", ")]
+_LATER = "coalesce(excluded.ended_at >= t.ended_at, excluded.ended_at is not null)"
+_MERGED = {
+    "parent": "coalesce(nullif(excluded.parent, ''), t.parent)",
+    "kind": f"case when excluded.kind = {int(Kind.STEP)} then t.kind else excluded.kind end",
+    "name": "case when excluded.name in ('', excluded.key) then t.name else excluded.name end",
+    "workflow": "coalesce(excluded.workflow, t.workflow)",
+    "application_id": "case when excluded.agent_id <> 0 then excluded.application_id else t.application_id end",
+    "agent_id": "coalesce(nullif(excluded.agent_id, 0), t.agent_id)",
+    "system_id": "coalesce(nullif(excluded.system_id, 0), t.system_id)",
+    "claimed": "t.claimed or excluded.claimed",
+    "outcome": f"case when {_LATER} then excluded.outcome else t.outcome end",
+    "error": f"case when {_LATER} then excluded.error else t.error end",
+    "started_at": "least(t.started_at, excluded.started_at)",
+    "ended_at": "greatest(t.ended_at, excluded.ended_at)",
+    "tokens_in": "greatest(t.tokens_in, excluded.tokens_in)",
+    "tokens_out": "greatest(t.tokens_out, excluded.tokens_out)",
+    "cost": "coalesce(excluded.cost, t.cost)",
+    "attrs": f"case when pg_column_size(t.attrs) < {ATTRIBUTES_BYTES} then t.attrs || excluded.attrs else t.attrs end",
+}
 _UPSERT = f"""
 insert into workflows_step as t (workspace_id, {", ".join(_COLUMNS)})
 select %s, decode(trace_id, 'hex'), {", ".join(_COLUMNS[1:])} from json_to_recordset(%s) as x({_SHAPE})
 order by trace_id, key
 on conflict (workspace_id, trace_id, key) do update set
-    parent = coalesce(nullif(excluded.parent, ''), t.parent),
-    kind = case when excluded.kind = {int(Kind.STEP)} then t.kind else excluded.kind end,
-    name = case when excluded.name in ('', excluded.key) then t.name else excluded.name end,
-    workflow = coalesce(excluded.workflow, t.workflow),
-    application_id = case when excluded.agent_id <> 0 then excluded.application_id else t.application_id end,
-    agent_id = coalesce(nullif(excluded.agent_id, 0), t.agent_id),
-    system_id = coalesce(nullif(excluded.system_id, 0), t.system_id),
-    claimed = t.claimed or excluded.claimed,
-    outcome = case when coalesce(excluded.ended_at >= t.ended_at, excluded.ended_at is not null)
-        then excluded.outcome else t.outcome end,
-    error = case when coalesce(excluded.ended_at >= t.ended_at, excluded.ended_at is not null)
-        then excluded.error else t.error end,
-    started_at = least(t.started_at, excluded.started_at),
-    ended_at = greatest(t.ended_at, excluded.ended_at),
-    tokens_in = greatest(t.tokens_in, excluded.tokens_in),
-    tokens_out = greatest(t.tokens_out, excluded.tokens_out),
-    cost = coalesce(excluded.cost, t.cost),
-    attrs = case when pg_column_size(t.attrs) < {ATTRIBUTES_BYTES} then t.attrs || excluded.attrs else t.attrs end
-returning xmax = 0
+    {", ".join(f"{column} = {value}" for column, value in _MERGED.items())}
+where ({", ".join(f"t.{column}" for column in _MERGED)}) is distinct from ({", ".join(_MERGED.values())})
+returning trace_id, xmax = 0
 """

@@ -13,6 +13,7 @@ from math import isfinite, isnan
 from typing import Generic, TypeVar
 
 DAY_NS = 86_400_000_000_000
+ANY_DAYS = 36_500  # how old an import may be
 NAME_BYTES = 256
 TEXT_BYTES = 16_384
 ITEMS = 100_000  # in one request

@@ -14,6 +14,7 @@ from orchestration.workflows.story import Step
 
 KINDS: Mapping[int, Kind] = {int(kind): kind for kind in Kind}
 OUTCOMES: Mapping[int, Outcome] = {int(outcome): outcome for outcome in Outcome}
+PERSON = '{"person": 1}'  # hints of a step that is a person's own work, and no question to one
 Bounds = tuple[bytes, int, int]  # trace id, least start and greatest end (Unix microseconds)
 
 
@@ -88,7 +89,8 @@ def _sent_steps(workspace_id: int, trace_ids: list[bytes]) -> list[tuple[Any, ..
             "select trace_id, substring(sha256(convert_to(key, 'UTF8')) for 8), "
             "case when key = '' then null else substring(sha256(convert_to(parent, 'UTF8')) for 8) end, "
             "coalesce(started_at, ended_at), ended_at, name, kind, outcome, application_id, agent_id, system_id, name, "
-            "workflow, tokens_in, tokens_out, cost, error, null::text, null::jsonb, claimed "
+            "workflow, tokens_in, tokens_out, cost, error, null::text, "
+            f"case when kind = {int(Kind.HUMAN)} and attrs ? 'baton.work' then '{PERSON}'::jsonb end, claimed "
             "from workflows_step where workspace_id = %s and trace_id = any(%s)",
             [workspace_id, trace_ids],
         )
