@@ -130,8 +130,17 @@ systems = Book("registry_system", ("kind", "key"), ("name", "provider"), slug=Tr
 
 
 def applications_named(workspace_id: int, wanted: set[str]) -> dict[str, int]:
-    """Application ids by name alone, for steps whose environment is not at hand: the newest one of a name."""
-    known = applications.known.get(workspace_id, {})
+    """Application ids by name alone, for steps whose environment is not at hand: the newest one of a name. Another
+    process may have met it: the table is asked before one without an environment is made."""
+    known = applications.known.setdefault(workspace_id, {})
+    unseen = wanted.difference(name for name, _ in known)
+    if unseen:
+        with side_cursor() as cursor:
+            cursor.execute(
+                "select id, name, environment from registry_application where workspace_id = %s and name = any(%s)",
+                [workspace_id, sorted(unseen)],
+            )
+            known.update({(row[1], row[2]): row[0] for row in cursor})
     found = {name: i for (name, _), i in sorted(known.items(), key=lambda item: item[1]) if name in wanted}
     missing = wanted - set(found)
     if missing:
