@@ -31,10 +31,13 @@ if PUBLIC_URL and PUBLIC_URL.hostname:
 INSTALLED_APPS = [
     "orchestration.config.apps.ConfigConfig",
     "orchestration.workspaces",
+    "orchestration.ledger",
     "orchestration.registry",
     "orchestration.telemetry",
     "orchestration.workflows",
     "orchestration.handoffs",
+    "orchestration.policies",
+    "orchestration.holds",
     "orchestration.control",
     "orchestration.demo",
     "orchestration.lib",

@@ -1,0 +1,157 @@
+"""Rules and facts to an answer. Pure: plain values in, a frozen answer out; the same for live, shadow and replay.
+
+1. scope      rules that speak of this act
+2. condition  true: the rule's `then`; false: its `otherwise`, if it has one; an error: its fail mode
+3. strictest  the strictest effect wins, and every match is told
+4. nothing    no rule spoke: the workspace's default, as the last policy
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+from uuid import UUID
+
+from orchestration.policies import cel, explain
+from orchestration.policies.effects import STRICTNESS, WORDS, Effect, Kind
+from orchestration.policies.scopes import Scope
+from orchestration.policies.syntax import Node, resolve
+from orchestration.policies.vocabulary import needs_of
+
+DEFAULT = "default"
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """A policy's version, ready to run, its limits set into it. `needs`: what must be looked up for it."""
+
+    policy: UUID
+    slug: str
+    name: str
+    version: int
+    scope: Scope
+    program: cel.Program
+    then: Effect
+    otherwise: Effect | None
+    limits: Mapping[str, float]
+    closed: bool = True
+    needs: frozenset[str] = frozenset()
+
+    @classmethod
+    def of(cls, policy: UUID, slug: str, name: str, version: int, body: Mapping[str, Any]) -> Rule:
+        """Out of a version's stored body. Raises cel.Invalid, BadScope, BadEffect."""
+        limits = {str(key): float(value) for key, value in (body.get("limits") or {}).items()}
+        program = cel.fixed(cel.compiled(body["condition"]), limits)
+        return cls(
+            policy,
+            slug,
+            name,
+            version,
+            Scope.of(body.get("scope") or {}),
+            program,
+            Effect.of(body["then"]),
+            Effect.of(body["otherwise"]) if body.get("otherwise") else None,
+            limits,
+            body.get("fail_mode", "closed") != "open",
+            needs_of(program.reads),
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Match:
+    """What one rule said: `outcome` is true, false or, as a text, why it could not be told."""
+
+    rule: Rule
+    outcome: bool | str
+    effect: Effect
+    missing: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """`matches`: strictest first. `degraded`: a rule could not be told, so its fail mode spoke for it."""
+
+    effect: Effect
+    matches: tuple[Match, ...]
+    missing: tuple[str, ...] = ()
+    degraded: bool = False
+    shares: tuple[tuple[Rule, float], ...] = field(default=())  # to be looked at afterwards
+
+    @property
+    def winner(self) -> Match | None:
+        return self.matches[0] if self.matches else None
+
+
+def evaluate(rules: Sequence[Rule], facts: Mapping[str, Any], default: Effect) -> Answer:
+    """Facts by the names of `vocabulary`; one that is not known is absent."""
+    mine = [rule for rule in rules if rule.scope.takes(facts)]
+    activation = bound(facts) if mine else None
+    found = [match for rule in mine if (match := judge(rule, facts, activation))]
+    if not found:
+        return Answer(default, ())
+    found.sort(key=lambda match: -STRICTNESS[match.effect.kind])  # stable: among equals the order of the rules
+    missing = tuple(dict.fromkeys(name for match in found for name in match.missing))
+    shares = tuple((match.rule, match.effect.check_share) for match in found if match.effect.check_share)
+    degraded = any(isinstance(match.outcome, str) for match in found)
+    return Answer(found[0].effect, tuple(found), missing, degraded, shares)
+
+
+def bound(facts: Mapping[str, Any]) -> Any:
+    """Facts as the engine takes them, once for all rules."""
+    return cel.activation({**facts, "known": sorted(facts)})
+
+
+def judge(rule: Rule, facts: Mapping[str, Any], activation: Any) -> Match | None:
+    """What a rule in whose scope the act lies says of it; None: nothing."""
+    outcome = rule.program.test(activation)
+    if outcome is True:
+        return Match(rule, True, rule.then)
+    if outcome is False:
+        return Match(rule, False, rule.otherwise) if rule.otherwise else None
+    known = with_limits(rule, facts)
+    missing = tuple(sorted(path for path in rule.program.reads if not resolve(known, path)))
+    return Match(rule, outcome, _failing(rule), missing)
+
+
+def with_limits(rule: Rule, facts: Mapping[str, Any]) -> dict[str, Any]:
+    more: dict[str, Any] = {"limits": rule.limits, "known": sorted(facts)}
+    if "limit" in rule.limits:
+        more["limit"] = rule.limits["limit"]
+    return {**facts, **more}
+
+
+def words(match: Match, facts: Mapping[str, Any]) -> str:
+    """Why, in words: the admin's own if there are any, then what decided, with its values."""
+    rule = match.rule
+    if isinstance(match.outcome, str):
+        lacks = f"not known: {', '.join(match.missing)}" if match.missing else match.outcome
+        mode = "so a person is asked" if rule.closed else "and this policy lets such cases pass"
+        return f"{rule.name} could not be told ({lacks}), {mode}."
+    known = with_limits(rule, facts)
+    activation = cel.activation(known)
+
+    def holds(node: Node) -> bool | None:
+        outcome = _part(explain.written(node), activation)
+        return outcome if isinstance(outcome, bool) else None
+
+    why = explain.because(rule.program.tree, known, holds, match.outcome)
+    told = match.effect.words or f"{rule.name}: {WORDS[match.effect.kind].lower()}"
+    return f"{told.rstrip('.')}, because {'' if match.outcome else 'this is not so: '}{why}."
+
+
+def _part(text: str, activation: Any) -> bool | str:
+    try:
+        return cel.compiled(text).test(activation)
+    except cel.Invalid as error:
+        return str(error)
+
+
+def _failing(rule: Rule) -> Effect:
+    """Closed: a person is asked, the one whom the rule would ask anyway. Open: it may go on."""
+    if not rule.closed:
+        return Effect(Kind.ALLOW)
+    for effect in (rule.otherwise, rule.then):
+        if effect and effect.kind in (Kind.HOLD, Kind.DENY):
+            return effect
+    return Effect(Kind.HOLD)
