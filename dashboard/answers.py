@@ -77,7 +77,7 @@ def _bottleneck(now: Overview, to: Links) -> Answer:
         label,
         duration(worst.p95_ms),
         "",
-        say(foreign(worst.step), ", waiting, p95" if worst.waits else ", working, p95"),
+        say("waiting p95, " if worst.waits else "working p95, ", foreign(worst.step)),
         to.workflow(worst.slug),
         spark(now.points.wait_ms, tone_of(worst)),
         title=f"{worst.share_of_elapsed * 100:.0f}% of the elapsed time of its workflow",

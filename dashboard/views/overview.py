@@ -100,13 +100,14 @@ class OverviewPage:
 @require_safe
 @needs(MEMBER)
 def page(request: Here) -> HttpResponse:
-    shown = OverviewPage(request, period_of(request))
-    if wanted(request) == "first-steps" and not shown.new:
+    shown, region = OverviewPage(request, period_of(request)), wanted(request)
+    if region == "first-seen":
         return HttpResponse(headers={"HX-Refresh": "true"})
-    fragments = {region: f"dashboard/_overview_{region}.html" for region in REGIONS}
-    if wanted(request) not in fragments:
+    fragments = {each: f"dashboard/_overview_{each}.html" for each in REGIONS}
+    if region not in fragments:
         shown.prepare()
-    context = {"page": shown, "period": shown.period, "address": address(request)}
+    came = region == "first-steps" and not shown.new
+    context = {"page": shown, "period": shown.period, "address": address(request), "came": came}
     fragments["first-steps"] = "parts/exporter.html"
     return render_page_or_fragment(request, "dashboard/overview.html", fragments, context)
 

@@ -27,7 +27,7 @@ def test_the_answers_are_the_five_questions() -> None:
     assert told == [
         ("2", "1 idle"),
         ("3", "1 waiting for a human"),
-        ("3 h 40 m", "credit check, waiting, p95"),
+        ("3 h 40 m", "waiting p95, credit check"),
         ("20%", "refund"),
         ("1.0 s", "p90 3.0 s"),
     ]
@@ -114,10 +114,20 @@ def test_a_new_workspace_is_told_how_to_send_the_first_span(as_operator: Client)
     assert "Make a key" not in text  # an operator cannot
 
 
-def test_the_first_span_brings_the_whole_page(as_operator: Client, scene: Scene) -> None:
-    answer = as_operator.get("/", headers=region("first-steps"))
+def test_the_first_span_turns_the_mark_green_and_then_brings_the_whole_page(as_operator: Client, scene: Scene) -> None:
+    mark = as_operator.get("/", headers=region("first-steps")).content.decode()
+    page = as_operator.get("/", headers=region("first-seen"))
 
-    assert answer["HX-Refresh"] == "true"
+    assert '<span class="live" data-state="live" role="status">The first span has come' in mark
+    assert 'id="first-seen"' in mark
+    assert page["HX-Refresh"] == "true"
+
+
+def test_whoever_has_no_agent_yet_is_shown_how_to_load_sample_data(as_operator: Client) -> None:
+    text = as_operator.get("/").content.decode()
+
+    assert "Load sample data" in text
+    assert "manage.py demo --url http://testserver --key YOUR_KEY" in text
 
 
 def test_a_range_that_is_none_is_answered_with_a_sentence(as_operator: Client) -> None:
