@@ -24,7 +24,7 @@ from orchestration.workflows.run_search import find_run
 from orchestration.workspaces.current import MEMBER, Here, needs
 
 LONGEST = 200  # signs of a question
-FUZZY = 24  # a longer question is looked for as it stands
+FUZZY = range(3, 25)  # a question as long as this may be letters of a name
 MOST = 6  # of each kind
 NEWEST = 5_000  # runs whose titles are read for a jump; the list of runs looks at all
 NOWHERE = 3  # the rank of what does not fit
@@ -52,7 +52,7 @@ class Hits:
 @require_safe
 @needs(MEMBER)
 def page(request: Here) -> HttpResponse:
-    q = request.GET.get("q", "").replace("\0", "").strip()[:LONGEST]
+    q = "".join(filter(str.isprintable, request.GET.get("q", "")[:LONGEST])).strip()
     if straight := run_called(request, q):
         return go(request, straight)
     found = [each for each in (go_to(request, q), newest(request, q)) if each.items]
@@ -104,8 +104,7 @@ def _places(request: Here, q: str) -> Iterable[Hit]:
 
 
 def _agent(agent: Agent) -> Hit:
-    kind = f"Agent, {agent.application.name}" if agent.application.name else "Agent"
-    return Hit(reverse("dashboard:agent", args=[agent.slug]), "agent", agent.name, kind)
+    return Hit(reverse("dashboard:agent", args=[agent.slug]), "agent", agent.name, f"Agent, {agent.application}")
 
 
 def _workflow(flow: Workflow) -> Hit:
@@ -119,13 +118,13 @@ def _rank(text: str, q: str) -> int:
     if q in text:
         return 1
     letters = iter(text)
-    return 2 if all(sign in letters for sign in q) else NOWHERE
+    return 2 if len(q) in FUZZY and all(sign in letters for sign in q) else NOWHERE
 
 
 def ranked(rows: QuerySet[M], q: str) -> QuerySet[M]:
     """The rows whose name or slug fits best."""
     fits = Q(name__icontains=q) | Q(slug__icontains=q)
-    near = fits | Q(name__iregex=".*".join(map(re.escape, q))) if len(q) <= FUZZY else fits
+    near = fits | Q(name__iregex=".*".join(map(re.escape, q))) if len(q) in FUZZY else fits
     rank = Case(When(name__istartswith=q, then=0), When(fits, then=1), default=2, output_field=IntegerField())
     return rows.filter(near).annotate(rank=rank).order_by("rank", "name", "id")[:MOST]
 
@@ -147,5 +146,6 @@ def newest(request: Here, q: str) -> Hits:
 
 
 def _run(line: runs.RunLine) -> Hit:
-    words = f"{line.workflow or 'Run'} {short(line.id)}, {line.status}"
-    return Hit(reverse("dashboard:run", args=[line.id]), "run", line.title or f"Run {short(line.id)}", words)
+    title = line.title or line.workflow or "Run"
+    words = [line.workflow if line.workflow != title else "", short(line.id), line.status]
+    return Hit(reverse("dashboard:run", args=[line.id]), "run", title, ", ".join(filter(None, words)))

@@ -1,41 +1,53 @@
-// When regions ask for themselves. One request answers all signals raised before it; signals that come sooner than the
-// region's pace (`data-pace`, in ms) are answered together at its end, so the last one is never lost.
-const PACE = 1000, HELD_PACE = 5000;
-const asked = new Map(), later = new Map();
+// When regions ask for themselves: on the topics that their hx-trigger names. One request answers all signals raised
+// before it; signals that come while it is under way, or sooner than `throttle` in its hx-trigger says, are answered
+// together afterwards, so the last one is never lost. (htmx alone would lose those that it queues on a swapped region.)
+export const TOPICS = ["run", "agent", "load"];
+const PACE_S = 2, HELD_S = 5;
+const asked = new Map(), later = new Map(), under = new Set(), again = new Set();
 
 /** Regions that are being renewed at a person's wish, and those for a signal's sake. */
 export const wished = new Set(), signalled = new Set();
 
-export const isLive = (config) => Boolean(config?.triggeringEvent?.type?.startsWith("live:"));
-
 export const renew = (region, why) => {
-  if (!region) return;
-  const done = () => why.delete(region.id);
-  why.add(region.id);
-  asked.set(region.id, performance.now());
-  const swap = region.getAttribute("hx-swap");
+  const id = region.id, swap = region.getAttribute("hx-swap");
+  const done = () => {
+    why.delete(id);
+    under.delete(id);
+    if (again.delete(id)) need(document.getElementById(id));
+  };
+  why.add(id);
+  under.add(id);
+  asked.set(id, performance.now());
   htmx.ajax("GET", region.getAttribute("hx-get"), { source: region, target: region, swap }).then(done, done);
 };
 
-const wait = (region, ms) => {
-  if (later.has(region.id)) return;
-  later.set(region.id, setTimeout(() => {
-    later.delete(region.id);
-    renew(document.getElementById(region.id), signalled);
-  }, ms));
+const pace = (region) => {
+  const stated = Number(/throttle:(\d+)s/.exec(region.getAttribute("hx-trigger"))?.[1] ?? PACE_S);
+  return 1000 * ("held" in region.dataset ? Math.max(stated, HELD_S) : stated);
 };
 
-document.body.addEventListener("htmx:beforeRequest", (event) => {
-  const { elt: region, requestConfig } = event.detail;
-  if (!isLive(requestConfig)) return;
-  const last = asked.get(region.id) ?? -Infinity, now = performance.now();
-  const pace = "held" in region.dataset ? HELD_PACE : Number(region.dataset.pace ?? PACE);
-  if (requestConfig.triggeringEvent.timeStamp <= last) {
-    event.preventDefault();
-  } else if (last + pace > now) {
-    event.preventDefault();
-    wait(region, last + pace - now);
+const need = (region) => {
+  if (!region?.hasAttribute("hx-get") || later.has(region.id)) return;
+  const wait = (asked.get(region.id) ?? -Infinity) + pace(region) - performance.now();
+  if (under.has(region.id)) {
+    again.add(region.id);
+  } else if (wait > 0) {
+    later.set(region.id, setTimeout(() => { later.delete(region.id); need(document.getElementById(region.id)); }, wait));
   } else {
-    asked.set(region.id, now);
+    renew(region, signalled);
   }
+};
+
+for (const topic of [...TOPICS, "tick"]) {
+  document.body.addEventListener(`live:${topic}`, (event) => {
+    const raised = event.detail ?? performance.now();
+    for (const region of document.querySelectorAll(`[hx-trigger*="live:${topic}"][id]`)) {
+      if (raised > (asked.get(region.id) ?? -Infinity)) need(region);
+    }
+  });
+}
+
+document.body.addEventListener("htmx:beforeRequest", (event) => {
+  const cause = event.detail.requestConfig.triggeringEvent;
+  if (cause?.type?.startsWith("live:")) event.preventDefault();  // it is asked for here
 });

@@ -61,7 +61,8 @@ const go = (key) => {
 
 const one = (event) => {
   if (body.dataset.keys === "off" || event.ctrlKey || event.metaKey || event.altKey) return;
-  if (event.target.closest?.(FIELD) || document.querySelector("dialog[open]")) return;
+  const field = event.target.closest?.(FIELD);
+  if ((field && shown(field)) || document.querySelector("dialog[open]")) return;
   const key = event.key.length === 1 && !event.shiftKey ? event.key.toLowerCase() : event.key;
   if (Date.now() - going < GO_MS) { event.preventDefault(); go(key); return; }
   if (press(`[data-key="${CSS.escape(key)}"]`, main)) { event.preventDefault(); return; }

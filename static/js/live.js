@@ -1,11 +1,11 @@
 // Hears what has changed and how old the page is. The stream names topics, never content: `live:<topic>` is raised on
 // the body and regions ask for themselves. `live:tick` is for all of them: every 15 s without a stream, every minute
 // with one, and whenever something may have been missed.
-(() => {
-  "use strict";
-  const body = document.body;
-  if (!body.dataset.live) return;
-  const TOPICS = ["run", "agent", "load"], SPACING = 500, TICK = 15000, CALM = 4, STALE = 30000;
+import { TOPICS } from "./ask.js";
+
+const body = document.body;
+const listen = () => {
+  const SPACING = 500, TICK = 15000, CALM = 4, STALE = 30000;
   const PAUSES = [1, 2, 4, 8, 15, 30];
   let source, retry, failures = 0, connected = false, opened = false, ticks = 0;
   let waiting = new Set(), timer, flushed = 0, current = Date.now();
@@ -16,9 +16,9 @@
     timer ??= setTimeout(flush, Math.max(0, flushed + SPACING - Date.now()));
   };
   const flush = () => {
-    const topics = waiting.has("tick") ? ["tick"] : waiting;  // a tick asks for everything
+    const at = performance.now(), topics = waiting.has("tick") ? ["tick"] : waiting;  // a tick asks for everything
     waiting = new Set(); timer = undefined; flushed = Date.now();
-    topics.forEach((topic) => body.dispatchEvent(new CustomEvent(`live:${topic}`)));
+    topics.forEach((topic) => body.dispatchEvent(new CustomEvent(`live:${topic}`, { detail: at })));
   };
 
   const open = () => {
@@ -60,4 +60,5 @@
   body.addEventListener("region:known", known);
   setInterval(show, 1000);
   open();
-})();
+};
+if (body.dataset.live) listen();

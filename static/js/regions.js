@@ -1,7 +1,7 @@
 // Swaps regions, unless that would move what a person is using: then a pin says what is new. What failed says so in its
 // own place, and the others go on.
 import { ROWS, inUse, pointedAt, wouldMove } from "./use.js";
-import { isLive, renew, signalled, wished } from "./ask.js";
+import { renew, signalled, wished } from "./ask.js";
 import { difference, pin } from "./pins.js";
 
 const body = document.body, LIVE = "[hx-trigger*='live:']", STALE = 30000, SLOW = 300, FLASHES = 5000;
@@ -20,7 +20,7 @@ body.addEventListener("htmx:beforeSwap", (event) => {
   before = null;
   if (!region.matches?.(LIVE)) return;
   const coming = new DOMParser().parseFromString(answer.serverResponse, "text/html").getElementById(region.id);
-  const live = (isLive(answer.requestConfig) || signalled.has(region.id)) && !wished.has(region.id);
+  const live = signalled.has(region.id) && !wished.has(region.id);
   if (ok) {
     known.set(region.id, Date.now());
     delete region.dataset.aged;
@@ -34,23 +34,24 @@ body.addEventListener("htmx:beforeSwap", (event) => {
     answer.shouldSwap = false;
     holds(region, difference(region, coming));
   } else {
-    before = { id: region.id, values: values(region), focus: focusIn(region), left: scrolls(region).map((each) => each.scrollLeft) };
+    before = { id: region.id, values: values(region), focus: focusIn(region), left: scrolls(region).map((each) => each.scrollLeft), open: details(region).map((each) => each.open) };
   }
 });
 
 body.addEventListener("htmx:afterSwap", (event) => {
   const region = event.target;
   if (before?.id !== region.id) return;
-  const { values: old, focus, left } = before;
+  const { values: old, focus, left, open } = before;
   before = null;
   scrolls(region).forEach((each, i) => { each.scrollLeft = left[i] ?? 0; });
+  details(region).forEach((each, i) => { each.open ||= open[i] ?? false; });
   if (focus) (region.querySelector(focus) ?? region.querySelector("a[href], button"))?.focus({ preventScroll: true });
   values(region).forEach((value, key) => {
     if (old.has(key) && old.get(key).text !== value.text) flash(key, value.element);
   });
 });
 
-const scrolls = (region) => [...region.querySelectorAll(".scroll")];
+const scrolls = (region) => [...region.querySelectorAll(".scroll")], details = (region) => [...region.querySelectorAll("details")];
 
 // Where the focus goes when its region is swapped at the person's own wish: to the same row.
 const focusIn = (region) => {
@@ -79,7 +80,7 @@ const flash = (key, element) => {
 // A person who asked for a region sees after 300 ms that it is being made; nothing jumps, since it keeps its height.
 body.addEventListener("htmx:beforeRequest", (event) => {
   const { target: region, requestConfig } = event.detail;
-  if (!region?.id || isLive(requestConfig) || signalled.has(region.id)) return;
+  if (!region?.id || requestConfig.triggeringEvent?.type?.startsWith("live:") || signalled.has(region.id)) return;
   const timer = setTimeout(() => { region.dataset.slow = ""; region.setAttribute("aria-busy", "true"); }, SLOW);
   event.detail.xhr.addEventListener("loadend", () => {
     clearTimeout(timer);

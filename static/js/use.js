@@ -8,7 +8,7 @@ for (const name of ["pointerup", "pointercancel"]) {
   addEventListener(name, () => setTimeout(() => { pressed = null; }, 300), true);
 }
 
-const OPEN = ":popover-open, dialog[open], details[open], input[type=checkbox]:checked";
+const OPEN = ":popover-open, dialog[open], input[type=checkbox]:checked";
 const TYPED = "input:not([type=checkbox], [type=radio], [type=hidden]), textarea";
 
 const focused = (region) => {

@@ -8,23 +8,24 @@ import pytest
 from django.db import OperationalError
 from django.test import Client
 
-from dashboard.views import overview
+from dashboard.views import workflows
+from orchestration.workspaces.models import User
 from tests.dashboard.conftest import region
 
 
 @pytest.fixture
 def broken(monkeypatch: pytest.MonkeyPatch, client: Client) -> None:
-    """The database does not answer the overview's questions."""
+    """The database does not answer the questions of the list of workflows."""
 
     def fails(*_: Any) -> None:
         raise OperationalError("secret host refused")
 
-    monkeypatch.setattr(overview, "overview", fails)
+    monkeypatch.setattr(workflows.stats, "workflows", fails)
     client.raise_request_exception = False
 
 
 def test_a_page_that_failed_says_what_is_safe_and_nothing_of_the_inside(as_operator: Client, broken: None) -> None:
-    answer = as_operator.get("/")
+    answer = as_operator.get("/workflows/")
     text = answer.content.decode()
 
     assert answer.status_code == 500
@@ -34,16 +35,16 @@ def test_a_page_that_failed_says_what_is_safe_and_nothing_of_the_inside(as_opera
 
 
 def test_a_region_that_failed_takes_its_own_place_and_tries_again(as_operator: Client, broken: None) -> None:
-    answer = as_operator.get("/?range=7d", headers=region("answers"))
+    answer = as_operator.get("/workflows/?range=7d", headers=region("flows"))
     text = answer.content.decode()
 
     assert answer.status_code == 500
-    assert 'id="answers" hx-get="/?range=7d"' in text
+    assert 'id="flows" hx-get="/workflows/?range=7d"' in text
     assert "<html" not in text
 
 
 def test_the_name_of_a_region_is_escaped(as_operator: Client, broken: None) -> None:
-    text = as_operator.get("/", headers=region('"><script>x</script>')).content.decode()
+    text = as_operator.get("/workflows/", headers=region('"><script>x</script>')).content.decode()
 
     assert "<script>" not in text
 
@@ -95,3 +96,22 @@ def test_who_guesses_too_often_gets_a_page_that_says_how_long_to_wait(client: Cl
 
     assert answer.status_code == 429
     assert b"Wait five minutes" in answer.content
+
+
+def test_what_is_refused_to_a_region_is_said_in_its_place(as_reviewer: Client, admin: User) -> None:
+    answer = as_reviewer.get("/settings/health/", headers=region("flow"))
+    text = answer.content.decode()
+
+    assert answer.status_code == 403
+    assert '<section class="panel" id="flow">' in text
+    assert "people with the role operator" in text
+    assert "admin can grant it" in text
+    assert "<html" not in text
+
+
+def test_a_region_of_what_is_gone_says_so(as_operator: Client) -> None:
+    answer = as_operator.get("/agents/nobody/", headers=region("state"))
+
+    assert answer.status_code == 404
+    assert b"no longer here" in answer.content
+    assert b"<html" not in answer.content

@@ -153,3 +153,13 @@ def test_without_redis_pages_are_told_to_look_for_themselves(
     stream = opened(operator)
 
     assert wait_until(lambda: {"run", "agent", "load"} <= set(stream.topics))
+
+
+def test_a_quiet_stream_says_that_nothing_has_changed(
+    opened: Callable[[User | None], Stream], operator: User, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(live, "QUIET_S", 0.2)
+
+    stream = opened(operator)
+
+    assert wait_until(lambda: "quiet" in stream.topics)
