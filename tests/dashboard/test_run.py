@@ -14,7 +14,7 @@ from uuid_utils.compat import uuid7
 
 from dashboard.views.run import rows, tone
 from orchestration.telemetry.spans import Kind
-from orchestration.workflows.account import StepLine
+from orchestration.workflows.account_lines import StepLine
 from orchestration.workspaces.models import Membership, User, Workspace
 from tests import make
 from tests.dashboard.conftest import Scene, region
@@ -47,7 +47,7 @@ STEP = StepLine(
 
 
 def test_a_bar_lies_where_the_step_lay() -> None:
-    (row,) = rows([STEP], 1000.0, "", 0)
+    (row,) = rows([STEP], 1000.0, "", "")
 
     assert (row.bar.x, row.bar.width, row.shown) == ("25.00", "50.00", "500 ms")
 
@@ -63,7 +63,7 @@ def test_a_bar_lies_where_the_step_lay() -> None:
     ],
 )
 def test_a_bar_stays_in_its_place_and_can_be_seen(changed: dict[str, Any], bar: tuple[str, str]) -> None:
-    (row,) = rows([replace(STEP, **changed)], 1000.0, "", 0)
+    (row,) = rows([replace(STEP, **changed)], 1000.0, "", "")
 
     assert (row.bar.x, row.bar.width) == bar
 
@@ -72,7 +72,8 @@ def test_a_bar_stays_in_its_place_and_can_be_seen(changed: dict[str, Any], bar: 
     ("changed", "colour"),
     [
         ({"counted": True, "kind": "agent"}, "fail"),
-        ({"kind": "human"}, "wait"),
+        ({"kind": "human", "duration_ms": None}, "wait"),
+        ({"kind": "human"}, "human"),
         ({"kind": "llm"}, "agent"),
         ({"status": "failed"}, "tool"),
         ({"kind": "other"}, "other"),
@@ -204,3 +205,95 @@ def test_a_run_without_stored_steps_says_why(as_operator: Client, workspace: Wor
     run = make.run(workspace)
 
     assert b"no stored steps" in as_operator.get(f"/runs/{run.id}/").content
+
+
+def test_agents_have_lanes_and_work_goes_from_one_to_the_other(as_operator: Client, scene: Scene) -> None:
+    text = as_operator.get(f"/runs/{scene.run.id}/").content.decode()
+    lanes = text.split('id="lanes"')[1].split("</section>")[0]
+
+    assert re.findall(r'class="s lane-name"[^>]*>([^<]+)', lanes) == ["triage", "billing"]
+    assert 'aria-label="Lanes of triage, billing; 1 handoff"' in lanes
+    assert f'data-span="{scene.failed.id.hex()}"' in lanes
+    assert "Timeout, retried" in lanes
+
+
+def test_what_failed_is_said_first(as_operator: Client, scene: Scene) -> None:
+    text = as_operator.get(f"/runs/{scene.run.id}/").content.decode()
+
+    assert "It ended well although 1 step failed on the way." in text
+    assert "Why it took long." in text
+    assert "1 failed call cost another 90 ms." in text
+
+
+def test_a_run_may_be_read_by_its_problems_alone(as_operator: Client, scene: Scene) -> None:
+    text = as_operator.get(f"/runs/{scene.run.id}/?show=problems").content.decode()
+    rows = text.split('id="waterfall"')[1]
+
+    assert rows.count('<tr id="s-') == 4  # the failed call, its retry, and the turns above them
+    assert "5 steps, 1 folded" in rows
+    assert f'href="/runs/{scene.run.id}/#waterfall"' in rows
+
+
+def test_a_call_that_two_agents_made_is_marked_on_both(as_operator: Client, scene: Scene) -> None:
+    trace, began = b"twice___________", timezone.now() - timedelta(minutes=1)
+    same = {"subject": "get_customer", "hints": {"call": "a1"}}
+    one = Made("invoke_agent triage", Kind.AGENT, scene.triage, ms=300)
+    other = Made("invoke_agent billing", Kind.AGENT, scene.billing, at_ms=400, ms=300)
+    made = [
+        Made("execute_tool get_customer", Kind.TOOL, who, parent=turn, at_ms=at, ms=50, values=same)
+        for who, turn, at in ((scene.triage, one, 10), (scene.billing, other, 420))
+    ]
+    make.spans(scene.workspace, trace, began, one, other, *made)
+    run = make.run(scene.workspace, scene.flow, started_at=began, traces=[trace])
+
+    text = as_operator.get(f"/runs/{run.id}/").content.decode()
+
+    assert text.count(" data-dup") == 2
+    assert "Same call twice" in text
+    assert "The repeated call cost another 50 ms." in text
+
+
+def test_steps_whose_parent_never_came_have_a_lane_of_their_own(as_operator: Client, scene: Scene) -> None:
+    trace, began = b"orphan__________", timezone.now() - timedelta(minutes=1)
+    turn = Made("invoke_agent triage", Kind.AGENT, scene.triage)
+    lost = Made("GET /rates", parent=Made("never sent"))
+    make.spans(scene.workspace, trace, began, turn, lost)
+    run = make.run(scene.workspace, scene.flow, started_at=began, traces=[trace], status="running")
+
+    text = as_operator.get(f"/runs/{run.id}/").content.decode()
+
+    assert "Unknown parent" in text.split('id="lanes"')[1].split("</svg>")[0]
+    assert 'class="lb lost"' in text
+    assert "1 step whose parent" in text
+
+
+def test_a_run_that_goes_on_is_followed_unless_a_step_is_open(as_operator: Client, scene: Scene) -> None:
+    trace, began = b"live____________", timezone.now() - timedelta(minutes=1)
+    turn = Made("invoke_agent triage", Kind.AGENT, scene.triage, parent=Made("not ended yet"))
+    make.spans(scene.workspace, trace, began, turn)
+    run = make.run(scene.workspace, scene.flow, started_at=began, traces=[trace], status="running")
+
+    followed = as_operator.get(f"/runs/{run.id}/").content.decode().split('id="main"')[1]
+    opened = as_operator.get(f"/runs/{run.id}/?span={turn.id.hex()}").content.decode().split('id="main"')[1]
+
+    assert followed.count('hx-trigger="live:run from:body') == 4
+    assert opened.count('hx-trigger="live:run from:body') == 1  # its figures
+    assert "now-l" in followed
+
+
+def test_a_run_that_changed_after_its_end_is_called_revised(as_operator: Client, scene: Scene) -> None:
+    late = make.run(scene.workspace, scene.flow, late=True)
+
+    assert ">Revised</span>" in as_operator.get(f"/runs/{late.id}/").content.decode()
+
+
+def test_a_run_asks_the_database_the_same_few_questions_however_long_it_is(
+    as_operator: Client, workspace: Workspace, django_assert_max_num_queries: Any
+) -> None:
+    trace, began = bytes(16), timezone.now() - timedelta(minutes=1)
+    who = make.agent(workspace)
+    make.spans(workspace, trace, began, *(Made(f"step {n}", Kind.TOOL, who, at_ms=n) for n in range(600)))
+    run = make.run(workspace, started_at=began, traces=[trace])
+
+    with django_assert_max_num_queries(24):
+        as_operator.get(f"/runs/{run.id}/?span={bytes(8).hex()}")
