@@ -2,21 +2,38 @@
 
 from __future__ import annotations
 
+import secrets
 import zoneinfo
-from decimal import Decimal
+from datetime import timedelta
 from typing import Any, ClassVar
 
 from django import forms
+from django.contrib.auth.forms import BaseUserCreationForm
 from django.core.exceptions import ValidationError
 
-from orchestration.registry.models import Price
-from orchestration.workspaces.models import SCOPES, User
+from orchestration.workspaces.invitations import LASTS, Offer
+from orchestration.workspaces.models import ROLES, SCOPES, User
+from orchestration.workspaces.ways import MOST_RUN_DAYS, MOST_SPAN_DAYS, Keeping
 
 FIELD = {"class": "field"}
-MOST_PRICES = 500
+PLAIN = FIELD | {"autocomplete": "off"}
+CHECK = {"class": "check"}
+ONCE = 64  # characters of a form's own name
 
 
-class ProfileForm(forms.ModelForm):  # type: ignore[type-arg]  # not to be subscripted when it runs
+class LookForm(forms.ModelForm):  # type: ignore[type-arg]  # not to be subscripted when it runs
+    single_keys = forms.BooleanField(required=False, widget=forms.CheckboxInput(attrs=CHECK))
+
+    class Meta:
+        model = User
+        fields: ClassVar = ["theme", "density", "single_keys"]
+        widgets: ClassVar = {
+            "theme": forms.RadioSelect(attrs={"class": "check round"}),
+            "density": forms.RadioSelect(attrs={"class": "check round"}),
+        }
+
+
+class ZoneForm(forms.ModelForm):  # type: ignore[type-arg]
     zone = forms.ChoiceField(required=False, label="Time zone", widget=forms.Select(attrs=FIELD))
 
     class Meta:
@@ -29,67 +46,29 @@ class ProfileForm(forms.ModelForm):  # type: ignore[type-arg]  # not to be subsc
         self.fields["zone"].choices = [("", "As the workspace"), *zones]  # type: ignore[attr-defined]
 
 
-class PriceForm(forms.ModelForm):  # type: ignore[type-arg]
-    class Meta:
-        model = Price
-        fields: ClassVar = ["model", "input", "output", "cached"]
+class OnceForm(forms.Form):
+    """A form that carries a name of its own, so that sending it twice is one act."""
+
+    once = forms.CharField(required=False, max_length=ONCE, widget=forms.HiddenInput)
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        for name, field in self.fields.items():
-            field.widget.attrs |= FIELD | {"aria-label": field.help_text or name.capitalize()}
-            if isinstance(self.initial.get(name), Decimal):
-                self.initial[name] = f"{self.initial[name].normalize():f}"  # 0.8 and not 0.8000
-            if name != "model":
-                field.widget.attrs |= {"min": 0, "step": "0.0001"}
-
-    def clean_model(self) -> str:
-        return str(self.cleaned_data["model"]).strip().casefold()
-
-    def clean(self) -> dict[str, Any] | None:
-        cleaned = super().clean()
-        for name in ("input", "output", "cached"):
-            if (self.cleaned_data.get(name) or 0) < 0:
-                self.add_error(name, "A price is not below zero.")
-        return cleaned
+        self.initial["once"] = secrets.token_urlsafe(24)
 
 
-class PriceTable(forms.BaseModelFormSet):  # type: ignore[type-arg]
-    """All rows of a workspace at once, so that two of the same name are seen here."""
-
-    def add_fields(self, form: PriceForm, index: int | None) -> None:
-        super().add_fields(form, index)
-        if "DELETE" in form.fields:
-            form.fields["DELETE"].widget.attrs |= {"class": "check", "aria-label": f"Remove {form.instance.model}"}
-
-    def clean(self) -> None:
-        seen: set[str] = set()
-        for form in self.forms:
-            name = form.cleaned_data.get("model") if hasattr(form, "cleaned_data") else None
-            if not name or form.cleaned_data.get("DELETE"):
-                continue
-            if name in seen:
-                raise ValidationError(f"{name} has two rows: keep one.")
-            seen.add(name)
-
-
-PriceRows = forms.modelformset_factory(
-    Price, form=PriceForm, formset=PriceTable, extra=1, can_delete=True, max_num=MOST_PRICES, absolute_max=MOST_PRICES
-)
-
-
-class KeyForm(forms.Form):
-    name = forms.CharField(max_length=80, widget=forms.TextInput(attrs=FIELD | {"autocomplete": "off"}))
+class KeyForm(OnceForm):
+    name = forms.CharField(max_length=80, widget=forms.TextInput(attrs=PLAIN))
     scopes = forms.MultipleChoiceField(
         choices=[(scope, scope) for scope in SCOPES],
         initial=["ingest"],
-        widget=forms.CheckboxSelectMultiple(attrs={"class": "check"}),
+        widget=forms.CheckboxSelectMultiple(attrs=CHECK),
+        error_messages={"required": "Choose at least one."},
     )
     agents = forms.CharField(
         required=False,
         max_length=2000,
         help_text="Names of the agents it vouches for, with commas; empty: any",
-        widget=forms.TextInput(attrs=FIELD | {"autocomplete": "off"}),
+        widget=forms.TextInput(attrs=PLAIN),
     )
 
     def clean_agents(self) -> list[str]:
@@ -97,3 +76,83 @@ class KeyForm(forms.Form):
         if any(len(name) > 256 for name in names):
             raise ValidationError("A name has at most 256 characters.")
         return names
+
+
+class RotateForm(OnceForm):
+    OVERLAPS: ClassVar = {"1": "1 hour", "24": "1 day", "168": "7 days", "": "until I revoke it"}
+    overlap = forms.ChoiceField(
+        required=False,
+        label="The old key works for",
+        initial="24",
+        choices=list(OVERLAPS.items()),
+        widget=forms.Select(attrs=FIELD),
+    )
+
+    @property
+    def lasting(self) -> timedelta | None:
+        hours = self.cleaned_data["overlap"]
+        return timedelta(hours=int(hours)) if hours else None
+
+
+class RolesForm(forms.Form):
+    """What a member may do."""
+
+    roles = forms.MultipleChoiceField(
+        choices=[(role, role.capitalize()) for role in ROLES],
+        widget=forms.CheckboxSelectMultiple(attrs=CHECK),
+        error_messages={"required": "Choose at least one role."},
+    )
+    sees_content = forms.BooleanField(
+        required=False, label="May read prompts and results", widget=forms.CheckboxInput(attrs=CHECK)
+    )
+
+
+class InviteForm(RolesForm, OnceForm):
+    note = forms.CharField(max_length=80, label="For whom", widget=forms.TextInput(attrs=PLAIN))
+    lasts = forms.TypedChoiceField(
+        label="The link works for",
+        choices=list(LASTS.items()),
+        coerce=int,
+        initial=7,
+        widget=forms.Select(attrs=FIELD),
+    )
+
+    def offer(self) -> Offer:
+        said = self.cleaned_data
+        return Offer(said["note"], said["roles"], said["sees_content"], timedelta(days=said["lasts"]))
+
+
+class JoinForm(BaseUserCreationForm):  # type: ignore[type-arg]
+    """A new person chooses a name and a password."""
+
+    class Meta:
+        model = User
+        fields: ClassVar = ["username"]
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        for field in self.fields.values():
+            field.widget.attrs |= FIELD
+        self.fields["username"].widget.attrs |= {"autocapitalize": "none", "spellcheck": "false"}
+
+    def clean_username(self) -> str:
+        """Names that differ in case alone would be taken for each other."""
+        name = str(self.cleaned_data["username"])
+        if User.objects.filter(username__iexact=name).exists():
+            raise ValidationError("Somebody has this name already.")
+        return name
+
+
+class KeepingForm(forms.Form):
+    span_days = forms.IntegerField(min_value=1, max_value=MOST_SPAN_DAYS, widget=forms.NumberInput(attrs=FIELD))
+    run_days = forms.IntegerField(min_value=1, max_value=MOST_RUN_DAYS, widget=forms.NumberInput(attrs=FIELD))
+
+    def clean_run_days(self) -> int:
+        days, spans = int(self.cleaned_data["run_days"]), self.cleaned_data.get("span_days")
+        if spans is not None and days < spans:
+            raise ValidationError("Runs are kept at least as long as their spans.")
+        return days
+
+    @property
+    def keeping(self) -> Keeping:
+        return Keeping(self.cleaned_data["span_days"], self.cleaned_data["run_days"])

@@ -2,43 +2,41 @@
 
 from __future__ import annotations
 
-import secrets
-import time
-from collections.abc import Callable
-from functools import wraps
-from typing import Concatenate, ParamSpec
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
 
-from allauth.account.authentication import get_authentication_records
-from allauth.core.exceptions import ReauthenticationRequired
-from django.conf import settings
 from django.contrib import messages
 from django.http import Http404, HttpResponse, HttpResponseRedirect
 from django.shortcuts import render
 from django.urls import reverse
-from django.views.decorators.http import require_http_methods, require_POST
+from django.utils import timezone
+from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
-from dashboard.forms import KeyForm
+from dashboard.forms import KeyForm, RotateForm
+from dashboard.proof import freshly_proven
+from orchestration.lib.templatetags.baton import plural
 from orchestration.workspaces.current import Here, needs
-from orchestration.workspaces.keys import create_key, revoke
-from orchestration.workspaces.models import ApiKey
+from orchestration.workspaces.keys import MadeBefore, create_key, revoke, rotate
+from orchestration.workspaces.models import ApiKey, KeyDay
 
-FORMS = "key_forms"  # in the session: forms that were given out and not sent yet
-OPEN_FORMS = 5
-P = ParamSpec("P")
-View = Callable[Concatenate[Here, P], HttpResponse]
+AGAIN = timedelta(minutes=2)  # so long a form that is sent twice shows its key twice
+SENT_DAYS = 7
+SCOPES = {
+    "ingest": "send telemetry and events",
+    "decide": "ask whether it may, and ask a person",
+    "work": "take and finish steps, hand over",
+    "read": "read what the pages show",
+    "admin": "everything an admin may",
+}
 
 
-def freshly_proven(view: View[P]) -> View[P]:
-    """Asks for the password again, unless it was given in the last minutes: a session alone makes no key."""
+@dataclass(frozen=True, slots=True)
+class Sent:
+    """What a key has sent in the last days."""
 
-    @wraps(view)
-    def guarded(request: Here, /, *args: P.args, **kwargs: P.kwargs) -> HttpResponse:
-        proofs = [record["at"] for record in get_authentication_records(request, request.user)]
-        if time.time() - max(proofs, default=0.0) > settings.ACCOUNT_REAUTHENTICATION_TIMEOUT:
-            raise ReauthenticationRequired
-        return view(request, *args, **kwargs)
-
-    return guarded
+    items: int
+    size: int
+    days: int = SENT_DAYS
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
@@ -48,38 +46,103 @@ def page(request: Here) -> HttpResponse:
     form = KeyForm(request.POST or None)
     made, plain = None, ""
     if request.method == "POST" and form.is_valid():
-        if not sent_first(request):
+        said = form.cleaned_data
+        try:
+            made, plain = create_key(
+                request.workspace, said["name"], said["scopes"], said["agents"], request.user, once=said["once"]
+            )
+        except MadeBefore as before:
+            made, plain = shown_again(before)
+        if made is None:
             messages.warning(request, "This form was sent before; its key was shown then.", extra_tags="human")
             return HttpResponseRedirect(reverse("dashboard:keys"))
-        said = form.cleaned_data
-        made, plain = create_key(request.workspace, said["name"], said["scopes"], said["agents"], request.user)
         form = KeyForm()
-    keys = ApiKey.objects.filter(workspace=request.workspace).order_by("revoked_at", "name", "id")
-    context = {"form": form, "keys": keys, "made": made, "plain": plain, "once": once(request)}
-    return render(request, "dashboard/keys.html", context, status=422 if form.errors else 200)
+    return listing(request, form, made, plain, wrong=bool(form.errors))
+
+
+def listing(request: Here, form: KeyForm, made: ApiKey | None, plain: str, *, wrong: bool = False) -> HttpResponse:
+    keys = ApiKey.objects.filter(workspace=request.workspace, lent=False).order_by("name", "id")
+    now = timezone.now()
+    working = [key for key in keys if works(key, now)]
+    context = {
+        "form": form,
+        "scopes": [(choice, SCOPES[choice.data["value"]]) for choice in form["scopes"]],
+        "keys": working,
+        "ended": [key for key in keys if not works(key, now)],
+        "made": made,
+        "plain": plain,
+    }
+    return render(request, "dashboard/keys.html", context, status=422 if wrong else 200)
+
+
+@require_safe
+@needs("admin")
+def detail(request: Here, key_id: int) -> HttpResponse:
+    return one(request, key_of(request, key_id), RotateForm())
+
+
+@require_POST
+@needs("admin")
+@freshly_proven
+def turn(request: Here, key_id: int) -> HttpResponse:
+    """A second key like this one, which takes its place after the overlap."""
+    key, form = key_of(request, key_id), RotateForm(request.POST)
+    if not works(key, timezone.now()):
+        messages.warning(request, f"{key.name} works no more, so nothing takes its place.", extra_tags="human")
+        return HttpResponseRedirect(reverse("dashboard:key", args=[key.pk]))
+    if not form.is_valid():
+        return one(request, key, form, status=422)
+    try:
+        made, plain = rotate(key, request.user, overlap=form.lasting, once=form.cleaned_data["once"])
+    except MadeBefore as before:
+        again, plain = shown_again(before)
+        if again is None:
+            messages.warning(request, "This form was sent before; its key was shown then.", extra_tags="human")
+            return HttpResponseRedirect(reverse("dashboard:keys"))
+        made = again
+    return listing(request, KeyForm(), made, plain)
 
 
 @require_POST
 @needs("admin")
 @freshly_proven
 def withdraw(request: Here, key_id: int) -> HttpResponse:
-    key = ApiKey.objects.filter(workspace=request.workspace, pk=key_id).first()
-    if key is None:
-        raise Http404("Not a key of this workspace")
-    if revoke(key):
-        messages.success(request, f"Revoked {key.name}. It is refused within 5 seconds.", extra_tags="ok")
+    key = key_of(request, key_id)
+    said = "is refused within 5 seconds" if revoke(key) else "was revoked before"
+    messages.success(request, f"Revoked {key.name}: it {said}.", extra_tags="ok")
     return HttpResponseRedirect(reverse("dashboard:keys"))
 
 
-def once(request: Here) -> str:
-    """A token for one form, so that a double press makes one key."""
-    token = secrets.token_urlsafe(12)
-    request.session[FORMS] = [*request.session.get(FORMS, []), token][-OPEN_FORMS:]
-    return token
+def one(request: Here, key: ApiKey, form: RotateForm, status: int = 200) -> HttpResponse:
+    context = {
+        "key": key,
+        "form": form,
+        "works": works(key, timezone.now()),
+        "sent": sent(key),
+        "may": [(scope, SCOPES[scope]) for scope in key.scopes if scope in SCOPES],
+        "vouches": plural(len(key.agents), "agent,agents") if key.agents else "any agent",
+    }
+    return render(request, "dashboard/key.html", context, status=status)
 
 
-def sent_first(request: Here) -> bool:
-    waiting = request.session.get(FORMS, [])
-    token = request.POST.get("once", "")
-    request.session[FORMS] = [each for each in waiting if each != token]
-    return token in waiting
+def key_of(request: Here, key_id: int) -> ApiKey:
+    key = ApiKey.objects.filter(workspace=request.workspace, pk=key_id, lent=False).select_related("created_by").first()
+    if key is None:
+        raise Http404("Not a key of this workspace")
+    return key
+
+
+def works(key: ApiKey, now: datetime) -> bool:
+    return key.revoked_at is None and (key.ends_at is None or key.ends_at > now)
+
+
+def sent(key: ApiKey) -> Sent:
+    since = (datetime.now(UTC) - timedelta(days=SENT_DAYS - 1)).date()
+    rows = KeyDay.objects.filter(key=key, day__gte=since).values_list("items", "size")
+    return Sent(sum(items for items, _ in rows), sum(size for _, size in rows))
+
+
+def shown_again(before: MadeBefore) -> tuple[ApiKey | None, str]:
+    """The key that the first press of the same form has made, while that was just now."""
+    fresh = timezone.now() - before.key.created_at < AGAIN and before.key.revoked_at is None
+    return (before.key, before.plain) if fresh else (None, "")

@@ -1,15 +1,23 @@
-"""How long people stay logged in, and how often a log-in may be tried."""
+"""How people log in, how often that may be tried, and how long they stay."""
 
 from __future__ import annotations
 
+import base64
+import contextlib
+import hashlib
 import time
 from collections.abc import Awaitable, Callable
 from typing import Any
 
 from allauth.account.adapter import DefaultAccountAdapter
+from allauth.mfa.adapter import DefaultMFAAdapter
+from cryptography.fernet import Fernet, InvalidToken
 from django.conf import settings
 from django.contrib.auth import logout
 from django.http import HttpRequest, HttpResponse
+from django.urls import reverse
+
+from dashboard.views.place import paint
 
 Answer = Callable[[HttpRequest], HttpResponse | Awaitable[HttpResponse]]
 TOUCH = 300  # seconds; the idle limit need not be more exact than this, and a write per request is dear
@@ -24,6 +32,32 @@ class LoginAdapter(DefaultAccountAdapter):  # type: ignore[misc]  # allauth tell
     def _get_login_attempts_cache_key(self, request: HttpRequest, **credentials: Any) -> str:
         name = str(credentials.get("username", "")).lower()
         return f"{self.get_client_ip(request)}:{name}"
+
+    def get_password_change_redirect_url(self, request: HttpRequest) -> str:
+        return reverse("dashboard:profile")
+
+    def post_login(self, request: HttpRequest, user: Any, **details: Any) -> HttpResponse:
+        """A new browser gets the theme that this person has chosen in another one."""
+        response: HttpResponse = super().post_login(request, user, **details)
+        return paint(response, user.theme) if user.theme else response
+
+
+class SecondStepAdapter(DefaultMFAAdapter):  # type: ignore[misc]
+    """What an authenticator's codes are made from is stored encrypted: a copy of the database opens no account."""
+
+    def encrypt(self, text: str) -> str:
+        return _cipher().encrypt(text.encode()).decode()
+
+    def decrypt(self, encrypted_text: str) -> str:
+        """With another BATON_SECRET_KEY there is nothing to decrypt, so no code fits: closed, and not broken."""
+        with contextlib.suppress(InvalidToken):
+            return _cipher().decrypt(encrypted_text.encode()).decode()
+        return ""
+
+
+def _cipher() -> Fernet:
+    digest = hashlib.sha256(b"baton.second-step\0" + settings.SECRET_KEY.encode()).digest()
+    return Fernet(base64.urlsafe_b64encode(digest))
 
 
 def limited_age(get_response: Callable[[HttpRequest], HttpResponse]) -> Callable[[HttpRequest], HttpResponse]:

@@ -44,6 +44,7 @@ INSTALLED_APPS = [
     "dashboard",
     "allauth",
     "allauth.account",
+    "allauth.mfa",
     "django.contrib.auth",
     "django.contrib.contenttypes",
     "django.contrib.messages",
@@ -126,6 +127,11 @@ ACCOUNT_LOGOUT_ON_GET = False
 ACCOUNT_REAUTHENTICATION_TIMEOUT = 15 * 60
 ACCOUNT_SESSION_REMEMBER = True  # the cookie's age is the idle limit below, for everyone
 ACCOUNT_RATE_LIMITS = {"login": "30/m/ip", "login_failed": "10/5m/ip,10/5m/key", "reauthenticate": "10/5m/user"}
+MFA_ADAPTER = "orchestration.config.sessions.SecondStepAdapter"
+MFA_SUPPORTED_TYPES = ["totp", "recovery_codes"]
+MFA_TOTP_ISSUER = "Baton"
+MFA_TOTP_TOLERANCE = 1  # phones whose clock is half a minute off
+MFA_RECOVERY_CODES_SHOW_ONCE = True
 ALLAUTH_TRUSTED_PROXY_COUNT = 1 if PUBLIC_URL else 0
 
 # Sessions: 8 hours idle, 24 hours in all

@@ -10,6 +10,7 @@ from typing import Any
 from orchestration.lib.stats import COLUMNS, percentile_ms, wilson
 from orchestration.lib.window import POINTS
 from orchestration.telemetry import parts, sums
+from orchestration.telemetry.models import SpanDay, SpanMinute
 from orchestration.telemetry.rollups import SPANS
 from orchestration.telemetry.spans import Kind
 from orchestration.telemetry.sums import Between, Stretch
@@ -109,3 +110,9 @@ def courses(
 def _use(row: Sequence[Any]) -> Use:
     n, errors, tokens_in, tokens_out = (sums.count(value) for value in row[:4])
     return Use(n, min(errors, n), tokens_in, tokens_out, sums.count(row[4]) or None, tuple(row[5:]))
+
+
+def has_costs(workspace_id: int) -> bool:
+    """Whether any span was ever priced, as far as figures are kept."""
+    tables = (SpanMinute, SpanDay)
+    return any(table._default_manager.filter(workspace_id=workspace_id, cost__gt=0).exists() for table in tables)

@@ -123,18 +123,20 @@ def seed(workspace: Workspace, by: User | None = None) -> int:
 
 @transaction.atomic
 def put(workspace: Workspace, rows: Iterable[Price], by: User | None = None) -> None:
-    """Store changed and new rows. A new row of a model that was retired takes the retired one's place. Raises
-    IntegrityError when somebody else has added the same model meanwhile."""
+    """Store changed and new rows. A new row of a model that was retired takes the retired one's place; one that is
+    there already just so was sent twice. Raises IntegrityError when somebody else has priced that model meanwhile."""
     for row in rows:
-        row.workspace = workspace
-        if row.pk is None:
-            row.pk = (
-                Price.objects.filter(workspace=workspace, model=row.model, retired_at__isnull=False)
-                .values_list("pk", flat=True)
-                .first()
-            )
-        row.retired_at = None
+        row.workspace, row.retired_at = workspace, None
+        there = Price.objects.filter(workspace=workspace, model=row.model).first() if row.pk is None else None
+        if there is not None and there.retired_at is None and _alike(there, row):
+            continue
+        if there is not None and there.retired_at is not None:
+            row.pk = there.pk
         row.save(force_update=row.pk is not None)
+
+
+def _alike(one: Price, other: Price) -> bool:
+    return (one.input, one.output, one.cached) == (other.input, other.output, other.cached)
 
 
 def retire(price: Price, by: User | None = None) -> bool:

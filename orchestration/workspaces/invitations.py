@@ -56,6 +56,11 @@ def find(secret: str) -> Invitation | None:
     return found.first()
 
 
+def refreshed(invitation: Invitation) -> Invitation:
+    """As it is now that somebody else has used it."""
+    return Invitation.objects.select_related("workspace", "created_by", "accepted_by").get(pk=invitation.pk)
+
+
 @transaction.atomic
 def accept(invitation: Invitation, user: User) -> Membership | None:
     """Make this person a member, once: None when somebody has used the link, or it has ended."""

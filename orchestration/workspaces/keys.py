@@ -96,6 +96,7 @@ def plain_for(once: str, person: User) -> str:
     return PREFIX + base64.urlsafe_b64encode(made).decode().rstrip("=")
 
 
+@transaction.atomic
 def rotate(
     key: ApiKey, created_by: User | None = None, *, overlap: timedelta | None = None, once: str = ""
 ) -> tuple[ApiKey, str]:

@@ -62,11 +62,16 @@ def _write(membership: Membership, roles: list[str], sees_content: bool) -> Memb
     return membership
 
 
+def is_last_admin(membership: Membership) -> bool:
+    """Whether nobody else there could grant roles."""
+    admins = Membership.objects.filter(
+        workspace_id=membership.workspace_id, roles__contains=["admin"], user__is_active=True
+    )
+    return set(admins.values_list("pk", flat=True)) == {membership.pk}
+
+
 def _keep_an_admin(leaving: Membership) -> None:
     """Waits for whoever changes the members of this workspace at the moment."""
     Workspace.objects.select_for_update().get(pk=leaving.workspace_id)
-    admins = Membership.objects.filter(
-        workspace_id=leaving.workspace_id, roles__contains=["admin"], user__is_active=True
-    ).values_list("pk", flat=True)
-    if set(admins) == {leaving.pk}:
+    if is_last_admin(leaving):
         raise LastAdmin("A workspace keeps at least one admin: make somebody else one first.")
