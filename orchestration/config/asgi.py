@@ -21,12 +21,12 @@ App = Callable[[Scope, Receive, Send], Awaitable[None]]
 
 pages = cast(App, get_asgi_application())
 
-from orchestration.api import events, otlp
+from orchestration.api import decisions, events, otlp
 from orchestration.config.celery import app
 
 # no request waits longer than this for a broker that is away or hangs
 HASTE = {"max_retries": 0, "socket_connect_timeout": 0.2, "socket_timeout": 0.4}
-DOORS = (otlp, events)  # each has `application`, and may have `startup` and `shutdown`
+DOORS = (otlp, events, decisions)  # each has `application`, and may have `startup` and `shutdown`
 
 
 async def application(scope: Scope, receive: Receive, send: Send) -> None:
@@ -39,6 +39,8 @@ async def application(scope: Scope, receive: Receive, send: Send) -> None:
 def choose(path: str) -> App:
     if path.startswith("/v1/"):
         return otlp.application
+    if path == "/api/v1/decisions":
+        return decisions.application
     if path == "/api/v1/events":
         return events.application
     return pages

@@ -1,0 +1,229 @@
+"""The door that answers "may I?": lean ASGI beside Django, with connections of its own, so that neither a page nor
+ingest at its limit makes an agent wait. Answered only once the decision is safe on disk; with no database there is no
+answer but 503, and never an allow.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime
+from typing import Any, TypeVar
+
+import orjson
+from django.db import close_old_connections, connections
+
+from orchestration.api import auth, counters
+from orchestration.api.answers import Answer, serve
+from orchestration.api.bodies import Receive, Scope, Send, header, read, room
+from orchestration.api.pool import Connection, Pool, Unavailable
+from orchestration.api.refusals import Refused, problem, unavailable
+from orchestration.control import decide, facts
+from orchestration.control.decide import Asked, Decided
+from orchestration.lib.names import normal
+from orchestration.lib.pulse import publish
+from orchestration.policies import asks, live
+from orchestration.policies.live import Book
+from orchestration.workspaces.keys import Bearer
+
+MOST_BYTES = 2 << 20
+MOST_ITEMS = 100
+KEY_CHARS = 255
+THREADS = 2
+TRIES = 4  # with rules that change while they are asked
+JSON, PROBLEM = "application/json", "application/problem+json"
+
+T = TypeVar("T")
+pool = Pool()
+_books: dict[int, Book] = {}
+_threads = ThreadPoolExecutor(THREADS, thread_name_prefix="facts")
+
+
+async def startup() -> None:
+    await pool.open()
+
+
+async def shutdown() -> None:
+    _books.clear()
+    together = threading.Barrier(THREADS, timeout=1)
+    await asyncio.gather(*(_in_thread(lambda: _part(together)) for _ in range(THREADS)), return_exceptions=True)
+    await pool.close()
+
+
+def _part(together: threading.Barrier) -> None:
+    """Close a thread's connection; all wait for one another, so that each thread does it."""
+    connections.close_all()
+    together.wait()
+
+
+async def application(scope: Scope, receive: Receive, send: Send) -> None:
+    async def handle() -> Answer:
+        if scope["method"] != "POST":
+            raise Refused(405, "method", "Decisions are asked for by POST.", allow="POST")
+        if header(scope, b"content-type").partition(";")[0].strip().lower() != JSON:
+            raise Refused(415, "unsupported", f"Send {JSON}.")
+        return await _answer(scope, receive)
+
+    await serve("decisions", send, handle, _error)
+
+
+async def _answer(scope: Scope, receive: Receive) -> Answer:
+    bearer = await auth.recognise(auth.key_in(scope["headers"], scope["query_string"]), "decide")
+    with room.share() as take:
+        body = await read(scope, receive, take)
+    if len(body) > MOST_BYTES:
+        raise Refused(413, "too_large", f"An ask may have {MOST_BYTES >> 20} MiB.")
+    try:
+        given = orjson.loads(body)
+    except orjson.JSONDecodeError:
+        raise Refused(400, "undecodable", "The body is not JSON.") from None
+    if isinstance(given, dict) and "items" in given:
+        return await _all(bearer, given)
+    key = header(scope, b"idempotency-key")
+    if isinstance(given, dict):
+        key = key or given.get("key") or ""
+    status, told = await _one(bearer, given, key)
+    return Answer(status, JSON if status == 200 else PROBLEM, orjson.dumps(told))
+
+
+async def _all(bearer: Bearer, given: dict[str, Any]) -> Answer:
+    """Each for itself and in order: a bad one takes no other with it."""
+    items = given["items"]
+    if not isinstance(items, list) or not items or len(items) > MOST_ITEMS or set(given) != {"items"}:
+        raise Refused(422, "invalid", f"items is a list of 1 to {MOST_ITEMS} asks, and stands alone.")
+    answers = []
+    for item in items:
+        key = item.get("key") if isinstance(item, dict) else None
+        status, told = await _one(bearer, item, key or "")
+        answers.append(told if status == 200 else {"error": told})
+    return Answer(200, JSON, orjson.dumps({"items": answers}))
+
+
+async def _one(bearer: Bearer, given: Any, key: Any) -> tuple[int, dict[str, Any]]:
+    """Status and what the caller is told."""
+    try:
+        ask = asks.read(given)
+        if not isinstance(key, str) or len(key) > KEY_CHARS or "\0" in key:
+            raise asks.BadAsk([("key", f"An idempotency key is a text of at most {KEY_CHARS} characters.")])
+    except asks.BadAsk as bad:
+        faults = [{"field": name, "message": message} for name, message in bad.faults]
+        return 422, problem(422, "The ask cannot be decided as it is.", errors=faults)
+    name = normal(ask.agent.rpartition("/")[2] or ask.agent)
+    vouched = not bearer.agents or name in {normal(each) for each in bearer.agents}
+    if not vouched:
+        return 403, problem(403, f"This key does not speak for the agent {ask.agent}.")
+    try:
+        return await _decide(bearer, decide.clean(ask), key or None, decide.digest_of(given))
+    except Unavailable:
+        raise unavailable() from None
+
+
+async def _decide(bearer: Bearer, ask: asks.Ask, key: str | None, digest: bytes) -> tuple[int, dict[str, Any]]:
+    workspace_id = bearer.workspace_id
+    who = facts.who(workspace_id, ask.agent)
+    if who is None:
+        who = await _in_thread(lambda: facts.look_up(workspace_id, ask.agent))
+    for _ in range(TRIES):
+        asked = Asked(ask, workspace_id, bearer.key_id, bool(bearer.agents), who, datetime.now(UTC), key, digest)
+        book = _books.get(workspace_id)
+        if book is None:
+            book = await pool.run(lambda connection: _load(connection, workspace_id))
+        decided, fresh, stored = await _with_facts(asked, book)
+        if stored:
+            if decided.hold:
+                asyncio.get_running_loop().run_in_executor(_threads, publish, workspace_id, "batch")
+            return 200, decided.told
+        if fresh and key is not None:
+            return await _before(workspace_id, key, digest)
+        _books.pop(workspace_id, None)
+    raise Refused(503, "busy", "The rules change faster than they can be asked.", retry_after=1)
+
+
+async def _with_facts(asked: Asked, book: Book) -> tuple[Decided, bool, bool]:
+    """Decided and stored, with what has to be looked up. Whether the rules were still in force, and whether it was
+    stored."""
+    known = decide.facts_of(asked, book, {})
+    needs = decide.needs(book, known)
+    if "agent" in needs:
+        known |= await _in_thread(lambda: facts.record(asked.workspace_id, asked.who.agent_id))
+    if "run" in needs:
+        known |= await _in_thread(lambda: facts.run_facts(asked.workspace_id, asked.ask.run))
+    if "past" not in needs:
+        decided = decide.decide(asked, book, known)
+
+        async def store(connection: Connection) -> Any:
+            return await (await connection.execute(decide.STORE, decided.values)).fetchone()
+
+        fresh, stored = await pool.run(store)
+        return decided, bool(fresh), bool(stored)
+    return await pool.run(lambda connection: _looking_back(connection, asked, book, known))
+
+
+async def _looking_back(
+    connection: Connection, asked: Asked, book: Book, known: dict[str, Any]
+) -> tuple[Decided, bool, bool]:
+    """Rules that count what was asked before see each other's asks one after the other: whoever asks about the same
+    account, customer, run or agent waits for the one before to commit."""
+    subjects = asks.subjects_of(asked.ask)
+    columns = list(subjects), list(subjects.values())
+    async with connection.transaction():
+        await connection.execute(decide.LOCK_PAST, [asked.workspace_id, *columns])
+        rows = await (
+            await connection.execute(
+                decide.READ_PAST,
+                {
+                    "workspace": asked.workspace_id,
+                    "subjects": columns[0],
+                    "values": columns[1],
+                    "type": asked.ask.type,
+                    "now": asked.at,
+                },
+            )
+        ).fetchall()
+        decided = decide.decide(asked, book, known | decide.past_facts(rows))
+        row = await (await connection.execute(decide.STORE, decided.values)).fetchone()
+    fresh, stored = row or (0, 0)
+    return decided, bool(fresh), bool(stored)
+
+
+async def _load(connection: Connection, workspace_id: int) -> Book:
+    await connection.execute(live.OPEN_SQL, [workspace_id])
+    rows = await (await connection.execute(live.LIVE_SQL, [workspace_id])).fetchall()
+    _books[workspace_id] = live.book_of(rows)
+    return _books[workspace_id]
+
+
+async def _before(workspace_id: int, key: str, digest: bytes) -> tuple[int, dict[str, Any]]:
+    """What the key was answered the first time."""
+
+    async def look(connection: Connection) -> Any:
+        return await (await connection.execute(decide.STORED_BEFORE, [workspace_id, key])).fetchone()
+
+    row = await pool.run(look)
+    if row is None:
+        raise Refused(409, "in_progress", "This key is being answered.", retry_after=1)
+    if bytes(row[0]) != digest:
+        return 422, problem(
+            422, "This idempotency key was used for another ask.", errors=[{"field": "key", "message": "Used before."}]
+        )
+    if row[1] is None:
+        return 410, problem(410, "This key was answered, and the decision is past its retention.")
+    return 200, row[1]
+
+
+async def _in_thread(work: Callable[[], T]) -> T:
+    def run() -> T:
+        close_old_connections()
+        return work()
+
+    try:
+        return await asyncio.get_running_loop().run_in_executor(_threads, run)
+    except Exception as error:
+        counters.refused.labels("decisions", "facts").inc()
+        raise Unavailable from error
+
+
+def _error(refused: Refused) -> Answer:
+    return Answer(refused.status, PROBLEM, orjson.dumps(problem(refused.status, refused.detail)), refused.headers)

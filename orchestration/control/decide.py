@@ -1,0 +1,382 @@
+"""Answers "may I?": rules and facts to an answer, and everything that has to be stored with it, in one statement.
+
+1. facts     the ask's own, secrets taken out before any rule sees them, so that a replay sees the same
+2. evaluate  `policies.evaluate`: the strictest effect, every match, what was missing
+3. answer    as the caller is told it, and kept as it was told: the same key gets the same words again
+4. store     decision, key, what rules look back on, the hold if a person is asked, the ledger entry: `STORE`
+
+`STORE` writes only if the rules were still those in force (`fresh`) and the key was not used before (`go`), so that
+deciding twice, with whatever raced in between, has one effect.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Any
+from uuid import UUID
+
+import orjson
+from uuid_utils.compat import uuid7
+
+from orchestration.control.facts import Who
+from orchestration.ledger import entries
+from orchestration.policies import asks
+from orchestration.policies.asks import Ask
+from orchestration.policies.effects import WORDS, Effect, Kind
+from orchestration.policies.evaluate import DEFAULT, Answer, Match, evaluate, words
+from orchestration.policies.live import Book
+from orchestration.policies.vocabulary import WINDOWS
+from orchestration.telemetry.redaction import redact_attributes, redact_text
+
+TOLD = 20  # matches that an answer goes into
+EXPLAINED = 3  # of which so many with the values that decided
+
+STORE = """
+with fresh as (
+    select 1 from policies_rulebook where workspace_id = %(workspace)s and generation = %(generation)s
+), keyed as (
+    insert into policies_asked (workspace_id, key, digest, decision_id, at)
+    select %(workspace)s, %(key)s::text, %(digest)s::bytea, %(id)s::uuid, %(at)s::timestamptz
+    from fresh where %(key)s::text is not null
+    on conflict do nothing returning 1
+), go as (
+    select 1 from fresh where %(key)s::text is null union all select 1 from keyed
+), decision as (
+    insert into policies_decision
+    select r.* from go, jsonb_populate_record(null::policies_decision, %(decision)s::jsonb) r returning 1
+), past as (
+    insert into policies_past
+    select r.* from go, jsonb_populate_recordset(null::policies_past, %(past)s::jsonb) r
+), hold as (
+    insert into holds_hold
+    select r.* from go, jsonb_populate_recordset(null::holds_hold, %(hold)s::jsonb) r
+), entry as (
+    insert into ledger_entry select r.* from go, jsonb_populate_record(null::ledger_entry, %(entry)s::jsonb) r
+)
+select (select count(*) from fresh), (select count(*) from decision)
+"""
+STORED_BEFORE = """
+select a.digest, d.answer from policies_asked a
+left join policies_decision d on d.workspace_id = a.workspace_id and d.id = a.decision_id
+where a.workspace_id = %s and a.key = %s
+"""
+LOCK_PAST = """
+select pg_advisory_xact_lock(k) from (
+    select distinct hashtextextended(%s::text || ' ' || subject || ' ' || value, 0) k
+    from unnest(%s::text[], %s::text[]) x(subject, value) order by 1
+) locks
+"""
+READ_PAST = (
+    "select x.subject, "
+    + ", ".join(
+        f"count(*) filter (where mine and p.at > %(now)s - interval '{seconds} s'), "
+        f"coalesce(sum(p.amount) filter (where mine and p.at > %(now)s - interval '{seconds} s'), 0)"
+        for seconds in WINDOWS.values()
+    )
+    + ", coalesce(array_agg(distinct p.agent) filter (where p.at > %(now)s - interval '24 hours'), '{}') "
+    "from unnest(%(subjects)s::text[], %(values)s::text[]) x(subject, value) "
+    "left join lateral (select *, counts and action_type = %(type)s as mine from policies_past "
+    "where workspace_id = %(workspace)s and subject = x.subject and value = x.value "
+    "and at > %(now)s - interval '30 days') p on true group by x.subject"
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """An ask with who sent it and under which key, at the moment it came."""
+
+    ask: Ask
+    workspace_id: int
+    key_id: int
+    vouched: bool
+    who: Who
+    at: datetime
+    key: str | None = None
+    digest: bytes | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Decided:
+    """What is to be stored, ready for `STORE`, and what the caller is told."""
+
+    values: dict[str, Any]
+    told: dict[str, Any]
+    hold: UUID | None
+
+
+def digest_of(body: Any) -> bytes:
+    """By which the same ask is known again, however its JSON was written."""
+    return hashlib.sha256(orjson.dumps(body, option=orjson.OPT_SORT_KEYS)).digest()
+
+
+def clean(ask: Ask) -> Ask:
+    """Without secrets."""
+    return Ask(
+        ask.agent,
+        ask.type,
+        ask.system,
+        ask.amount,
+        ask.currency,
+        redact_attributes(ask.arguments)[0],
+        ask.run,
+        ask.step,
+        redact_attributes(ask.context)[0],
+        redact_text(ask.proposal)[0],
+        list(redact_attributes({str(i): each for i, each in enumerate(ask.evidence)})[0].values()),
+    )
+
+
+def facts_of(asked: Asked, book: Book, more: Mapping[str, Any]) -> dict[str, Any]:
+    facts = asks.facts_of(asked.ask, asked.at, book.zone, book.currency)
+    facts |= asked.who.facts
+    facts["agent.vouched"] = asked.vouched
+    return {**facts, **more}
+
+
+def needs(book: Book, facts: Mapping[str, Any]) -> frozenset[str]:
+    """What has to be looked up: by rules in whose scope the ask may lie, and by scopes that name workflows."""
+    found: set[str] = set()
+    for rule in (*book.rules, *book.shadows):
+        if rule.scope.workflows:
+            found.add("run")
+        if rule.needs and (rule.scope.workflows or rule.scope.takes(facts)):
+            found |= rule.needs
+    return frozenset(found)
+
+
+def past_facts(rows: Sequence[Sequence[Any]]) -> dict[str, Any]:
+    """Rows of `READ_PAST` by the names of the vocabulary."""
+    facts: dict[str, Any] = {}
+    for subject, *values, agents in rows:
+        for place, window in enumerate(WINDOWS):
+            facts[f"past.count_{subject}_{window}"] = float(values[2 * place])
+            facts[f"past.amount_{subject}_{window}"] = float(values[2 * place + 1])
+        if subject != "agent":
+            facts[f"past.agents_{subject}_24h"] = sorted(agents)
+    return facts
+
+
+def decide(asked: Asked, book: Book, facts: Mapping[str, Any]) -> Decided:
+    """Pure but for the new ids."""
+    run_id = facts.get("_run_id")
+    facts = {name: value for name, value in facts.items() if not name.startswith("_")}
+    answer = evaluate(book.rules, facts, book.default)
+    decision_id = uuid7()
+    hold_id = uuid7() if answer.effect.kind == Kind.HOLD else None
+    told = _told(answer, facts, book, decision_id, hold_id)
+    row = _row(asked, answer, facts, told)
+    row |= {
+        "id": str(decision_id),
+        "hold_id": str(hold_id) if hold_id else None,
+        "run_id": str(run_id) if run_id else None,
+    }
+    row["shadow"] = _shadow(book, facts, answer)
+    entry = _entry(asked, answer, facts, told)
+    values = {
+        "workspace": asked.workspace_id,
+        "generation": book.generation,
+        "key": asked.key,
+        "digest": asked.digest,
+        "id": decision_id,
+        "at": asked.at,
+        "decision": _json(row),
+        "past": _json(_past(asked, decision_id, facts, answer)),
+        "hold": _json([_hold(asked, answer, told, hold_id, row)] if hold_id else []),
+        "entry": _json(entry),
+    }
+    return Decided(values, told, hold_id)
+
+
+def _told(
+    answer: Answer, facts: Mapping[str, Any], book: Book, decision_id: UUID, hold_id: UUID | None
+) -> dict[str, Any]:
+    effect = answer.effect
+    told: dict[str, Any] = {
+        "id": str(decision_id),
+        "effect": effect.kind.value,
+        "reasons": [_reason(place, match, facts) for place, match in enumerate(answer.matches[:TOLD])],
+        "hold": str(hold_id) if hold_id else None,
+        "route_to": effect.to or None,
+        "amend": _amend(answer, facts) if effect.kind == Kind.AMEND else None,
+        "retry_after_s": effect.seconds or None,
+        "obligations": _obligations(answer, decision_id),
+        "degraded": answer.degraded,
+        "missing": list(answer.missing),
+    }
+    if effect.kind == Kind.EVIDENCE:
+        told["evidence"] = list(effect.evidence)
+    if not answer.matches:
+        told["reasons"] = [
+            {"policy": DEFAULT, "version": 0, "words": "No policy speaks of this.", "effect": effect.kind}
+        ]
+    return told
+
+
+def _reason(place: int, match: Match, facts: Mapping[str, Any]) -> dict[str, Any]:
+    """Explained where it matters; what merely allows is named."""
+    rule, kind = match.rule, match.effect.kind
+    explained = place < EXPLAINED and (kind != Kind.ALLOW or isinstance(match.outcome, str))
+    said = words(match, facts) if explained else match.effect.words or f"{rule.name}: {WORDS[kind].lower()}."
+    return {"policy": rule.slug, "version": rule.version, "words": said, "effect": kind.value}
+
+
+def _amend(answer: Answer, facts: Mapping[str, Any]) -> dict[str, Any]:
+    winner = answer.winner
+    amount = answer.effect.amount
+    if amount is None and winner:
+        amount = winner.rule.limits.get("limit")
+    asked = facts.get("action.amount")
+    return {"amount": amount if amount is None or asked is None else min(amount, asked)}
+
+
+def _obligations(answer: Answer, decision_id: UUID) -> list[dict[str, Any]]:
+    """A share is looked at afterwards: which cases is fixed by their ids, so that nobody can choose."""
+    if answer.effect.kind != Kind.ALLOW:
+        return []
+    place = int.from_bytes(hashlib.sha256(decision_id.bytes).digest()[:8], "big") / 2**64
+    return [
+        {"type": "check_after", "policy": rule.slug, "version": rule.version, "share": share, "chosen": place < share}
+        for rule, share in answer.shares
+    ]
+
+
+def _row(asked: Asked, answer: Answer, facts: Mapping[str, Any], told: Mapping[str, Any]) -> dict[str, Any]:
+    ask, winner = asked.ask, answer.winner
+    return {
+        "workspace_id": asked.workspace_id,
+        "at": asked.at.isoformat(),
+        "agent": facts["agent.name"],
+        "application": facts.get("agent.application", ""),
+        "agent_id": asked.who.agent_id,
+        "action_type": ask.type,
+        "system": ask.system,
+        "amount": str(ask.amount) if ask.amount is not None else None,
+        "currency": facts.get("action.currency", ""),
+        "run": ask.run,
+        "effect": answer.effect.kind.value,
+        "policy_id": str(winner.rule.policy) if winner else None,
+        "version": winner.rule.version if winner else None,
+        "facts": asks.stored(facts),
+        "answer": dict(told),
+        "degraded": answer.degraded,
+        "key_id": asked.key_id,
+        "imported": False,
+        "verdict": "",
+        "reviewer": "",
+        "minutes": None,
+        "outcome": "",
+    }
+
+
+def _shadow(book: Book, facts: Mapping[str, Any], answer: Answer) -> dict[str, Any] | None:
+    """What would have been answered with each shadow version live, by policy; None where no shadow runs."""
+    if not book.shadows:
+        return None
+    found = {}
+    for shadow in book.shadows:
+        rules = [*(rule for rule in book.rules if rule.policy != shadow.policy), shadow]
+        found[str(shadow.policy)] = {
+            "version": shadow.version,
+            "effect": evaluate(rules, facts, book.default).effect.kind.value,
+        }
+    return {"live": answer.effect.kind.value, "tried": found}
+
+
+def _past(asked: Asked, decision_id: UUID, facts: Mapping[str, Any], answer: Answer) -> list[dict[str, Any]]:
+    amount = asked.ask.amount if "action.amount" in facts else None
+    return [
+        {
+            "workspace_id": asked.workspace_id,
+            "decision_id": str(decision_id),
+            "subject": subject,
+            "value": value,
+            "at": asked.at.isoformat(),
+            "action_type": asked.ask.type,
+            "agent": facts["agent.name"],
+            "amount": str(amount) if amount is not None else None,
+            "counts": answer.effect.kind != Kind.DENY,
+        }
+        for subject, value in asks.subjects_of(asked.ask).items()
+    ]
+
+
+def _hold(
+    asked: Asked, answer: Answer, told: Mapping[str, Any], hold_id: UUID, row: Mapping[str, Any]
+) -> dict[str, Any]:
+    ask, effect, winner = asked.ask, answer.effect, answer.winner
+    amount = f" of {ask.amount.normalize():f} {row['currency']}".rstrip() if ask.amount is not None else ""
+    return {
+        "id": str(hold_id),
+        "workspace_id": asked.workspace_id,
+        "source": "decision",
+        "state": "open",
+        "revision": 0,
+        "decision_id": row["id"],
+        "key": "",
+        "agent": row["agent"],
+        "application": row["application"],
+        "run": ask.run,
+        "run_id": row["run_id"],
+        "step": ask.step,
+        "question": f"May {row['agent']} {ask.type}{amount}?",
+        "proposal": ask.proposal or f"{ask.type}{amount}",
+        "why": " ".join(reason["words"] for reason in told["reasons"] if reason["effect"] == "hold"),
+        "evidence": ask.evidence,
+        "cost_of_waiting": str(ask.context.get("cost_of_waiting") or "")[:300],
+        "reversible": ask.context.get("reversible") if isinstance(ask.context.get("reversible"), bool) else None,
+        "policy_id": row["policy_id"],
+        "policy": winner.rule.slug if winner else DEFAULT,
+        "version": row["version"],
+        "skill": effect.skill,
+        "people": effect.people,
+        "on_timeout": effect.on_timeout,
+        "opened_at": asked.at.isoformat(),
+        "due_at": (asked.at + timedelta(seconds=effect.due_s)).isoformat(),
+        "verdict": "",
+        "note": "",
+    }
+
+
+def _entry(asked: Asked, answer: Answer, facts: Mapping[str, Any], told: Mapping[str, Any]) -> dict[str, Any]:
+    """The receipt: no content, only names, numbers and the hash of what was seen."""
+    seen = orjson.dumps(asks.stored(facts), option=orjson.OPT_SORT_KEYS)
+    made = entries.draft(
+        asked.workspace_id,
+        "decision",
+        ("decision", told["id"]),
+        f"agent:{facts['agent.name']}",
+        {
+            "effect": told["effect"],
+            "action": asked.ask.type,
+            "system": asked.ask.system,
+            "amount": str(asked.ask.amount) if asked.ask.amount is not None else None,
+            "run": asked.ask.run,
+            "facts_sha256": hashlib.sha256(seen).hexdigest(),
+            "matches": [
+                {"policy": m.rule.slug, "version": m.rule.version, "effect": m.effect.kind.value}
+                for m in answer.matches
+            ],
+            "missing": list(answer.missing),
+            "hold": told["hold"],
+            "key": asked.key_id,
+        },
+        asked.at,
+    )
+    names = [name.strip() for name in entries.COLUMNS.split(",")]
+    row = dict(zip(names, made.values, strict=True))
+    return row | {"id": str(made.id), "at": asked.at.isoformat(), "digest": "\\x" + row["digest"].hex()}
+
+
+def _json(value: Any) -> str:
+    return orjson.dumps(value).decode()
+
+
+def now() -> datetime:
+    return datetime.now(UTC)
+
+
+def default_effect(kind: str) -> Effect:
+    return Effect(Kind(kind))

@@ -1,0 +1,215 @@
+""" "May I?" as it comes in: read from JSON with every fault named, and turned into facts. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from decimal import Decimal
+from math import isfinite
+from typing import Any
+from zoneinfo import ZoneInfo
+
+TEXT_CHARS = 256
+PROSE_CHARS = 2000
+MOST_EVIDENCE = 50
+MOST_DEPTH = 16
+MOST_AMOUNT = Decimal(10) ** 15
+INT64 = 2**63
+_PARTS = ("agent", "action", "run", "step", "context", "proposal", "evidence", "key")
+_ACTION = ("type", "system", "amount", "currency", "arguments")
+_ACCOUNT = ("account", "account_id", "iban")
+_CUSTOMER = ("customer", "customer_id")
+
+
+class BadAsk(ValueError):
+    """An ask that cannot be decided; `faults` are (field, message)."""
+
+    def __init__(self, faults: list[tuple[str, str]]) -> None:
+        self.faults = faults
+        super().__init__("; ".join(f"{name}: {message}" for name, message in faults))
+
+
+@dataclass(frozen=True, slots=True)
+class Ask:
+    agent: str
+    type: str
+    system: str = ""
+    amount: Decimal | None = None
+    currency: str = ""
+    arguments: dict[str, Any] = field(default_factory=dict)
+    run: str = ""
+    step: str = ""
+    context: dict[str, Any] = field(default_factory=dict)
+    proposal: str = ""
+    evidence: list[Any] = field(default_factory=list)
+
+
+def read(given: Any) -> Ask:
+    """Raises BadAsk."""
+    if not isinstance(given, dict):
+        raise BadAsk([("", "An ask is an object with agent and action.")])
+    faults = [(name, "An ask has no such part.") for name in sorted(set(given) - set(_PARTS))]
+    action = given.get("action")
+    if not isinstance(action, dict):
+        raise BadAsk([*faults, ("action", "Say what is about to be done: an object with at least a type.")])
+    faults += [(f"action.{name}", "An action has no such part.") for name in sorted(set(action) - set(_ACTION))]
+    ask = Ask(
+        agent=_text(given, "agent", faults, needed=True),
+        type=_text(action, "action.type", faults, needed=True),
+        system=_text(action, "action.system", faults),
+        amount=_amount(action.get("amount"), faults),
+        currency=_currency(action.get("currency"), faults),
+        arguments=_object(action, "action.arguments", faults),
+        run=_text(given, "run", faults),
+        step=_text(given, "step", faults),
+        context=_object(given, "context", faults),
+        proposal=_text(given, "proposal", faults, most=PROSE_CHARS),
+        evidence=_evidence(given.get("evidence"), faults),
+    )
+    if faults:
+        raise BadAsk(faults)
+    return ask
+
+
+def facts_of(ask: Ask, at: datetime, zone: ZoneInfo, currency: str) -> dict[str, Any]:
+    """What the ask itself tells, by the names of the vocabulary. An amount in another currency than the workspace's is
+    not known: there is no rate to compare it by."""
+    local = at.astimezone(zone)
+    customer = ask.context.get("customer")
+    kinds = [str(each.get("kind")) for each in ask.evidence if isinstance(each, dict) and each.get("kind")]
+    comparable = ask.amount is not None and ask.currency in ("", currency)
+    facts: dict[str, Any] = {
+        "agent.name": ask.agent.rpartition("/")[2] or ask.agent,
+        "action.type": ask.type,
+        "action.system": ask.system or None,
+        "action.amount": float(ask.amount) if comparable and ask.amount is not None else None,
+        "action.currency": ask.currency or (currency if ask.amount is not None else None),
+        "action.arguments": ask.arguments,
+        "context": ask.context,
+        "customer": customer if isinstance(customer, dict) else None,
+        "proposal": ask.proposal or None,
+        "step.name": ask.step or None,
+        "evidence.count": float(len(ask.evidence)),
+        "evidence.kinds": kinds,
+        "now": at,
+        "now.hour": float(local.hour),
+        "now.weekday": float(local.isoweekday()),
+        "now.weekend": local.isoweekday() > 5,
+    }
+    return {name: value for name, value in facts.items() if value is not None}
+
+
+def subjects_of(ask: Ask) -> dict[str, str]:
+    """Under what the ask is remembered for rules that look back (`vocabulary.SUBJECTS`)."""
+    customer = ask.context.get("customer")
+    inner = customer.get("id") if isinstance(customer, dict) else None
+    found = {
+        "agent": ask.agent.casefold(),
+        "account": _first(ask, _ACCOUNT),
+        "customer": _first(ask, _CUSTOMER) or _named(inner),
+        "run": ask.run,
+    }
+    return {subject: value[:TEXT_CHARS] for subject, value in found.items() if value}
+
+
+def stored(facts: Mapping[str, Any]) -> dict[str, Any]:
+    """Facts as JSON holds them."""
+    return {name: value.isoformat() if isinstance(value, datetime) else value for name, value in facts.items()}
+
+
+def restored(facts: Mapping[str, Any]) -> dict[str, Any]:
+    """The same facts, out of JSON."""
+    kept = dict(facts)
+    if isinstance(kept.get("now"), str):
+        kept["now"] = datetime.fromisoformat(kept["now"]).astimezone(UTC)
+    return kept
+
+
+def _first(ask: Ask, keys: tuple[str, ...]) -> str:
+    return next(
+        (name for where in (ask.arguments, ask.context) for key in keys if (name := _named(where.get(key)))), ""
+    )
+
+
+def _named(value: Any) -> str:
+    return str(value).strip() if isinstance(value, str | int) and not isinstance(value, bool) else ""
+
+
+def _text(
+    where: Mapping[str, Any], path: str, faults: list[tuple[str, str]], *, needed: bool = False, most: int = TEXT_CHARS
+) -> str:
+    value = where.get(path.rpartition(".")[2])
+    if value is None and not needed:
+        return ""
+    if not isinstance(value, str) or not value.strip():
+        faults.append((path, "This is a text" + (" and is needed." if needed else ".")))
+        return ""
+    if len(value) > most:
+        faults.append((path, f"At most {most} characters."))
+    return value.replace("\0", "\ufffd").strip()
+
+
+def _amount(value: Any, faults: list[tuple[str, str]]) -> Decimal | None:
+    if value is None:
+        return None
+    number = value if isinstance(value, int | float | str) and not isinstance(value, bool) else None
+    try:
+        amount = Decimal(str(number)) if number is not None and len(str(number)) <= 40 else None
+    except ArithmeticError:
+        amount = None
+    if amount is None or not amount.is_finite() or abs(amount) >= MOST_AMOUNT:
+        faults.append(("action.amount", "An amount is a number, or a number as a text."))
+        return None
+    return round(amount, 4)
+
+
+def _currency(value: Any, faults: list[tuple[str, str]]) -> str:
+    if value is None:
+        return ""
+    if not (isinstance(value, str) and len(value) == 3 and value.isascii() and value.isalpha()):
+        faults.append(("action.currency", "A currency is its three letters, such as EUR."))
+        return ""
+    return value.upper()
+
+
+def _object(where: Mapping[str, Any], path: str, faults: list[tuple[str, str]]) -> dict[str, Any]:
+    value = where.get(path.rpartition(".")[2])
+    if value is None:
+        return {}
+    if not isinstance(value, dict):
+        faults.append((path, "This is an object."))
+        return {}
+    if not _shallow(value, MOST_DEPTH):
+        faults.append((path, f"Nested more than {MOST_DEPTH} deep."))
+        return {}
+    return {key: _plain(inner) for key, inner in value.items()}
+
+
+def _evidence(value: Any, faults: list[tuple[str, str]]) -> list[Any]:
+    if value is None:
+        return []
+    if not isinstance(value, list) or len(value) > MOST_EVIDENCE or not _shallow(value, MOST_DEPTH):
+        faults.append(("evidence", f"Evidence is a list of at most {MOST_EVIDENCE} texts or objects."))
+        return []
+    return [_plain(each) for each in value]
+
+
+def _shallow(value: Any, room: int) -> bool:
+    inner = value.values() if isinstance(value, dict) else value if isinstance(value, list) else ()
+    return room > 0 and all(_shallow(each, room - 1) for each in inner)
+
+
+def _plain(value: Any) -> Any:
+    """Values that both the rule engine and PostgreSQL can hold."""
+    if isinstance(value, dict):
+        return {key.replace("\0", "\ufffd"): _plain(inner) for key, inner in value.items()}
+    if isinstance(value, list):
+        return [_plain(each) for each in value]
+    if isinstance(value, str):
+        return value.replace("\0", "\ufffd")
+    if isinstance(value, int) and not isinstance(value, bool) and abs(value) >= INT64:
+        return float(value) if abs(value) < 10**300 else str(value)[:40]
+    if isinstance(value, float) and not isfinite(value):
+        return None
+    return value

@@ -1,0 +1,250 @@
+"""Draft, shadow, live, retired: every change of what a policy says, each one transaction with its ledger entry.
+
+A policy's row is locked first, so two people who press at once are told apart; a version that has left draft stands for
+good. What is refused is a `NotNow` whose text says what has to be done first.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import timedelta
+from typing import Any
+from uuid import UUID
+
+from django.db import connection, transaction
+from django.db.models import Max
+from django.utils import timezone
+from django.utils.text import slugify
+
+from orchestration.ledger import entries
+from orchestration.policies import live, versions
+from orchestration.policies.models import Policy, PolicyVersion, State
+from orchestration.workspaces.models import User, Workspace
+
+REPLAY_STANDS = timedelta(hours=24)
+MOST_POLICIES = 500
+
+
+class NotNow(ValueError):
+    """The step cannot be taken; the text says why and what to do."""
+
+
+class Changed(NotNow):
+    """Somebody else was first."""
+
+
+def create(workspace: Workspace, name: str, by: User, body: Mapping[str, Any], *, purpose: str = "") -> PolicyVersion:
+    """A policy with its first draft. Raises versions.BadBody and NotNow."""
+    made = versions.checked(body)
+    name = name.strip()[:120]
+    if not name:
+        raise NotNow("Give the policy a name.")
+    with transaction.atomic():
+        if Policy.objects.filter(workspace=workspace).count() >= MOST_POLICIES:
+            raise NotNow(f"A workspace has at most {MOST_POLICIES} policies.")
+        policy = Policy.objects.create(
+            workspace=workspace, slug=_free_slug(workspace, name), name=name, purpose=purpose.strip(), created_by=by
+        )
+        draft = _draft(policy, made, by, based_on=None)
+        _note(policy, "policy.created", by, {"name": name, "version": draft.number})
+    return draft
+
+
+def save_draft(policy_id: UUID, by: User, body: Mapping[str, Any], *, seen: str | None = None) -> PolicyVersion:
+    """Store what the draft says; the first save after a publication begins the next version.
+
+    `seen`: digest of the draft that was being edited; another one now means that somebody else has saved (Changed).
+    """
+    made = versions.checked(body)
+    with transaction.atomic():
+        policy = _lock(policy_id)
+        draft = policy.versions.filter(state=State.DRAFT).first()
+        if draft is None:
+            return _draft(policy, made, by, based_on=policy.live)
+        if seen is not None and seen not in (draft.digest, versions.digest_of(made)):
+            raise Changed(f"Version {draft.number} was saved by {_name(draft.author)} meanwhile.")
+        draft.body, draft.digest = made, versions.digest_of(made)
+        draft.author, draft.saved_at, draft.proposed_by = by, timezone.now(), None
+        draft.save(update_fields=["body", "digest", "author", "saved_at", "proposed_by"])
+    return draft
+
+
+def discard(policy_id: UUID, by: User) -> None:
+    with transaction.atomic():
+        policy = _lock(policy_id)
+        gone = [draft.number for draft in policy.versions.filter(state=State.DRAFT)]
+        policy.versions.filter(state=State.DRAFT).delete()
+        for number in gone:
+            _note(policy, "policy.discarded", by, {"version": number})
+
+
+def start_shadow(policy_id: UUID, by: User) -> PolicyVersion:
+    """The draft runs beside what is live and changes nothing; its answers are counted. It stands from now on."""
+    with transaction.atomic():
+        policy = _lock(policy_id)
+        draft = _only_draft(policy)
+        policy.versions.filter(state=State.SHADOW).update(state=State.RETIRED, ended_at=timezone.now())
+        draft.state = State.SHADOW
+        draft.save(update_fields=["state"])
+        policy.shadow, policy.shadow_since = draft.number, timezone.now()
+        policy.save(update_fields=["shadow", "shadow_since"])
+        _renewed(policy, "policy.shadowed", by, draft)
+    return draft
+
+
+def stop_shadow(policy_id: UUID, by: User) -> None:
+    with transaction.atomic():
+        policy = _lock(policy_id)
+        version = policy.versions.filter(state=State.SHADOW).first()
+        if version is None:
+            return
+        version.state, version.ended_at = State.RETIRED, timezone.now()
+        version.save(update_fields=["state", "ended_at"])
+        policy.shadow = policy.shadow_since = None
+        policy.save(update_fields=["shadow", "shadow_since"])
+        _renewed(policy, "policy.unshadowed", by, version)
+
+
+def publish(policy_id: UUID, number: int, by: User, reason: str) -> PolicyVersion:
+    """Draft or shadow to live. Where a second person is needed the first press proposes (`state` is still what it was,
+    `proposed_by` says who), and another admin's press publishes."""
+    with transaction.atomic():
+        policy = _lock(policy_id)
+        version = policy.versions.filter(number=number).first()
+        if version is None:
+            raise NotNow("There is no such version.")
+        if version.state == State.LIVE:
+            return version
+        if version.state == State.RETIRED:
+            raise NotNow(f"Version {number} has ended. Revert to it, which makes a new version.")
+        _ready(policy, version, reason)
+        if needs_second(policy) and version.proposed_by_id in (None, by.pk):
+            version.proposed_by, version.reason = by, reason.strip()[:400]
+            version.save(update_fields=["proposed_by", "reason"])
+            _note(policy, "policy.proposed", by, _told(version))
+            return version
+        version.reason = reason.strip()[:400] or version.reason
+        return _go_live(policy, version, by, "policy.published")
+
+
+def revert(policy_id: UUID, number: int, by: User, reason: str) -> PolicyVersion:
+    """One press: what an earlier version said is live again, as a new version."""
+    with transaction.atomic():
+        policy = _lock(policy_id)
+        earlier = policy.versions.filter(number=number).exclude(published_at=None).first()
+        if earlier is None:
+            raise NotNow(f"Version {number} was never live.")
+        version = _draft(policy, earlier.body, by, based_on=number, spare=True)
+        version.reason = reason.strip()[:400] or f"Back to version {number}"
+        return _go_live(policy, version, by, "policy.reverted")
+
+
+def retire(policy_id: UUID, by: User, reason: str) -> None:
+    """The policy speaks no more. Its versions and decisions stay."""
+    with transaction.atomic():
+        policy = _lock(policy_id)
+        now = timezone.now()
+        policy.versions.filter(state__in=[State.LIVE, State.SHADOW]).update(state=State.RETIRED, ended_at=now)
+        policy.live = policy.shadow = policy.shadow_since = None
+        policy.retired_at = now
+        policy.save(update_fields=["live", "shadow", "shadow_since", "retired_at"])
+        live.renew([policy.workspace_id])
+        _note(policy, "policy.retired", by, {"reason": reason.strip()[:400]})
+
+
+def needs_second(policy: Policy) -> bool:
+    with connection.cursor() as cursor:
+        cursor.execute("select two_people from policies_rulebook where workspace_id = %s", [policy.workspace_id])
+        row = cursor.fetchone()
+    return policy.sensitive or bool(row and row[0])
+
+
+def _ready(policy: Policy, version: PolicyVersion, reason: str) -> None:
+    if not (reason.strip() or version.reason):
+        raise NotNow("Say in a sentence why this changes: it stays in the history.")
+    failed = [tried for tried in versions.try_examples(policy.name, version.body) if not tried.passes]
+    if failed:
+        told = "; ".join(f"{tried.name} should be {tried.expected} and is {tried.said}" for tried in failed[:3])
+        raise NotNow(f"Example cases do not pass: {told}.")
+    fresh = version.replayed_at and version.replayed_at > timezone.now() - REPLAY_STANDS
+    if not (fresh and version.replayed_digest == version.digest) and _has_history(policy.workspace_id):
+        raise NotNow(
+            "Replay this version over recorded decisions first: its last replay is older than a day or absent."
+        )
+
+
+def _has_history(workspace_id: int) -> bool:
+    with connection.cursor() as cursor:
+        cursor.execute("select exists(select 1 from policies_decision where workspace_id = %s)", [workspace_id])
+        return bool(cursor.fetchone()[0])
+
+
+def _go_live(policy: Policy, version: PolicyVersion, by: User, kind: str) -> PolicyVersion:
+    now = timezone.now()
+    policy.versions.filter(state=State.LIVE).update(state=State.RETIRED, ended_at=now)
+    was_shadow = version.state == State.SHADOW
+    version.state, version.published_by, version.published_at = State.LIVE, by, now
+    version.save(update_fields=["state", "published_by", "published_at", "reason"])
+    policy.live, policy.retired_at = version.number, None
+    if was_shadow:
+        policy.shadow = policy.shadow_since = None
+    policy.save(update_fields=["live", "retired_at", "shadow", "shadow_since"])
+    _renewed(policy, kind, by, version)
+    return version
+
+
+def _draft(
+    policy: Policy, body: Mapping[str, Any], by: User, *, based_on: int | None, spare: bool = False
+) -> PolicyVersion:
+    """A new version in draft. `spare`: it is about to leave that state, and an open draft beside it stays."""
+    last = policy.versions.aggregate(last=Max("number"))["last"] or 0
+    if spare:
+        policy.versions.filter(state=State.LIVE).update(state=State.RETIRED, ended_at=timezone.now())
+    return PolicyVersion.objects.create(
+        policy=policy,
+        number=last + 1,
+        state=State.LIVE if spare else State.DRAFT,
+        body=dict(body),
+        digest=versions.digest_of(body),
+        based_on=based_on,
+        author=by,
+    )
+
+
+def _only_draft(policy: Policy) -> PolicyVersion:
+    draft = policy.versions.filter(state=State.DRAFT).first()
+    if draft is None:
+        raise NotNow("There is no draft.")
+    return draft
+
+
+def _lock(policy_id: UUID) -> Policy:
+    return Policy.objects.select_for_update().get(pk=policy_id)
+
+
+def _renewed(policy: Policy, kind: str, by: User, version: PolicyVersion) -> None:
+    live.renew([policy.workspace_id])
+    _note(policy, kind, by, _told(version))
+
+
+def _told(version: PolicyVersion) -> dict[str, Any]:
+    return {"version": version.number, "sha256": version.digest, "reason": version.reason}
+
+
+def _note(policy: Policy, kind: str, by: User, told: Mapping[str, Any]) -> None:
+    told = {"policy": policy.slug, **told}
+    entries.record(
+        policy.workspace_id, kind, ("policy", str(policy.pk)), f"person:{by.get_username()}", told, timezone.now()
+    )
+
+
+def _free_slug(workspace: Workspace, name: str) -> str:
+    wanted = slugify(name)[:70] or "policy"
+    taken = set(Policy.objects.filter(workspace=workspace, slug__startswith=wanted).values_list("slug", flat=True))
+    return next(
+        slug for n in range(1, MOST_POLICIES + 2) if (slug := wanted if n == 1 else f"{wanted}-{n}") not in taken
+    )
+
+
+def _name(user: User | None) -> str:
+    return user.get_username() if user else "somebody"
