@@ -6,6 +6,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 
+from django.utils import timezone
+
 from dashboard.finding import Part, foreign, say
 from dashboard.links import Links
 from orchestration.control.attention import Item
@@ -74,7 +76,8 @@ def _late(item: Item, now: datetime, to: Links) -> Need:
 
 def _asked(item: Item, now: datetime, to: Links) -> Need:
     title = say(f"{plural(item.count, 'run,runs')} of ", foreign(item.subject))
-    sub = "Asked a person, who has not answered" if item.count == 1 else "Asked a person; the longest wait is shown"
+    began = _moment(item.since, now)
+    sub = f"Asked a person at {began}" if item.count == 1 else f"Ask a person, the first since {began}"
     href = to.runs_now(status="waiting", workflow=item.slug)
     return Need(f"need-asked-{item.slug}", "user", "human", title, href, say(sub), clock=_for(item, now))
 
@@ -127,6 +130,15 @@ def _for(item: Item, now: datetime) -> str:
     """How long it has been: seconds at first, then whole minutes."""
     seconds = int((now - item.since).total_seconds()) if item.since else 0
     return f"{max(1, seconds)} s" if seconds < 60 else duration(seconds // 60 * 60_000)
+
+
+def _moment(at: datetime | None, now: datetime) -> str:
+    """14:02, or 12 Nov 14:02 on another day, in the viewer's zone."""
+    if at is None:
+        return "a time unknown"
+    here, today = timezone.localtime(at), timezone.localtime(now)
+    clock = here.strftime("%H:%M")
+    return clock if here.date() == today.date() else f"{here.day} {here.strftime('%b')} {clock}"
 
 
 _ROWS: dict[str, Callable[[Item, datetime, Links], Need]] = {

@@ -45,10 +45,15 @@ class Columns:
     days: list[Mark]
     words: str
 
+    @property
+    def label(self) -> int:
+        """Where the figures of the grid end."""
+        return self.left - 8
+
 
 def columns(days: Sequence[LoadDay], width: int, height: int) -> Columns:
-    left, right, top, bottom = 34, width - 8, 20.0, height - 24.0
     greatest, step = _scale(max((each.asked for each in days), default=0))
+    left, right, top, bottom = 34 if greatest < 1000 else 46, width - 8, 20.0, height - 24.0
     place = (right - left) / max(1, len(days))
 
     def y(value: float) -> float:

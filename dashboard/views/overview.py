@@ -26,6 +26,7 @@ from orchestration.control.human_load import HumanLoad, human_load
 from orchestration.control.overview import Overview, overview
 from orchestration.lib.fragments import render_page_or_fragment, wanted
 from orchestration.workflows import stats
+from orchestration.workflows.stats import WorkflowLine
 from orchestration.workspaces.current import MEMBER, Here, needs
 
 log = structlog.get_logger(__name__)
@@ -67,18 +68,21 @@ class OverviewPage:
 
     @cached_property
     def attention(self) -> Needs:
-        place, period, role = self.request.workspace.pk, self.period, role_of(self.request.membership)
-        items = attention(place, period.until)
-        most = asks_most(place, period.since, period.until) if role == "admin" else None
-        return needs_of([*items, most] if most else items, role, period.until, Links(period.text))
+        role = role_of(self.request.membership)
+        items = attention(self.request.workspace.pk, self.period.until)
+        most = asks_most(self.lines) if role == "admin" else None
+        return needs_of([*items, most] if most else items, role, self.period.until, Links(self.period.text))
+
+    @cached_property
+    def lines(self) -> list[WorkflowLine]:
+        """Every workflow; a region alone reads these and no other figures."""
+        if wanted(self.request) in REGIONS or "answers" in self.failed:
+            return stats.workflows(self.request.workspace.pk, self.period.since, self.period.until)
+        return self.figures.workflows
 
     @cached_property
     def flows(self) -> list[FlowRow]:
-        if wanted(self.request) == "flows":
-            rows = stats.workflows(self.request.workspace.pk, self.period.since, self.period.until)
-        else:
-            rows = self.figures.workflows
-        return flow_rows(sorted(rows, key=lambda row: (-row.in_progress, -row.runs, row.name))[:MOST_FLOWS])
+        return flow_rows(sorted(self.lines, key=lambda row: (-row.in_progress, -row.runs, row.name))[:MOST_FLOWS])
 
     @cached_property
     def new(self) -> bool:

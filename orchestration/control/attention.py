@@ -7,7 +7,7 @@ up whoever looks at any run.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -21,6 +21,7 @@ from orchestration.lib.stats import wilson
 from orchestration.registry.models import Agent, System
 from orchestration.workflows import paces
 from orchestration.workflows.models import Measure, Run, RunStatus, Workflow
+from orchestration.workflows.stats import WorkflowLine
 
 LATELY = timedelta(hours=1)  # failures of this time are failures now
 DAY = timedelta(days=1)  # what has been still for longer is no news
@@ -152,15 +153,11 @@ def _failing_runs(workspace_id: int, now: datetime) -> Iterator[Item]:
         yield Item("workflow", name, slug, failing[i].failed, failing[i].n, 0, None, failing[i].failed)
 
 
-def asks_most(workspace_id: int, since: datetime, until: datetime) -> Item | None:
+def asks_most(lines: Iterable[WorkflowLine]) -> Item | None:
     """The workflow most of whose runs asked a person: where people may have most to stop deciding."""
-    booked = paces.by_workflow(paces.rows_between(workspace_id, since, until), steps=False)
-    asked = [(each.of(Measure.ESCALATED).n, each.of(Measure.DURATION).n, i) for i, each in booked.items()]
-    most = max((each for each in asked if each[0] and each[1] >= ENOUGH), default=None)
-    if most is None:
-        return None
-    names = _workflows(workspace_id, [most[2]])
-    return Item("asks", *names.get(most[2], ("", "")), most[0], most[1], 0, None, most[0])
+    asked = [line for line in lines if line.escalated and line.runs >= ENOUGH]
+    most = max(asked, key=lambda line: (line.escalated, line.slug), default=None)
+    return Item("asks", most.name, most.slug, most.escalated, most.runs, 0, None, most.escalated) if most else None
 
 
 def surely(use: Use) -> bool:

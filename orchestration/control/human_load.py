@@ -52,8 +52,8 @@ def human_load(workspace_id: int, now: datetime) -> HumanLoad:
     earlier days are cut an hour off."""
     midnight = now.astimezone(_zone(workspace_id)).replace(hour=0, minute=0, second=0, microsecond=0)
     between = midnight - (DAYS - 1) * DAY, midnight + DAY
-    asked = paces.by_part(workspace_id, between, Measure.ESCALATED, points=DAYS)
-    ended = paces.by_part(workspace_id, between, Measure.DURATION, points=DAYS)
+    measures = [(Measure.ESCALATED, 0), (Measure.DURATION, 0)]
+    asked, ended = paces.by_parts(workspace_id, between, measures, points=DAYS)
     first = between[0].date()
     return HumanLoad(
         [LoadDay(first + place * DAY, a.n, e.n) for place, (a, e) in enumerate(zip(asked, ended, strict=True))]

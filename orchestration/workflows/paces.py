@@ -83,20 +83,32 @@ def _added(parts: Sequence[Pace]) -> Pace:
 
 
 def by_part(
-    workspace_id: int,
-    between: Between,
-    measure: Measure,
-    step_id: int = 0,
-    workflow_id: int | None = None,
-    points: int = POINTS,
+    workspace_id: int, between: Between, measure: Measure, step_id: int = 0, workflow_id: int | None = None
 ) -> list[Pace]:
     """One measure in equal parts of the window, for a small chart."""
+    (found,) = by_parts(workspace_id, between, [(measure, step_id)], workflow_id=workflow_id)
+    return found
+
+
+def by_parts(
+    workspace_id: int,
+    between: Between,
+    wanted: Sequence[tuple[Measure, int]],
+    *,
+    workflow_id: int | None = None,
+    points: int = POINTS,
+) -> list[list[Pace]]:
+    """Several measures, each with its step (0: of whole runs), in equal parts of the window; in one pass."""
     rows = parts.in_parts(WORKFLOWS, workspace_id, between, points, _COLUMNS)
-    where, wanted = "measure = %s and step_id = %s", [int(measure), step_id]
+    where = f"({' or '.join(['measure = %s and step_id = %s'] * len(wanted))})"
+    params: list[Any] = [each for measure, step_id in wanted for each in (int(measure), step_id)]
     if workflow_id is not None:
-        where, wanted = f"{where} and workflow_id = %s", [*wanted, workflow_id]
-    found = {row[0]: _pace(row[1:]) for row in sums.grouped(rows, ("part",), _SIGNED, where, wanted)}
-    return [found.get(place, NOTHING) for place in range(points)]
+        where, params = f"{where} and workflow_id = %s", [*params, workflow_id]
+    rows_found = sums.grouped(rows, ("part", "measure", "step_id"), _SIGNED, where, params)
+    found = {(row[0], row[1], row[2]): _pace(row[3:]) for row in rows_found}
+    return [
+        [found.get((place, int(measure), step_id), NOTHING) for place in range(points)] for measure, step_id in wanted
+    ]
 
 
 def _pace(row: Row | Sequence[Any]) -> Pace:

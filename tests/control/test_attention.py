@@ -10,6 +10,7 @@ from uuid_utils.compat import uuid7
 
 from orchestration.control.attention import Item, asks_most, attention
 from orchestration.telemetry.models import Delivery, Signal
+from orchestration.workflows import stats
 from orchestration.workspaces.models import Workspace
 from tests import make
 
@@ -145,11 +146,11 @@ def test_the_workflow_that_asks_people_most_is_found_where_enough_runs_ended(wor
     make.ended(make.workflow(workspace, "Refund"), *[10] * 40, asked=5)
     make.ended(make.workflow(workspace, "Rare"), *[10] * 25, asked=25)
 
-    most = asks_most(workspace.pk, now - timedelta(hours=1), now)
+    most = asks_most(stats.workflows(workspace.pk, now - timedelta(hours=1), now))
 
     assert most is not None
     assert (most.subject, most.count, most.of) == ("Loan", 20, 40)
-    assert asks_most(make.workspace("elsewhere").pk, now - timedelta(hours=1), now) is None
+    assert asks_most([]) is None
 
 
 def test_what_others_have_to_do_is_not_told_here(workspace: Workspace) -> None:

@@ -44,7 +44,7 @@ ITEMS = [
         (
             ITEMS[2],
             "12 runs of Loan",
-            "Asked a person; the longest wait is shown",
+            "Ask a person, the first since 11:45",
             "14 m",
             "/runs/?status=waiting&workflow=loan",
         ),
@@ -105,6 +105,19 @@ def test_each_role_reads_first_what_it_asks_about(role: str, first: str) -> None
 )
 def test_of_several_roles_the_widest_one_orders_the_page(roles: list[str], role: str) -> None:
     assert role_of(Membership(roles=roles)) == role
+
+
+@pytest.mark.parametrize(
+    ("since", "count", "words"),
+    [
+        (NOW - timedelta(hours=2), 1, "Asked a person at 10:00"),
+        (NOW - timedelta(days=3), 2, "Ask a person, the first since 19 Nov 12:00"),
+    ],
+)
+def test_a_wait_says_when_it_began(since: datetime, count: int, words: str) -> None:
+    (need,) = needs_of([Item("asked", "Loan", "loan", count, 0, 0, since, 1)], "operator", NOW, Links("24h")).shown
+
+    assert in_words(need.sub) == words
 
 
 def test_a_system_that_fails_half_of_its_calls_is_no_longer_called_degraded() -> None:
