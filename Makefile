@@ -33,8 +33,9 @@ check: .venv/ready-dev ## Format, lint, types, import order, templates, migratio
 bench: .venv/ready-dev ## The benchmarks, as a table with ratios
 	@$(PY) -m tests.bench
 
-judge: .venv/ready ## Agreement with what people decided, on data of your own (DATA=FOLDER)
-	@echo "Nothing is judged yet: the parts that decide and assess are still to come."
+judge: .venv/ready-dev ## Agreement with the truth of published data, as a table (DATA=FOLDER)
+	@[ -n "$(DATA)" ] || { echo "Name the folder with the data sets: make judge DATA=FOLDER"; exit 1; }
+	@$(PY) -m tests.judge "$(DATA)"
 
 stories: .venv/ready ## Stories with real agent frameworks
 	@echo "No stories are told yet: real frameworks are covered by their captured telemetry in make test."
