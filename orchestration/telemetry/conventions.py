@@ -20,7 +20,7 @@ from orchestration.telemetry import (
 )
 from orchestration.telemetry.admission import name
 from orchestration.telemetry.conventions_outcome import STATUS_KEYS, judge
-from orchestration.telemetry.spans import Kind, Observed, Outcome, RawSpan
+from orchestration.telemetry.spans import ERROR, OK, OTHER, Observed, RawSpan
 from orchestration.telemetry.values import label, text
 
 _CONVERSATION = (
@@ -47,8 +47,8 @@ def observe(raw: RawSpan) -> Observed:
         raw.start_ns,
         raw.end_ns,
         name(raw.name),
-        Kind.OTHER,
-        Outcome.OK,
+        OTHER,
+        OK,
         resource.service,
         resource.environment,
     )
@@ -61,7 +61,7 @@ def observe(raw: RawSpan) -> Observed:
     if raw.status == 2 or raw.events or not _FAILING.isdisjoint(attributes):
         judge(raw, seen)
     if seen.hints.pop("bad", None):
-        seen.outcome = Outcome.ERROR
+        seen.outcome = ERROR
         seen.error = seen.error or "the tool's answer is an error"
     if raw.links or not _JOINING.isdisjoint(attributes):
         seen.joins = _joins(raw, attributes)

@@ -8,48 +8,64 @@ from functools import lru_cache
 from typing import Any
 
 from orchestration.telemetry.conventions_calls import note_call
-from orchestration.telemetry.spans import Kind, Observed, RawSpan
+from orchestration.telemetry.spans import (
+    AGENT,
+    EMBEDDING,
+    EVALUATION,
+    GUARDRAIL,
+    HANDOFF,
+    HUMAN,
+    LLM,
+    REGISTRATION,
+    RETRIEVAL,
+    STEP,
+    TOOL,
+    WORKFLOW,
+    Kind,
+    Observed,
+    RawSpan,
+)
 from orchestration.telemetry.values import amount, count, first, label, parsed
 
 # seen in the conventions, their drafts, and what producers made of them; an unknown operation is a step
 OPERATIONS: Mapping[str, Kind] = {
-    "invoke_agent": Kind.AGENT,
-    "run_agent": Kind.AGENT,
-    "agent": Kind.AGENT,
-    "create_agent": Kind.REGISTRATION,
-    "invoke_workflow": Kind.WORKFLOW,
-    "run_workflow": Kind.WORKFLOW,
-    "workflow": Kind.WORKFLOW,
-    "chat": Kind.LLM,
-    "chat.completions": Kind.LLM,
-    "chat_completion": Kind.LLM,
-    "text_completion": Kind.LLM,
-    "generate_content": Kind.LLM,
-    "generate": Kind.LLM,
-    "completion": Kind.LLM,
-    "responses": Kind.LLM,
-    "response": Kind.LLM,
-    "messages": Kind.LLM,
-    "embeddings": Kind.EMBEDDING,
-    "embedding": Kind.EMBEDDING,
-    "execute_tool": Kind.TOOL,
-    "tool": Kind.TOOL,
-    "retrieval": Kind.RETRIEVAL,
-    "retrieve": Kind.RETRIEVAL,
-    "rerank": Kind.RETRIEVAL,
-    "handoff": Kind.HANDOFF,
-    "goto": Kind.HANDOFF,
-    "apply_guardrail": Kind.GUARDRAIL,
-    "guardrail": Kind.GUARDRAIL,
-    "await_human_input": Kind.HUMAN,
-    "human_input": Kind.HUMAN,
-    "human_approval": Kind.HUMAN,
-    "request_approval": Kind.HUMAN,
-    "evaluate": Kind.EVALUATION,
-    "evaluation": Kind.EVALUATION,
+    "invoke_agent": AGENT,
+    "run_agent": AGENT,
+    "agent": AGENT,
+    "create_agent": REGISTRATION,
+    "invoke_workflow": WORKFLOW,
+    "run_workflow": WORKFLOW,
+    "workflow": WORKFLOW,
+    "chat": LLM,
+    "chat.completions": LLM,
+    "chat_completion": LLM,
+    "text_completion": LLM,
+    "generate_content": LLM,
+    "generate": LLM,
+    "completion": LLM,
+    "responses": LLM,
+    "response": LLM,
+    "messages": LLM,
+    "embeddings": EMBEDDING,
+    "embedding": EMBEDDING,
+    "execute_tool": TOOL,
+    "tool": TOOL,
+    "retrieval": RETRIEVAL,
+    "retrieve": RETRIEVAL,
+    "rerank": RETRIEVAL,
+    "handoff": HANDOFF,
+    "goto": HANDOFF,
+    "apply_guardrail": GUARDRAIL,
+    "guardrail": GUARDRAIL,
+    "await_human_input": HUMAN,
+    "human_input": HUMAN,
+    "human_approval": HUMAN,
+    "request_approval": HUMAN,
+    "evaluate": EVALUATION,
+    "evaluation": EVALUATION,
 }
 DONE = frozenset({"run", "execute", "call", "invoke", "invocation", "execution", "start"})
-_NAMED = {"tool": Kind.TOOL, "function": Kind.TOOL, "agent": Kind.AGENT, "workflow": Kind.WORKFLOW}
+_NAMED = {"tool": TOOL, "function": TOOL, "agent": AGENT, "workflow": WORKFLOW}
 _WORDS = re.compile(r"[^a-z]+")
 PEOPLE = frozenset({"user", "human", "end_user", "human_user", "customer"})
 # why an agent stopped, when it stopped for a person; and when for a tool that somebody else has to call
@@ -92,13 +108,13 @@ def read(raw: RawSpan, operation: Any, seen: Observed) -> None:
     reader = _READERS.get(kind)
     if reader is not None:
         reader(raw, attributes, seen)
-    if "handoff.target" in attributes and kind != Kind.HANDOFF:
+    if "handoff.target" in attributes and kind is not HANDOFF:
         seen.hints["to"] = label(attributes["handoff.target"])
 
 
 def _person(seen: Observed) -> None:
     """People are never agents, though some logs let them speak like one. What they say asks nobody for anything."""
-    seen.kind, seen.subject, seen.agent = Kind.HUMAN, seen.agent, ""
+    seen.kind, seen.subject, seen.agent = HUMAN, seen.agent, ""
     seen.hints["person"] = 1
 
 
@@ -106,13 +122,13 @@ def _person(seen: Observed) -> None:
 def _unknown(operation: str) -> Kind:
     """Operations that no list holds: invoke_swarm, await_human_feedback, plan."""
     if operation.startswith("invoke_"):
-        return Kind.WORKFLOW
+        return WORKFLOW
     words = set(_WORDS.split(operation))
     if words & DONE:  # agent.run, tool.execute, call_tool
         found = next((kind for word, kind in _NAMED.items() if word in words), None)
         if found is not None:
             return found
-    return Kind.HUMAN if "human" in operation else Kind.STEP
+    return HUMAN if "human" in operation else STEP
 
 
 def read_call(raw: RawSpan, attributes: Mapping[str, Any], seen: Observed) -> None:
@@ -264,14 +280,14 @@ def _human(raw: RawSpan, attributes: Mapping[str, Any], seen: Observed) -> None:
 
 
 _READERS: Mapping[Kind, Callable[[RawSpan, Mapping[str, Any], Observed], None]] = {
-    Kind.AGENT: _agent,
-    Kind.WORKFLOW: _workflow,
-    Kind.LLM: read_call,
-    Kind.EMBEDDING: _embedding,
-    Kind.TOOL: _tool,
-    Kind.RETRIEVAL: _retrieval,
-    Kind.HANDOFF: _handoff,
-    Kind.GUARDRAIL: _guardrail,
-    Kind.HUMAN: _human,
+    AGENT: _agent,
+    WORKFLOW: _workflow,
+    LLM: read_call,
+    EMBEDDING: _embedding,
+    TOOL: _tool,
+    RETRIEVAL: _retrieval,
+    HANDOFF: _handoff,
+    GUARDRAIL: _guardrail,
+    HUMAN: _human,
 }
 read_agent, read_tool = _agent, _tool

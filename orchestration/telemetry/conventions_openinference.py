@@ -9,19 +9,34 @@ from typing import Any
 from orchestration.lib.names import normal
 from orchestration.telemetry.conventions_calls import note_call
 from orchestration.telemetry.conventions_genai import note_finish
-from orchestration.telemetry.spans import BARE, Kind, Observed, RawSpan
+from orchestration.telemetry.spans import (
+    AGENT,
+    BARE,
+    EMBEDDING,
+    EVALUATION,
+    GUARDRAIL,
+    HANDOFF,
+    LLM,
+    RETRIEVAL,
+    STEP,
+    TOOL,
+    WORKFLOW,
+    Kind,
+    Observed,
+    RawSpan,
+)
 from orchestration.telemetry.values import amount, count, first, label, parsed, text
 
 KINDS: Mapping[str, Kind] = {
-    "AGENT": Kind.AGENT,
-    "WORKFLOW": Kind.WORKFLOW,
-    "LLM": Kind.LLM,
-    "TOOL": Kind.TOOL,
-    "RETRIEVER": Kind.RETRIEVAL,
-    "RERANKER": Kind.RETRIEVAL,
-    "EMBEDDING": Kind.EMBEDDING,
-    "GUARDRAIL": Kind.GUARDRAIL,
-    "EVALUATOR": Kind.EVALUATION,
+    "AGENT": AGENT,
+    "WORKFLOW": WORKFLOW,
+    "LLM": LLM,
+    "TOOL": TOOL,
+    "RETRIEVER": RETRIEVAL,
+    "RERANKER": RETRIEVAL,
+    "EMBEDDING": EMBEDDING,
+    "GUARDRAIL": GUARDRAIL,
+    "EVALUATOR": EVALUATION,
 }
 _CALLED = re.compile(
     r"(?:\.(?:_?(?:a|run_|_)?(?:run|call|kickoff|execute(?:_core)?|invoke|stream|print_response|generate)"
@@ -34,7 +49,7 @@ _WANTED = tuple(f"llm.output_messages.0.message.tool_calls.{i}.tool_call.functio
 
 def read(raw: RawSpan, kind: Any, seen: Observed) -> None:
     attributes = raw.attributes
-    seen.kind = KINDS.get(label(kind).upper(), Kind.STEP)
+    seen.kind = KINDS.get(label(kind).upper(), STEP)
     held = attributes.get("metadata")
     metadata = parsed(held) if held is not None else None
     if isinstance(metadata, dict):
@@ -42,7 +57,7 @@ def read(raw: RawSpan, kind: Any, seen: Observed) -> None:
     reader = _READERS.get(seen.kind)
     if reader is not None:
         reader(raw, attributes, seen)
-    elif seen.kind == Kind.STEP:
+    elif seen.kind is STEP:
         _chain(raw, attributes, seen)
     if not seen.agent:
         named = attributes.get("agent.name")
@@ -50,7 +65,7 @@ def read(raw: RawSpan, kind: Any, seen: Observed) -> None:
             seen.agent = label(named)
     if "gen_ai.workflow.name" in attributes:
         seen.workflow = label(attributes["gen_ai.workflow.name"])
-    if raw.parent_id == b"" and seen.kind in (Kind.WORKFLOW, Kind.AGENT) and not seen.workflow:
+    if raw.parent_id == b"" and seen.kind in (WORKFLOW, AGENT) and not seen.workflow:
         named = stripped(seen.name)
         seen.workflow = "" if named == "Agent" else named
 
@@ -66,12 +81,12 @@ def _langchain(metadata: dict[str, Any], seen: Observed) -> None:
     agent = label(metadata.get("lc_agent_name"))
     if agent:
         seen.agent = agent
-        if seen.kind == Kind.STEP and seen.name == agent:
-            seen.kind = Kind.AGENT
+        if seen.kind is STEP and seen.name == agent:
+            seen.kind = AGENT
     elif "langgraph_node" in metadata:
-        if seen.kind == Kind.AGENT and normal(seen.name) in BARE:
-            seen.kind = Kind.STEP  # taken for an agent by the sound of its name
-        if seen.kind == Kind.STEP and metadata["langgraph_node"] == seen.name:
+        if seen.kind is AGENT and normal(seen.name) in BARE:
+            seen.kind = STEP  # taken for an agent by the sound of its name
+        if seen.kind is STEP and metadata["langgraph_node"] == seen.name:
             seen.hints["twin"] = seen.name  # an agent's graph carries the name of the node it stands in
     if not seen.conversation:
         seen.conversation = label(first(metadata, ("session_id", "thread_id", "conversation_id")))
@@ -82,9 +97,9 @@ def _chain(raw: RawSpan, attributes: Mapping[str, Any], seen: Observed) -> None:
     only in what it passes to the step."""
     owner, _, called = seen.name.rpartition(".")
     if owner == "Agent":  # the class, not a name: the fold knows it by what called it
-        seen.kind = Kind.AGENT
+        seen.kind = AGENT
     elif raw.parent_id == b"" or called in ("kickoff", "kickoff_async", "akickoff"):
-        seen.kind = Kind.WORKFLOW
+        seen.kind = WORKFLOW
     elif "llama_index" in raw.scope:
         given = attributes.get("input.value")
         if isinstance(given, str):
@@ -156,7 +171,7 @@ def _tool(raw: RawSpan, attributes: Mapping[str, Any], seen: Observed) -> None:
     seen.subject = label(named) or stripped(seen.name)
     arguments, answer = get("input.value"), get("output.value")
     if seen.name.lower().startswith("handoff") and not named:
-        seen.kind = Kind.HANDOFF
+        seen.kind = HANDOFF
         seen.hints["to"] = label(answer) or seen.name.rpartition(" ")[2]
         if isinstance(arguments, str) and len(arguments) <= 64:
             seen.hints["from"] = label(arguments)
@@ -178,10 +193,10 @@ def _guardrail(raw: RawSpan, attributes: Mapping[str, Any], seen: Observed) -> N
 
 
 _READERS: Mapping[Kind, Callable[[RawSpan, Mapping[str, Any], Observed], None]] = {
-    Kind.AGENT: _agent,
-    Kind.LLM: _call,
-    Kind.EMBEDDING: _embedding,
-    Kind.TOOL: _tool,
-    Kind.RETRIEVAL: _retrieval,
-    Kind.GUARDRAIL: _guardrail,
+    AGENT: _agent,
+    LLM: _call,
+    EMBEDDING: _embedding,
+    TOOL: _tool,
+    RETRIEVAL: _retrieval,
+    GUARDRAIL: _guardrail,
 }

@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from typing import Any
 
-from orchestration.telemetry.spans import Event, Kind, Observed, Outcome, RawSpan
+from orchestration.telemetry.spans import CONTROL, ERROR, OTHER, Event, Observed, RawSpan
 from orchestration.telemetry.values import label, text
 
 ERROR_CHARS = 500
@@ -56,13 +56,13 @@ def judge(raw: RawSpan, seen: Observed) -> None:
         kind = label(raw.attributes.get("error.type"))
     short = kind.rpartition(".")[2]
     if short in CONTROL_FLOW:
-        seen.outcome = Outcome.CONTROL
+        seen.outcome = CONTROL
         if short in PAUSES:
             seen.hints["wait"] = "interrupt"
             seen.hints["asks"] = question(text(thrown.get("exception.message")) if thrown else raw.message)
         return
-    if raw.status == 2 or (seen.kind != Kind.OTHER and _said_failed(raw.attributes, kind)):
-        seen.outcome = Outcome.ERROR
+    if raw.status == 2 or (seen.kind is not OTHER and _said_failed(raw.attributes, kind)):
+        seen.outcome = ERROR
         message = text(thrown.get("exception.message")) if thrown else ""
         seen.error = _words(short, message or raw.message or text(raw.attributes.get("error.message")))
         if "uardrail" in seen.error:

@@ -8,7 +8,24 @@ from typing import Any
 
 from orchestration.telemetry import conventions_genai as genai
 from orchestration.telemetry.conventions_calls import note_call
-from orchestration.telemetry.spans import Kind, Observed, RawSpan
+from orchestration.telemetry.spans import (
+    AGENT,
+    EMBEDDING,
+    EVALUATION,
+    GUARDRAIL,
+    HANDOFF,
+    LLM,
+    MESSAGING,
+    OTHER,
+    REGISTRATION,
+    RETRIEVAL,
+    STEP,
+    TOOL,
+    WORKFLOW,
+    Kind,
+    Observed,
+    RawSpan,
+)
 from orchestration.telemetry.values import count, first, label, text
 
 CLIENT, PRODUCER = 3, 4
@@ -16,46 +33,46 @@ CLIENT, PRODUCER = 3, 4
 # attribute -> its values; each is one producer's own mark of what a span is
 DIALECTS: Mapping[str, Mapping[str, Kind]] = {
     "langfuse.observation.type": {
-        "agent": Kind.AGENT,
-        "generation": Kind.LLM,
-        "tool": Kind.TOOL,
-        "retriever": Kind.RETRIEVAL,
-        "embedding": Kind.EMBEDDING,
-        "guardrail": Kind.GUARDRAIL,
-        "evaluator": Kind.EVALUATION,
-        "chain": Kind.STEP,
-        "span": Kind.OTHER,
+        "agent": AGENT,
+        "generation": LLM,
+        "tool": TOOL,
+        "retriever": RETRIEVAL,
+        "embedding": EMBEDDING,
+        "guardrail": GUARDRAIL,
+        "evaluator": EVALUATION,
+        "chain": STEP,
+        "span": OTHER,
     },
     "mlflow.spanType": {
-        "agent": Kind.AGENT,
-        "llm": Kind.LLM,
-        "chat_model": Kind.LLM,
-        "tool": Kind.TOOL,
-        "retriever": Kind.RETRIEVAL,
-        "embedding": Kind.EMBEDDING,
-        "workflow": Kind.WORKFLOW,
-        "guardrail": Kind.GUARDRAIL,
-        "chain": Kind.STEP,
-        "task": Kind.STEP,
+        "agent": AGENT,
+        "llm": LLM,
+        "chat_model": LLM,
+        "tool": TOOL,
+        "retriever": RETRIEVAL,
+        "embedding": EMBEDDING,
+        "workflow": WORKFLOW,
+        "guardrail": GUARDRAIL,
+        "chain": STEP,
+        "task": STEP,
     },
     "langsmith.span.kind": {
-        "llm": Kind.LLM,
-        "tool": Kind.TOOL,
-        "agent": Kind.AGENT,
-        "retriever": Kind.RETRIEVAL,
-        "embedding": Kind.EMBEDDING,
-        "chain": Kind.STEP,
+        "llm": LLM,
+        "tool": TOOL,
+        "agent": AGENT,
+        "retriever": RETRIEVAL,
+        "embedding": EMBEDDING,
+        "chain": STEP,
     },
     "mastra.span.type": {
-        "agent_run": Kind.AGENT,
-        "workflow_run": Kind.WORKFLOW,
-        "model_generation": Kind.LLM,
-        "llm_generation": Kind.LLM,
-        "tool_call": Kind.TOOL,
-        "mcp_tool_call": Kind.TOOL,
-        "workflow_step": Kind.STEP,
-        "model_step": Kind.STEP,
-        "generic": Kind.OTHER,
+        "agent_run": AGENT,
+        "workflow_run": WORKFLOW,
+        "model_generation": LLM,
+        "llm_generation": LLM,
+        "tool_call": TOOL,
+        "mcp_tool_call": TOOL,
+        "workflow_step": STEP,
+        "model_step": STEP,
+        "generic": OTHER,
     },
 }
 _VERCEL = re.compile(r"^ai\.(?:(toolCall)|(?:embed\w*)(\.doEmbed)?|\w+?(\.do(?:Generate|Stream))?)$")
@@ -84,7 +101,7 @@ _PEER = ("server.address", "net.peer.name", "http.host", "network.peer.address")
 def read(raw: RawSpan, attributes: Mapping[str, Any], seen: Observed) -> None:
     for key, kinds in DIALECTS.items():
         if key in attributes:
-            return _dialect(raw, kinds.get(text(attributes[key]).strip('"').lower(), Kind.STEP), seen)
+            return _dialect(raw, kinds.get(text(attributes[key]).strip('"').lower(), STEP), seen)
     if "ai.operationId" in attributes:
         return _vercel(raw, text(attributes["ai.operationId"]), seen)
     if seen.name.startswith("haystack."):
@@ -93,7 +110,7 @@ def read(raw: RawSpan, attributes: Mapping[str, Any], seen: Observed) -> None:
         return _messaging(attributes, seen)
     if raw.span_kind in (CLIENT, PRODUCER) or "db.system" in attributes or "db.system.name" in attributes:
         seen.system = _touched(attributes)
-    if seen.kind == Kind.OTHER:
+    if seen.kind is OTHER:
         _unmarked(raw, attributes, seen)
 
 
@@ -101,17 +118,17 @@ def _dialect(raw: RawSpan, kind: Kind, seen: Observed) -> None:
     attributes = raw.attributes
     seen.kind = kind
     seen.agent = label(attributes.get("gen_ai.agent.name"))
-    if kind == Kind.AGENT:
+    if kind is AGENT:
         seen.agent = seen.agent or _last_word(seen.name)
         genai.read_agent(raw, attributes, seen)
-    elif kind in (Kind.LLM, Kind.EMBEDDING):
+    elif kind in (LLM, EMBEDDING):
         genai.read_call(raw, attributes, seen)
-    elif kind == Kind.TOOL:
+    elif kind is TOOL:
         seen.subject = label(first(attributes, _TOOL_NAME)) or _last_word(seen.name)
         note_call(seen, first(attributes, _ARGUMENTS), first(attributes, _ANSWER))
-    elif kind == Kind.WORKFLOW:
+    elif kind is WORKFLOW:
         seen.workflow = _last_word(seen.name)
-    elif kind in (Kind.RETRIEVAL, Kind.GUARDRAIL):
+    elif kind in (RETRIEVAL, GUARDRAIL):
         seen.subject = seen.name
 
 
@@ -128,19 +145,19 @@ def _vercel(raw: RawSpan, operation: str, seen: Observed) -> None:
     attributes = raw.attributes
     found = _VERCEL.match(operation)
     if found is None:
-        seen.kind = Kind.STEP
+        seen.kind = STEP
     elif found[1]:
-        seen.kind, seen.subject = Kind.TOOL, label(attributes.get("ai.toolCall.name"))
+        seen.kind, seen.subject = TOOL, label(attributes.get("ai.toolCall.name"))
         note_call(seen, attributes.get("ai.toolCall.args"), attributes.get("ai.toolCall.result"))
     elif found[2] or found[3]:
-        seen.kind = Kind.EMBEDDING if found[2] else Kind.LLM
+        seen.kind = EMBEDDING if found[2] else LLM
         genai.read_call(raw, attributes, seen)
         seen.subject = seen.subject or label(attributes.get("ai.model.id"))
         if not seen.tokens_in and not seen.tokens_out:
             seen.tokens_in, seen.tokens_out = _vercel_tokens(attributes)
     else:
         named = label(first(attributes, ("ai.telemetry.functionId", "resource.name")))
-        seen.kind = Kind.AGENT if named else Kind.STEP
+        seen.kind = AGENT if named else STEP
         seen.agent = named
         given, made = _vercel_tokens(attributes)
         if given or made:
@@ -155,27 +172,27 @@ def _vercel_tokens(attributes: Mapping[str, Any]) -> tuple[int, int]:
 
 
 _HAYSTACK: Mapping[str, Kind] = {
-    "haystack.pipeline.run": Kind.WORKFLOW,
-    "haystack.async_pipeline.run": Kind.WORKFLOW,
-    "haystack.agent.run": Kind.AGENT,
-    "haystack.agent.step.llm": Kind.LLM,
-    "haystack.agent.step.tool": Kind.TOOL,
+    "haystack.pipeline.run": WORKFLOW,
+    "haystack.async_pipeline.run": WORKFLOW,
+    "haystack.agent.run": AGENT,
+    "haystack.agent.step.llm": LLM,
+    "haystack.agent.step.tool": TOOL,
 }
 
 
 def _haystack(attributes: Mapping[str, Any], seen: Observed) -> None:
     """Haystack tells kinds by span names; its agents have no name but that of the component or tool they stand in."""
-    seen.kind = _HAYSTACK.get(seen.name, Kind.STEP)
-    if seen.kind == Kind.TOOL:
+    seen.kind = _HAYSTACK.get(seen.name, STEP)
+    if seen.kind is TOOL:
         seen.subject = label(attributes.get("haystack.tool.name"))
         arguments, answer = (attributes.get(f"haystack.agent.step.tool.{end}") for end in ("input", "output"))
         note_call(seen, arguments, answer)
         if attributes.get("haystack.tool.error"):
             seen.hints["bad"] = 1
-    elif seen.kind == Kind.STEP:
+    elif seen.kind is STEP:
         seen.subject = label(attributes.get("haystack.component.name"))
         if label(attributes.get("haystack.component.type")).endswith("Generator"):
-            seen.kind, seen.subject = Kind.LLM, ""
+            seen.kind, seen.subject = LLM, ""
 
 
 def _messaging(attributes: Mapping[str, Any], seen: Observed) -> None:
@@ -183,7 +200,7 @@ def _messaging(attributes: Mapping[str, Any], seen: Observed) -> None:
     if "messaging.system" in attributes:
         seen.system = label(attributes["messaging.system"])
     else:
-        seen.kind = Kind.MESSAGING
+        seen.kind = MESSAGING
 
 
 def _touched(attributes: Mapping[str, Any]) -> str:
@@ -202,19 +219,19 @@ def _unmarked(raw: RawSpan, attributes: Mapping[str, Any], seen: Observed) -> No
     get = attributes.get
     seen.agent = label(get("gen_ai.agent.name"))
     if "workflow.name" in attributes:
-        seen.kind, seen.workflow = Kind.WORKFLOW, label(get("workflow.name"))
+        seen.kind, seen.workflow = WORKFLOW, label(get("workflow.name"))
     elif "workflow.definition" in attributes:  # Microsoft's framework tells when a workflow is built
-        seen.kind = Kind.REGISTRATION
+        seen.kind = REGISTRATION
     elif "executor.id" in attributes or "edge_group.id" in attributes:
-        seen.kind = Kind.STEP
+        seen.kind = STEP
     elif "gen_ai.tool.name" in attributes:
-        seen.kind = Kind.TOOL
+        seen.kind = TOOL
         genai.read_tool(raw, attributes, seen)
     elif "gen_ai.request.model" in attributes and (raw.status == 2 or not _ANSWERED.isdisjoint(attributes)):
-        seen.kind = Kind.LLM
+        seen.kind = LLM
         genai.read_call(raw, attributes, seen)
     elif "agent_name" in attributes and ("model_name" in attributes or seen.name == "agent run"):
-        seen.kind, seen.agent = Kind.AGENT, label(get("agent_name"))
+        seen.kind, seen.agent = AGENT, label(get("agent_name"))
         genai.read_agent(raw, attributes, seen)
     elif "gen_ai.system" in attributes or "agent_trace_id" in attributes:
         _logged(attributes, seen)
@@ -225,18 +242,18 @@ def _logged(attributes: Mapping[str, Any], seen: Observed) -> None:
     what they are."""
     named = label(attributes.get("name"))
     if "agent_trace_id" in attributes:  # the SDK's own trace
-        seen.kind, seen.workflow = Kind.WORKFLOW, named
+        seen.kind, seen.workflow = WORKFLOW, named
         seen.conversation = seen.conversation or label(attributes.get("group_id"))
     elif "from_agent" in attributes and "to_agent" in attributes:
-        seen.kind = Kind.HANDOFF
+        seen.kind = HANDOFF
         seen.hints["from"], seen.hints["to"] = label(attributes["from_agent"]), label(attributes["to_agent"])
     elif named and "handoffs" in attributes:
-        seen.kind, seen.agent = Kind.AGENT, named
+        seen.kind, seen.agent = AGENT, named
     elif named and "triggered" in attributes:
-        seen.kind, seen.subject = Kind.GUARDRAIL, named
+        seen.kind, seen.subject = GUARDRAIL, named
         seen.hints["verdict"] = text(attributes["triggered"])[:64]
     elif named and "input" in attributes:
-        seen.kind, seen.subject = Kind.TOOL, named
+        seen.kind, seen.subject = TOOL, named
         note_call(seen, attributes["input"], attributes.get("output"))
     else:
-        seen.kind = Kind.STEP
+        seen.kind = STEP

@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import Any
 
 from orchestration.telemetry.conventions_calls import note_call
-from orchestration.telemetry.spans import Kind, Observed, RawSpan
+from orchestration.telemetry.spans import AGENT, HANDOFF, HUMAN, OTHER, RETRIEVAL, TOOL, Observed, RawSpan
 from orchestration.telemetry.values import first, label
 
 SERVER = 2
@@ -26,7 +26,7 @@ def read_mcp(raw: RawSpan, method: Any, seen: Observed) -> None:
     else:
         seen.system = label(first(attributes, ("mcp.server.name", "server.address", "rpc.service")))
     if name == "tools/call":
-        seen.kind = Kind.TOOL
+        seen.kind = TOOL
         named = first(attributes, ("gen_ai.tool.name", "mcp.tool.name", "mcp.request.argument.name"))
         seen.subject = label(named) or seen.name.rpartition("tools/call")[2].strip(" .")
         note_call(
@@ -35,10 +35,10 @@ def read_mcp(raw: RawSpan, method: Any, seen: Observed) -> None:
             first(attributes, ("gen_ai.tool.call.result", "mcp.response.value")),
         )
     elif name == "elicitation/create":
-        seen.kind = Kind.HUMAN
+        seen.kind = HUMAN
         seen.hints["asks"] = label(attributes.get("mcp.elicitation.message")) or seen.name
     elif name == "resources/read":
-        seen.kind = Kind.RETRIEVAL
+        seen.kind = RETRIEVAL
         seen.subject = label(attributes.get("mcp.resource.uri"))
 
 
@@ -48,10 +48,10 @@ def read_a2a(raw: RawSpan, method: Any, seen: Observed) -> None:
     sends = label(method).lower().replace("_", "") in SENDS
     target = label(first(attributes, ("a2a.agent.name", "a2a.agent_card.name", "gen_ai.agent.name")))
     if raw.span_kind == SERVER:
-        seen.kind = Kind.AGENT if sends else Kind.OTHER
+        seen.kind = AGENT if sends else OTHER
         seen.agent = target or (seen.application if sends else "")
     elif sends:
-        seen.kind = Kind.HANDOFF
+        seen.kind = HANDOFF
         seen.hints["to"] = label(first(attributes, ("a2a.agent.name", "a2a.agent_card.name", "server.address")))
         seen.hints["a2a"] = 1
     state = label(attributes.get("a2a.task.state")).lower().removeprefix("task_state_").replace("-", "_")

@@ -54,6 +54,27 @@ class Outcome(IntEnum):
     CONTROL = 2
 
 
+# By these names they cost nothing to look at. As attributes of an Enum they do until Python 3.12, and the digest looks
+# at dozens for each span.
+(
+    OTHER,
+    WORKFLOW,
+    AGENT,
+    LLM,
+    TOOL,
+    RETRIEVAL,
+    EMBEDDING,
+    HUMAN,
+    GUARDRAIL,
+    HANDOFF,
+    STEP,
+    REGISTRATION,
+    EVALUATION,
+    MESSAGING,
+    RUN,
+) = Kind
+OK, ERROR, CONTROL = Outcome
+
 # what parts of an agent are called that say nothing of whose they are, in normal form
 BARE = frozenset(
     {"agent", "callagent", "runagent", "invokeagent", "model", "callmodel", "runmodel", "invokemodel", "chatmodel"}
@@ -125,6 +146,7 @@ class RawSpan:
     links: list[Link]
     resource: Resource
     scope: str  # instrumentation scope's name
+    kept: bytes | None = None  # the attributes as they are stored, where no secret is in them and nothing is too long
 
 
 @dataclass(slots=True)

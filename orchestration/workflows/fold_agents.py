@@ -11,15 +11,27 @@ from bisect import bisect_left
 from dataclasses import dataclass, field
 
 from orchestration.lib.names import normal
-from orchestration.telemetry.spans import BARE, Kind
+from orchestration.telemetry.spans import (
+    AGENT,
+    BARE,
+    EMBEDDING,
+    HANDOFF,
+    HUMAN,
+    LLM,
+    OTHER,
+    RETRIEVAL,
+    STEP,
+    TOOL,
+    WORKFLOW,
+)
 from orchestration.workflows.fold_tree import Tree
 from orchestration.workflows.story import Step
 
 Who = tuple[str, str]  # application, name
-WORK = frozenset({Kind.LLM, Kind.TOOL, Kind.RETRIEVAL, Kind.EMBEDDING, Kind.HANDOFF, Kind.HUMAN})
+WORK = frozenset({LLM, TOOL, RETRIEVAL, EMBEDDING, HANDOFF, HUMAN})
 MOST_BACK = 200
-AROUND = frozenset({Kind.STEP, Kind.OTHER, Kind.WORKFLOW})
-HOLDERS = frozenset({Kind.AGENT, Kind.TOOL, Kind.WORKFLOW, Kind.HANDOFF})
+AROUND = frozenset({STEP, OTHER, WORKFLOW})
+HOLDERS = frozenset({AGENT, TOOL, WORKFLOW, HANDOFF})
 
 
 @dataclass(slots=True)
@@ -72,10 +84,10 @@ def _place(tree: Tree, found: Cast) -> tuple[set[int], set[int]]:
             at = turn[above]
             voice[i] = voice[i] or voice[above]
             holder[i] = above if kinds[above] in HOLDERS else holder[above]
-            if kinds[i] == Kind.STEP and _is_twin(steps[i], steps[above]):
-                kinds[i] = Kind.AGENT
+            if kinds[i] is STEP and _is_twin(steps[i], steps[above]):
+                kinds[i] = AGENT
         turn[i] = at
-        if kinds[i] == Kind.AGENT:
+        if kinds[i] is AGENT:
             _begin(tree, found, i, leads)
         elif at >= 0 and at not in works and kinds[i] in WORK and _speaks(found, voice[i], at):
             works.add(at)
@@ -94,7 +106,7 @@ def _begin(tree: Tree, found: Cast, i: int, leads: set[int]) -> None:
         return
     found.turn[i] = i
     found.turns.append(i)
-    if at >= 0 and tree.kind[held] not in (Kind.TOOL, Kind.HANDOFF):
+    if at >= 0 and tree.kind[held] not in (TOOL, HANDOFF):
         leads.add(at)
 
 
@@ -104,11 +116,11 @@ def _known_as(tree: Tree, i: int, held: int) -> str:
     asked = _asked_for(tree, i, above)
     if asked:
         return asked
-    if step.kind in (Kind.STEP, Kind.WORKFLOW):  # a graph or a node of it that turned out to be an agent
+    if step.kind in (STEP, WORKFLOW):  # a graph or a node of it that turned out to be an agent
         return step.hints.get("twin") or step.workflow or step.name
-    if held >= 0 and tree.kind[held] == Kind.TOOL:
+    if held >= 0 and tree.kind[held] is TOOL:
         return tree.steps[held].subject or tree.steps[held].name
-    if above >= 0 and tree.kind[above] == Kind.STEP and tree.steps[above].subject:
+    if above >= 0 and tree.kind[above] is STEP and tree.steps[above].subject:
         return tree.steps[above].subject
     return step.application or step.name
 
@@ -128,7 +140,7 @@ def _stations(tree: Tree) -> None:
     steps, parent, kinds = tree.steps, tree.parent, tree.kind
     passed: set[int] = set()
     for i, kind in enumerate(kinds):
-        if kind != Kind.LLM or steps[i].agent:
+        if kind is not LLM or steps[i].agent:
             continue
         at, bare = parent[i], False
         while at >= 0 and at not in passed and kinds[at] in AROUND and not steps[at].agent:
@@ -136,7 +148,7 @@ def _stations(tree: Tree) -> None:
             node = steps[at].hints.get("twin") or ""
             whole = bare and parent[at] < 0 and not tree.orphan[at]
             if (node or whole) and normal(node or steps[at].name) not in BARE:
-                kinds[at] = Kind.AGENT
+                kinds[at] = AGENT
                 break
             bare = bare or node != ""
             at = parent[at]
@@ -150,7 +162,7 @@ def _is_twin(step: Step, above: Step) -> bool:
 def _again(tree: Tree, found: Cast, i: int, at: int) -> bool:
     """The agent above once more, with no call in between by which it might have called itself."""
     held = found.holder[i]
-    if tree.kind[held] in (Kind.TOOL, Kind.HANDOFF) and found.turn[held] == at:
+    if tree.kind[held] in (TOOL, HANDOFF) and found.turn[held] == at:
         return False
     return found.same(found.own[i], found.own[at])
 
@@ -162,10 +174,10 @@ def _demote(tree: Tree, found: Cast, processes: set[int]) -> None:
         if at in processes:
             turn[i] = turn[parent[at]] if parent[at] >= 0 else -1
             if i == at:
-                tree.kind[i] = Kind.WORKFLOW
+                tree.kind[i] = WORKFLOW
                 found.processes.add(found.norm(found.own[i]))
-            elif tree.kind[i] == Kind.AGENT:
-                tree.kind[i] = Kind.WORKFLOW
+            elif tree.kind[i] is AGENT:
+                tree.kind[i] = WORKFLOW
     found.turns = [i for i in found.turns if i not in processes]
     working = {found.norm(found.own[i]) for i in found.turns}
     found.processes -= working
@@ -186,7 +198,7 @@ def _name(tree: Tree, found: Cast) -> None:
         above = tree.parent[i]
         if i in of_turn:
             who[i] = of_turn[i]
-        elif own and tree.kind[i] != Kind.WORKFLOW and found.norm(own) not in found.processes:
+        elif own and tree.kind[i] is not WORKFLOW and found.norm(own) not in found.processes:
             at = who[turn[i]] if turn[i] >= 0 else None
             mine = (steps[i].application, found.norm(own))
             who[i] = at if at and found.same(own, at[1]) else spelled.setdefault(mine, (mine[0], own))
@@ -199,12 +211,12 @@ def _name(tree: Tree, found: Cast) -> None:
 def _lend(tree: Tree, found: Cast) -> None:
     """A tool call beside the agents, as LlamaIndex has it, is that of the agent whose model asked for the tool."""
     steps = tree.steps
-    strays = [i for i, kind in enumerate(tree.kind) if kind == Kind.TOOL and found.who[i] is None]
+    strays = [i for i, kind in enumerate(tree.kind) if kind is TOOL and found.who[i] is None]
     if not strays:
         return
     asked: dict[str, list[tuple[int, Who]]] = {}
     for i, who in enumerate(found.who):
-        if who is not None and tree.kind[i] == Kind.LLM and steps[i].hints:
+        if who is not None and tree.kind[i] is LLM and steps[i].hints:
             for tool in steps[i].hints.get("wants", ()):
                 asked.setdefault(tool, []).append((steps[i].start_ns, who))
     for i in strays:

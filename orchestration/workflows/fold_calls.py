@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from orchestration.lib.names import forms
-from orchestration.telemetry.spans import Kind, Outcome
+from orchestration.telemetry.spans import EMBEDDING, ERROR, LLM, OTHER, RETRIEVAL, STEP, TOOL
 from orchestration.workflows.fold_agents import Cast, Who
 from orchestration.workflows.fold_handoffs import matches
 from orchestration.workflows.fold_tree import Tree
@@ -39,14 +39,14 @@ def _tools(tree: Tree, cast: Cast, rules: Rules, found: Calls) -> None:
     steps, kinds, holder = tree.steps, tree.kind, cast.holder
     same_as: dict[int, int] = {}
     for i, kind in enumerate(kinds):
-        if kind == Kind.TOOL:
+        if kind is TOOL:
             held = holder[i]
-            if held >= 0 and kinds[held] == Kind.TOOL and _is_same(cast, steps[i], steps[held]):
+            if held >= 0 and kinds[held] is TOOL and _is_same(cast, steps[i], steps[held]):
                 same_as[i] = outer = same_as.get(held, held)
                 _see_inside(steps[i], found.of_tool.get(outer))
             elif not matches(steps[i].subject, rules.outputs) and not steps[i].subject.startswith("("):
                 found.of_tool[i] = _call(tree, cast, rules, i)
-        elif kind == Kind.OTHER and steps[i].system:
+        elif kind is OTHER and steps[i].system:
             outer = same_as.get(holder[i], holder[i])
             _see_inside(steps[i], found.of_tool.get(outer))
             _see_read(tree, cast, rules, found, i)
@@ -61,7 +61,7 @@ def _call(tree: Tree, cast: Cast, rules: Rules, i: int) -> ToolCall:
     application, agent = cast.who[i] or (step.application, "")
     tool = step.subject or step.name
     system = "" if cast.same(step.system, tool) else step.system
-    good = step.outcome != Outcome.ERROR
+    good = step.outcome is not ERROR
     duration = ended(tree, i) - step.start_ns
     return ToolCall(application, agent, tool, system, good, 1, step.start_ns, duration, step.span_id, step.error)
 
@@ -79,14 +79,14 @@ def _see_inside(step: Step, outer: ToolCall | None) -> None:
         return
     if not outer.system and step.system and step.system != step.subject:
         outer.system = step.system
-    if step.kind == Kind.TOOL and outer.ok and step.outcome == Outcome.ERROR:
+    if step.kind is TOOL and outer.ok and step.outcome is ERROR:
         outer.ok, outer.error = False, step.error
 
 
 def _see_read(tree: Tree, cast: Cast, rules: Rules, found: Calls, i: int) -> None:
     """A request below a retrieval tells which system it read from, unless that says so itself."""
     at = tree.parent[i]
-    if at >= 0 and tree.kind[at] == Kind.RETRIEVAL:
+    if at >= 0 and tree.kind[at] is RETRIEVAL:
         step = tree.steps[at]
         known = step.system and not cast.same(step.system, step.subject)
         if not known and not _named(step.subject, rules):
@@ -102,7 +102,7 @@ def _attempts(tree: Tree, cast: Cast, found: Calls) -> None:
     """Attempt n+1 follows a failed attempt n of the same tool, with the same arguments, in the same turn."""
     last: dict[object, tuple[int, bool]] = {}
     for i, kind in enumerate(tree.kind):
-        if kind == Kind.TOOL:
+        if kind is TOOL:
             call = found.of_tool.get(i)
             if call is None:
                 continue
@@ -110,12 +110,12 @@ def _attempts(tree: Tree, cast: Cast, found: Calls) -> None:
             arguments = step.hints.get("call") if step.hints else None
             key: object = (_turn(tree, cast, i), cast.norm(call.tool), arguments)
             good = call.ok
-        elif kind == Kind.LLM:
+        elif kind is LLM:
             above = tree.parent[i]
-            if above >= 0 and tree.kind[above] == Kind.LLM:
+            if above >= 0 and tree.kind[above] is LLM:
                 continue
             key = (_turn(tree, cast, i), "")
-            good = tree.steps[i].outcome != Outcome.ERROR
+            good = tree.steps[i].outcome is not ERROR
         else:
             continue
         before = last.get(key)
@@ -142,16 +142,16 @@ def _tokens(tree: Tree, cast: Cast, found: Calls) -> None:
     told: set[bytes] = set()
     for i in reversed(tree.topo):
         step = steps[i]
-        if kinds[i] == Kind.LLM and (step.tokens_in or step.tokens_out):
+        if kinds[i] is LLM and (step.tokens_in or step.tokens_out):
             told.add(step.trace_id)
             if i in found.repeats:
                 continue
             _add(found, cast.who[i], step.tokens_in, step.tokens_out)
-        elif kinds[i] not in (Kind.LLM, Kind.EMBEDDING):
+        elif kinds[i] not in (LLM, EMBEDDING):
             continue
         if step.cost is not None and i not in found.repeats:
             found.cost = (found.cost or 0) + step.cost
-        if kinds[i] == Kind.LLM and (step.tokens_in or step.tokens_out):
+        if kinds[i] is LLM and (step.tokens_in or step.tokens_out):
             _mark_above(tree, i, found.repeats)
     silent = {step.trace_id for step in steps} - told
     if silent:
@@ -161,8 +161,8 @@ def _tokens(tree: Tree, cast: Cast, found: Calls) -> None:
 def _mark_above(tree: Tree, i: int, repeats: set[int]) -> None:
     """Model calls around this one repeat what it says: wrappers and clients. An agent or tool in between ends that."""
     at = tree.parent[i]
-    while at >= 0 and at not in repeats and tree.kind[at] in (Kind.LLM, Kind.STEP, Kind.OTHER):
-        if tree.kind[at] == Kind.LLM:
+    while at >= 0 and at not in repeats and tree.kind[at] in (LLM, STEP, OTHER):
+        if tree.kind[at] is LLM:
             repeats.add(at)
         at = tree.parent[at]
 

@@ -13,12 +13,12 @@ from bisect import bisect_left
 from dataclasses import dataclass, field
 from functools import lru_cache
 
-from orchestration.telemetry.spans import Kind, Outcome
+from orchestration.telemetry.spans import AGENT, ERROR, EVALUATION, GUARDRAIL, LLM, MESSAGING, OTHER, TOOL, Kind
 from orchestration.workflows.fold_agents import Cast, Who
 from orchestration.workflows.fold_tree import Tree
 from orchestration.workflows.fold_turns import SLACK_NS, ended
 
-PLAIN = frozenset({Kind.OTHER, Kind.MESSAGING, Kind.GUARDRAIL, Kind.EVALUATION})
+PLAIN = frozenset({OTHER, MESSAGING, GUARDRAIL, EVALUATION})
 MOST_CLIMBED = 64
 MOST_BASES = 4
 _ANY = "*"
@@ -38,11 +38,11 @@ class Failures:
 
 def failures(tree: Tree, cast: Cast, adopted: dict[int, int]) -> Failures:
     found = Failures()
-    bad = [i for i, step in enumerate(tree.steps) if step.outcome == Outcome.ERROR]
+    bad = [i for i, step in enumerate(tree.steps) if step.outcome is ERROR]
     if not bad:
         return found
     below = _below(tree, bad, adopted)
-    found.failed = {i for i in bad if i not in below and tree.kind[i] != Kind.GUARDRAIL}
+    found.failed = {i for i in bad if i not in below and tree.kind[i] is not GUARDRAIL}
     found.failed -= _echoes(tree, cast, found.failed)
     cures = _Cures(tree, cast, bad)
     covered: set[int] = set()
@@ -53,7 +53,7 @@ def failures(tree: Tree, cast: Cast, adopted: dict[int, int]) -> Failures:
         if unit >= 0 and (cured if unit == i else cures.when(unit)) is None:
             found.lasting.add(unit)
     for i in bad:
-        if i in below and i not in covered and tree.kind[i] != Kind.GUARDRAIL:
+        if i in below and i not in covered and tree.kind[i] is not GUARDRAIL:
             found.failed.add(i)
             unit = _unit(tree, cast, i)
             if unit >= 0 and cures.when(unit) is None:
@@ -65,7 +65,7 @@ def _below(tree: Tree, bad: list[int], adopted: dict[int, int]) -> set[int]:
     """Steps with an error somewhere below them."""
     marked: set[int] = set()
     for i in bad:
-        if tree.kind[i] == Kind.GUARDRAIL:
+        if tree.kind[i] is GUARDRAIL:
             continue
         at = tree.parent[i] if tree.parent[i] >= 0 else adopted.get(i, -1)
         while at >= 0 and at not in marked:
@@ -76,7 +76,7 @@ def _below(tree: Tree, bad: list[int], adopted: dict[int, int]) -> set[int]:
 
 def _echoes(tree: Tree, cast: Cast, failed: set[int]) -> set[int]:
     """Agent spans whose work lies beside them, not below (LangChain by OpenLLMetry), repeat a failure in that work."""
-    alone = {i for i in failed if tree.kind[i] == Kind.AGENT}
+    alone = {i for i in failed if tree.kind[i] is AGENT}
     if not alone or len(alone) == len(failed):
         return set()
     calls: dict[Who | None, list[int]] = {}
@@ -112,15 +112,15 @@ def _unit(tree: Tree, cast: Cast, i: int) -> int:
         above = parent[at]
         if above < 0:
             return at
-        if steps[above].outcome != Outcome.ERROR:
+        if steps[above].outcome is not ERROR:
             return -1
         at = above
     held = cast.holder[at]
-    if held >= 0 and tree.kind[held] == Kind.TOOL and tree.kind[at] != Kind.TOOL and tree.kind[at] != Kind.AGENT:
-        return at if steps[held].outcome == Outcome.ERROR else -1
+    if held >= 0 and tree.kind[held] is TOOL and tree.kind[at] is not TOOL and tree.kind[at] is not AGENT:
+        return at if steps[held].outcome is ERROR else -1
     above = parent[at]
-    if tree.kind[at] == Kind.LLM and above >= 0 and tree.kind[above] == Kind.LLM:
-        return at if steps[above].outcome == Outcome.ERROR else -1
+    if tree.kind[at] is LLM and above >= 0 and tree.kind[above] is LLM:
+        return at if steps[above].outcome is ERROR else -1
     return at
 
 
@@ -133,20 +133,20 @@ class _Cures:
         wanted = {self.same(i)[:2] for i in bad}
         self.successes: dict[Same, list[tuple[int, int]]] = {}
         for i, step in enumerate(tree.steps):
-            if step.outcome == Outcome.ERROR or not step.end_ns:
+            if step.outcome is ERROR or not step.end_ns:
                 continue
             same = self.same(i)
             if same[:2] in wanted:
                 self.successes.setdefault(same, []).append((step.start_ns, ended(tree, i)))
-                if same[1] == Kind.LLM and same[2]:
+                if same[1] == LLM and same[2]:
                     for name in (_ANY, *(_RELEASED + base for base in bases(same[2]))):
                         self.successes.setdefault((*same[:2], name), []).append((step.start_ns, ended(tree, i)))
 
     def same(self, i: int) -> Same:
         step, kind = self.tree.steps[i], self.tree.kind[i]
-        if kind == Kind.AGENT:
+        if kind is AGENT:
             return self.cast.who[i], kind, ""
-        if kind == Kind.LLM:
+        if kind is LLM:
             return self.cast.who[i], kind, step.subject
         return self.cast.who[i], kind, self.cast.norm(step.subject or step.name)
 
@@ -155,7 +155,7 @@ class _Cures:
         may not know its model, or only the name it asked for while the answer names a release of that."""
         same = self.same(i)
         keys = [same]
-        if same[1] == Kind.LLM:
+        if same[1] == LLM:
             others = ("", _RELEASED + same[2], *bases(same[2])) if same[2] else (_ANY,)
             keys += [(*same[:2], name) for name in others]
         found = [end for key in keys if (end := self._first(key, i)) is not None]

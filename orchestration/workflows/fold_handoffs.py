@@ -20,7 +20,7 @@ from heapq import heappop, heappush
 from zlib import crc32
 
 from orchestration.lib.names import forms
-from orchestration.telemetry.spans import Kind
+from orchestration.telemetry.spans import AGENT, HANDOFF, LLM, TOOL, WORKFLOW
 from orchestration.workflows.fold_agents import Cast, Who
 from orchestration.workflows.fold_tree import Tree
 from orchestration.workflows.fold_turns import SLACK_NS, Timeline
@@ -84,7 +84,7 @@ class Handing:
 def handoffs(tree: Tree, cast: Cast, line: Timeline, rules: Rules) -> list[Handoff]:
     """All transfers in order of time. Tools that turn out to be transfers change their kind in `tree`."""
     turns = line.turns
-    if not turns and not any(kind == Kind.HANDOFF for kind in tree.kind):
+    if not turns and not any(kind is HANDOFF for kind in tree.kind):
         return []
     handing = Handing(tree, cast, line, rules)
     handing.starts = [turn.start for turn in turns]
@@ -109,9 +109,9 @@ def _listen(handing: Handing) -> None:
         who = cast.who[i]
         if who is None:
             continue
-        if kind == Kind.LLM:
+        if kind is LLM:
             handing.calls.setdefault(who, []).append(steps[i].start_ns)
-        elif kind == Kind.AGENT:
+        elif kind is AGENT:
             for name in steps[i].hints.get("team", ()) if steps[i].hints else ():
                 handing.people.setdefault(cast.norm(name), (steps[i].application, name))
     handing.hashed = {crc32(name.encode()): who for name, who in handing.people.items()}
@@ -121,9 +121,9 @@ def _explicit(handing: Handing) -> None:
     tree, cast = handing.tree, handing.cast
     for i, step in enumerate(tree.steps):
         hints = step.hints
-        if not hints or "to" not in hints or tree.kind[i] == Kind.TOOL:
+        if not hints or "to" not in hints or tree.kind[i] is TOOL:
             continue
-        is_handoff = tree.kind[i] == Kind.HANDOFF
+        is_handoff = tree.kind[i] is HANDOFF
         source = handing.known(hints.get("from", "")) or cast.who[i] or _before(handing, step.start_ns)
         target = handing.known(hints["to"])
         if "a2a" in hints:
@@ -162,26 +162,26 @@ def _tools(handing: Handing) -> None:
     below: dict[int, list[int]] = {}
     for number, turn in enumerate(handing.line.turns):
         holder, around = turn.holder, False
-        while holder >= 0 and tree.kind[holder] == Kind.WORKFLOW:
+        while holder >= 0 and tree.kind[holder] is WORKFLOW:
             holder, around = handing.cast.holder[holder], True
-        if holder >= 0 and tree.kind[holder] == Kind.TOOL and not (around and holder in below):
+        if holder >= 0 and tree.kind[holder] is TOOL and not (around and holder in below):
             below.setdefault(holder, []).append(number)  # of a process inside a tool only the first turn
     for i, kind in enumerate(tree.kind):
-        if kind == Kind.TOOL:
+        if kind is TOOL:
             _tool(handing, i, below.get(i, ()))
 
 
 def _tool(handing: Handing, i: int, below: list[int] | tuple[()]) -> None:
     tree, step, source = handing.tree, handing.tree.steps[i], handing.cast.who[i]
     if below:
-        tree.kind[i] = Kind.HANDOFF
+        tree.kind[i] = HANDOFF
         for inner in below:
             handing.keep(source, handing.line.turns[inner].who, step.start_ns, "agent_below_tool", i, inner)
         return
     if matches(step.subject, handing.rules.escalations):
         return
     if matches(step.subject, handing.rules.transfers):
-        tree.kind[i] = Kind.HANDOFF
+        tree.kind[i] = HANDOFF
         meant, number = _target(handing, i)
         if meant is not None:
             handing.keep(source, meant, step.start_ns, "tool_name", i, number)
@@ -190,7 +190,7 @@ def _tool(handing: Handing, i: int, below: list[int] | tuple[()]) -> None:
     if target is not None:
         number = handing.next_turn(i)
         if number is not None and handing.line.turns[number].who == target:
-            tree.kind[i] = Kind.HANDOFF
+            tree.kind[i] = HANDOFF
             handing.keep(source, target, step.start_ns, "argument", i, number)
 
 
@@ -235,7 +235,7 @@ def _nested(handing: Handing) -> None:
     for number, turn in enumerate(handing.line.turns):
         if number in handing.explained or turn.inside < 0 or turn.holder < 0:
             continue
-        if handing.tree.kind[turn.holder] == Kind.AGENT:
+        if handing.tree.kind[turn.holder] is AGENT:
             handing.keep(handing.cast.who[turn.inside], turn.who, turn.start, "agent_below_agent", turn.step, number)
 
 
@@ -262,9 +262,9 @@ def _sequence(handing: Handing) -> None:
     groups: dict[tuple[bytes, int], list[int]] = {}
     steps, kinds = handing.tree.steps, handing.tree.kind
     for number, turn in enumerate(handing.line.turns):
-        if turn.inside < 0 and (turn.holder < 0 or kinds[turn.holder] == Kind.WORKFLOW):
+        if turn.inside < 0 and (turn.holder < 0 or kinds[turn.holder] is WORKFLOW):
             groups.setdefault((steps[turn.step].trace_id, -1), []).append(number)
-        elif turn.holder >= 0 and kinds[turn.holder] == Kind.WORKFLOW:
+        elif turn.holder >= 0 and kinds[turn.holder] is WORKFLOW:
             groups.setdefault((steps[turn.step].trace_id, turn.holder), []).append(number)
     for (_, holder), numbers in groups.items():
         _side_by_side(handing, holder, numbers)

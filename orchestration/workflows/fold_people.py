@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import lru_cache
 
-from orchestration.telemetry.spans import Kind, Outcome
+from orchestration.telemetry.spans import AGENT, ERROR, GUARDRAIL, HUMAN, LLM, OK, RETRIEVAL, STEP, TOOL
 from orchestration.workflows.fold_agents import WORK, Cast, Who
 from orchestration.workflows.fold_handoffs import matches
 from orchestration.workflows.fold_tree import Tree
@@ -15,7 +15,7 @@ from orchestration.workflows.fold_turns import SLACK_NS, ended
 from orchestration.workflows.story import Escalation, GuardrailHit, Rules, Step
 
 MOST_CHECKS = 64
-ACTS = frozenset({Kind.AGENT, Kind.TOOL, Kind.RETRIEVAL})
+ACTS = frozenset({AGENT, TOOL, RETRIEVAL})
 _POLICY = re.compile(r"\b(?:policy|guardrail|rule)[\s:=(]+([\w][\w.-]*)", re.IGNORECASE)
 
 
@@ -34,16 +34,16 @@ def asked(tree: Tree, cast: Cast, rules: Rules) -> list[Asked]:
     stopped = _left(tree, rules) | _stopped(tree)
     for i, step in enumerate(tree.steps):
         kind, asks = tree.kind[i], ""
-        if kind == Kind.TOOL and matches(step.subject, rules.escalations):
+        if kind is TOOL and matches(step.subject, rules.escalations):
             if any(matches(around.subject, rules.escalations) for around in _around(tree, cast, i)):
                 continue
             rule, pauses = "tool_name", False
-        elif kind == Kind.HUMAN and "person" not in step.hints:
+        elif kind is HUMAN and "person" not in step.hints:
             rule, pauses = "human_step", False
         elif i in stopped:
             rule, asks = stopped[i]
             pauses = rule != "a2a"
-            tree.kind[i] = Kind.HUMAN if rule == "interrupt" and kind == Kind.STEP else kind
+            tree.kind[i] = HUMAN if rule == "interrupt" and kind is STEP else kind
         else:
             continue
         application, agent = cast.who[i] or (step.application, "")
@@ -58,7 +58,7 @@ def _around(tree: Tree, cast: Cast, i: int) -> Iterator[Step]:
     """The calls around a tool call, without an agent in between: if they tell the same, they are the same one, seen at
     its other end."""
     held = cast.holder[i]
-    while held >= 0 and tree.kind[held] == Kind.TOOL:
+    while held >= 0 and tree.kind[held] is TOOL:
         yield tree.steps[held]
         held = cast.holder[held]
 
@@ -78,8 +78,8 @@ def _left(tree: Tree, rules: Rules) -> dict[int, tuple[str, str]]:
     newest = max(last.values(), default=-1)
     found = {}
     for i in last.values():
-        if tree.kind[i] == Kind.LLM and _asks(tree, i, rules):
-            goes_on = any(begin > i and tree.kind[begin] == Kind.TOOL for begin in first.values())
+        if tree.kind[i] is LLM and _asks(tree, i, rules):
+            goes_on = any(begin > i and tree.kind[begin] is TOOL for begin in first.values())
             if i == newest or goes_on:
                 wanted = ", ".join(tree.steps[i].hints.get("wants", ())) or "a tool call"
                 found[tree.parent[i]] = "approval", f"Approve {wanted[:200]}?"
@@ -89,10 +89,10 @@ def _left(tree: Tree, rules: Rules) -> dict[int, tuple[str, str]]:
 def _asks(tree: Tree, i: int, rules: Rules) -> bool:
     """Whether a model call ends its agent's turn by asking for a tool that is not how the agent gives its answer."""
     at = tree.parent[i]
-    if at < 0 or tree.kind[at] != Kind.AGENT or not tree.steps[at].end_ns:
+    if at < 0 or tree.kind[at] is not AGENT or not tree.steps[at].end_ns:
         return False
     call, turn = tree.steps[i], tree.steps[at]
-    if Outcome.ERROR in (call.outcome, turn.outcome):
+    if ERROR in (call.outcome, turn.outcome):
         return False
     return "left" in turn.hints or any(not matches(tool, rules.outputs) for tool in call.hints.get("wants", ()))
 
@@ -124,7 +124,7 @@ def _answers(tree: Tree, cast: Cast, found: list[Asked], rules: Rules) -> None:
         step, rule = tree.steps[item.step], item.escalation.rule
         answered = any(trace != step.trace_id and start >= item.at - SLACK_NS for trace, start in latest)
         if rule == "human_step":
-            answered = answered or (step.end_ns != 0 and step.outcome == Outcome.OK)
+            answered = answered or (step.end_ns != 0 and step.outcome == OK)
         elif rule == "tool_name":
             answered = answered or acted.get((step.trace_id, cast.who[item.step]), 0) >= item.at
         elif rule == "a2a":
@@ -156,10 +156,10 @@ def waits(tree: Tree, found: list[Asked], root_came: bool) -> bool:
 def hits(tree: Tree, cast: Cast, rules: Rules) -> list[GuardrailHit]:
     found = []
     for i, step in enumerate(tree.steps):
-        if not step.hints and tree.kind[i] != Kind.GUARDRAIL:
+        if not step.hints and tree.kind[i] is not GUARDRAIL:
             continue
         name = _hit(tree, i, rules)
-        if name and not (tree.kind[i] == Kind.TOOL and any("said" in call.hints for call in _around(tree, cast, i))):
+        if name and not (tree.kind[i] is TOOL and any("said" in call.hints for call in _around(tree, cast, i))):
             application, agent = cast.who[i] or (step.application, "")
             found.append(GuardrailHit(application, agent, name, step.start_ns, step.span_id))
     return found
@@ -168,16 +168,16 @@ def hits(tree: Tree, cast: Cast, rules: Rules) -> list[GuardrailHit]:
 def _hit(tree: Tree, i: int, rules: Rules) -> str:
     """The name of the guardrail that this step tells was hit, "" for none."""
     step, hints = tree.steps[i], tree.steps[i].hints
-    if tree.kind[i] == Kind.GUARDRAIL:
+    if tree.kind[i] is GUARDRAIL:
         name = step.subject or step.name
-        bad = step.outcome == Outcome.ERROR or str(hints.get("verdict", "")).lower() in rules.hits
+        bad = step.outcome is ERROR or str(hints.get("verdict", "")).lower() in rules.hits
         return name if bad else ""
-    if "said" in hints and tree.kind[i] == Kind.TOOL:
+    if "said" in hints and tree.kind[i] is TOOL:
         return _denied(hints["said"], rules.denials)
     if "hit" not in hints:
         return ""
     checks = range(i + 1, min(i + 1 + MOST_CHECKS, len(tree.steps)))
-    guards = [c for c in checks if tree.parent[c] == i and tree.kind[c] == Kind.GUARDRAIL]
+    guards = [c for c in checks if tree.parent[c] == i and tree.kind[c] is GUARDRAIL]
     if any(_hit(tree, c, rules) for c in guards):
         return ""  # told by the check itself
     last = tree.steps[guards[-1]] if guards else None

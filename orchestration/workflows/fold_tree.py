@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from operator import attrgetter
 
-from orchestration.telemetry.spans import Kind
+from orchestration.telemetry.spans import REGISTRATION, Kind
 from orchestration.workflows.story import Step
 
 _ORDER = attrgetter("start_ns", "trace_id", "span_id")
@@ -56,7 +56,7 @@ def _distinct(steps: Iterable[Step]) -> tuple[dict[bytes, Step], dict[bytes, byt
     skipped: dict[bytes, bytes] = {}
     for step in steps:
         key = step.trace_id + step.span_id
-        if step.kind == Kind.REGISTRATION:
+        if step.kind is REGISTRATION:
             skipped[key] = step.parent_id
             continue
         other = known.get(key)

@@ -10,7 +10,7 @@ from bisect import bisect_left
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
-from orchestration.telemetry.spans import Kind
+from orchestration.telemetry.spans import AGENT, HANDOFF, TOOL, WORKFLOW
 from orchestration.workflows.fold_agents import Cast, Who
 from orchestration.workflows.fold_tree import Tree
 
@@ -113,7 +113,7 @@ def _stretches(tree: Tree, cast: Cast, real: Iterable[Turn]) -> list[Turn]:
 
 def _is_outside(tree: Tree, cast: Cast, i: int, who: Who) -> bool:
     kind = tree.kind[i]
-    if kind in (Kind.WORKFLOW, Kind.AGENT):
+    if kind in (WORKFLOW, AGENT):
         return False
     at = cast.turn[i]
     return at < 0 or cast.who[at] is not who
@@ -147,10 +147,10 @@ def _seen(tree: Tree, cast: Cast) -> set[tuple[int, str]]:
     """Agents and tools that left a span, with the step they stand below."""
     found = set()
     for i, kind in enumerate(tree.kind):
-        if kind == Kind.AGENT:
+        if kind is AGENT:
             who = cast.who[i]
             found.add((tree.parent[i], cast.norm(who[1] if who else tree.steps[i].name)))
-        elif kind in (Kind.TOOL, Kind.HANDOFF):
+        elif kind in (TOOL, HANDOFF):
             found.add((tree.parent[i], cast.norm(tree.steps[i].subject or tree.steps[i].name)))
     return found
 
