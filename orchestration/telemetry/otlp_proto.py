@@ -6,15 +6,16 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
+from functools import lru_cache
 from itertools import islice
 from typing import Any, TypeVar
 
 from google.protobuf.message import DecodeError, Message
-from opentelemetry.proto.common.v1.common_pb2 import AnyValue, InstrumentationScope, KeyValue
+from opentelemetry.proto.common.v1.common_pb2 import InstrumentationScope
 from opentelemetry.proto.logs.v1.logs_pb2 import LogRecord
 from opentelemetry.proto.metrics.v1.metrics_pb2 import Metric
 from opentelemetry.proto.resource.v1.resource_pb2 import Resource as Described
-from opentelemetry.proto.trace.v1.trace_pb2 import Span
+from opentelemetry.proto.trace.v1.trace_pb2 import Span, Status
 
 from orchestration.telemetry.admission import (
     DEPTH,
@@ -22,21 +23,20 @@ from orchestration.telemetry.admission import (
     ITEMS,
     KEPT,
     PARTS,
-    TOO_DEEP,
     Decoded,
     Tally,
     TooMany,
     Undecodable,
     Window,
     clean,
-    finite,
     log_fault,
     name,
     real_id,
     span_fault,
 )
+from orchestration.telemetry.otlp_attributes import attributes_of, read, value_of
 from orchestration.telemetry.spans import Event, Link, RawLog, RawSpan, Resource, resource_of
-from orchestration.telemetry.wire import Frame
+from orchestration.telemetry.wire import Frame, Shallow
 
 M = TypeVar("M", bound=Message)
 R = TypeVar("R")
@@ -44,21 +44,25 @@ R = TypeVar("R")
 
 def traces(body: bytes, when: Window) -> Decoded[RawSpan]:
     out: Decoded[RawSpan] = Decoded([])
-    for resource, scope, spans in _scopes(body, Span, out.rejected, _resource):
-        for s in spans:
+    for resource, scope, encoded in _scopes(body, out.rejected, _resource):
+        for data, s in _items(encoded, Shallow, out.rejected):
             trace_id, span_id, parent_id = s.trace_id, s.span_id, s.parent_span_id
             start_ns, end_ns = s.start_time_unix_nano, s.end_time_unix_nano
             if fault := span_fault(trace_id, span_id, parent_id, start_ns, end_ns, when):
                 out.rejected[fault] += 1
-            else:
-                out.items.append(_span(s, (trace_id, span_id, real_id(parent_id)), start_ns, end_ns, resource, scope))
+                continue
+            ids = trace_id, span_id, real_id(parent_id)
+            try:
+                out.items.append(_span(s, data, ids, (start_ns, end_ns), resource, scope))
+            except DecodeError:
+                out.rejected["malformed"] += 1
     return out
 
 
 def logs(body: bytes, when: Window, received_ns: int) -> Decoded[RawLog]:
     out: Decoded[RawLog] = Decoded([])
-    for resource, scope, records in _scopes(body, LogRecord, out.rejected, _resource):
-        for record in records:
+    for resource, scope, encoded in _scopes(body, out.rejected, _resource):
+        for _, record in _items(encoded, LogRecord, out.rejected):
             at_ns = record.time_unix_nano or record.observed_time_unix_nano or received_ns
             if fault := log_fault(record.trace_id, record.span_id, at_ns, when):
                 out.rejected[fault] += 1
@@ -69,8 +73,8 @@ def logs(body: bytes, when: Window, received_ns: int) -> Decoded[RawLog]:
 
 def tally_spans(body: bytes, when: Window) -> Tally:
     out = Tally()
-    for _, _, spans in _scopes(body, Span, out.rejected, bool):
-        for s in spans:
+    for _, _, encoded in _scopes(body, out.rejected, bool):
+        for _, s in _items(encoded, Span, out.rejected):
             if fault := span_fault(
                 s.trace_id, s.span_id, s.parent_span_id, s.start_time_unix_nano, s.end_time_unix_nano, when
             ):
@@ -82,8 +86,8 @@ def tally_spans(body: bytes, when: Window) -> Tally:
 
 def tally_logs(body: bytes, when: Window, received_ns: int) -> Tally:
     out = Tally()
-    for _, _, records in _scopes(body, LogRecord, out.rejected, bool):
-        for record in records:
+    for _, _, encoded in _scopes(body, out.rejected, bool):
+        for _, record in _items(encoded, LogRecord, out.rejected):
             at_ns = record.time_unix_nano or record.observed_time_unix_nano or received_ns
             if fault := log_fault(record.trace_id, record.span_id, at_ns, when):
                 out.rejected[fault] += 1
@@ -95,16 +99,16 @@ def tally_logs(body: bytes, when: Window, received_ns: int) -> Tally:
 def tally_points(body: bytes) -> Tally:
     """Data points of a metrics request."""
     out = Tally()
-    for _, _, metrics in _scopes(body, Metric, out.rejected, bool):
-        for metric in metrics:
+    for _, _, encoded in _scopes(body, out.rejected, bool):
+        for _, metric in _items(encoded, Metric, out.rejected):
             if kind := metric.WhichOneof("data"):
                 out.kept += len(getattr(metric, kind).data_points)
     return out
 
 
 def _scopes(
-    body: bytes, kind: type[M], rejected: Counter[str], describe: Callable[[Described], R]
-) -> Iterator[tuple[R, str, Iterator[M]]]:
+    body: bytes, rejected: Counter[str], describe: Callable[[Described], R]
+) -> Iterator[tuple[R, str, Iterable[bytes]]]:
     """Resource as `describe` tells it, scope's name and items of each scope. An item that cannot be read is counted;
     so are all whose resource or scope cannot, since nobody could say whose they are."""
     for group in _frame(body).groups:
@@ -119,10 +123,11 @@ def _scopes(
             except DecodeError:
                 rejected["malformed"] += len(scope.items)
             else:
-                yield resource, named, _items(scope.items, kind, rejected)
+                yield resource, named, scope.items
 
 
-def _items(encoded: Iterable[bytes], kind: type[M], rejected: Counter[str]) -> Iterator[M]:
+def _items(encoded: Iterable[bytes], kind: type[M], rejected: Counter[str]) -> Iterator[tuple[bytes, M]]:
+    """Each item as it came and decoded; one that cannot be is counted."""
     parse = kind.FromString
     for data in encoded:
         if len(data) > ITEM_BYTES:
@@ -133,7 +138,7 @@ def _items(encoded: Iterable[bytes], kind: type[M], rejected: Counter[str]) -> I
         except DecodeError:
             rejected["malformed"] += 1
         else:
-            yield item
+            yield data, item
 
 
 def _frame(body: bytes) -> Any:
@@ -154,27 +159,40 @@ def _resource(described: Described) -> Resource:
 
 
 def _span(
-    s: Span, ids: tuple[bytes, bytes, bytes], start_ns: int, end_ns: int, resource: Resource, scope: str
+    s: Any, data: bytes, ids: tuple[bytes, bytes, bytes], times: tuple[int, int], resource: Resource, scope: str
 ) -> RawSpan:
+    attributes, kept = read(s.attributes[:])
     status = s.status
-    message = status.message
-    events, links = s.events, s.links
+    code, message = _status(status) if status else (0, "")
+    events: list[Event] = []
+    links: list[Link] = []
+    if s.event or s.link:
+        whole = Span.FromString(data)
+        events = [_event(event) for event in islice(whole.events, KEPT)]
+        links = [_link(link) for link in islice(whole.links, KEPT)]
     return RawSpan(
         ids[0],
         ids[1],
         ids[2],
         name(s.name),
         s.kind,
-        start_ns,
-        end_ns,
-        status.code,
-        clean(message) if message else "",
-        attributes_of(s.attributes),
-        [_event(event) for event in islice(events, KEPT)] if events else [],
-        [_link(link) for link in islice(links, KEPT)] if links else [],
+        times[0],
+        times[1],
+        code,
+        message,
+        attributes,
+        events,
+        links,
         resource,
         scope,
+        kept,
     )
+
+
+@lru_cache(maxsize=1024)
+def _status(encoded: bytes) -> tuple[int, str]:
+    status = Status.FromString(encoded)
+    return status.code, clean(status.message)
 
 
 def _event(event: Span.Event) -> Event:
@@ -193,43 +211,8 @@ def _log(record: LogRecord, at_ns: int, resource: Resource, scope: str) -> RawLo
         at_ns,
         name(record.event_name or str(attributes.get("event.name", ""))),
         record.severity_number,
-        _value(record.body, DEPTH),
+        value_of(record.body, DEPTH),
         attributes,
         resource,
         scope,
     )
-
-
-def attributes_of(pairs: Iterable[KeyValue], depth: int = DEPTH) -> dict[str, Any]:
-    """Attributes as a dict. Most values are texts, and no text that is set to something is falsy."""
-    found: dict[str, Any] = {}
-    for pair in pairs:
-        key, value = pair.key, pair.value
-        if len(key) > 64 or "\0" in key:
-            key = name(key)
-        text = value.string_value
-        if text:
-            found[key] = text if "\0" not in text else clean(text)
-        else:
-            found[key] = value.int_value or _value(value, depth)
-    return found
-
-
-def _value(value: AnyValue, depth: int) -> Any:
-    """Any value as plain Python."""
-    match value.WhichOneof("value"):
-        case "string_value":
-            return clean(value.string_value)
-        case "int_value":
-            return value.int_value
-        case "bool_value":
-            return value.bool_value
-        case "double_value":
-            return finite(value.double_value)
-        case "bytes_value":
-            return value.bytes_value
-        case "array_value":
-            return [_value(item, depth - 1) for item in value.array_value.values] if depth > 1 else TOO_DEEP
-        case "kvlist_value":
-            return attributes_of(value.kvlist_value.values, depth - 1) if depth > 1 else TOO_DEEP
-    return None

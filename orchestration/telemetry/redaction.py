@@ -39,7 +39,7 @@ _CARD = (
     r"|3[0-9]{3}[ -][0-9]{6}[ -][0-9]{4,5})"
 )
 
-_suspicious = SchemaValidator(
+is_suspicious = SchemaValidator(
     core_schema.str_schema(
         pattern=f"{_PEM}|{_JWT}|{_API_KEY}|{_URL}|{_BEARER}|{_GIVEN}|{_HEADER}|(?:^|[^0-9A-Za-z.]){_CARD}(?:$|[^0-9A-Za-z])",
         regex_engine="rust-regex",
@@ -83,7 +83,7 @@ _plain: set[str] = set()  # keys seen that name no secret
 
 def redact_text(text: str) -> tuple[str, int]:
     """The text with `[redacted:<kind>]` in the place of each secret, and how many there were."""
-    if not _suspicious(text):
+    if not is_suspicious(text):
         return text, 0
     text, found = _without_pem(text)
     for kind, pattern in _PATTERNS:
@@ -103,7 +103,7 @@ def redact_text(text: str) -> tuple[str, int]:
 
 def redact_attributes(attributes: dict[str, Any]) -> tuple[dict[str, Any], int]:
     """Attributes without secrets, and how many there were. The very same dict when there are none."""
-    if attributes.keys() <= _plain and not _suspicious("\n".join(_texts(attributes.values()))):
+    if attributes.keys() <= _plain and not is_suspicious("\n".join(_texts(attributes.values()))):
         return attributes, 0
     return _redact_pairs(attributes, NESTED)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 
 import orjson
@@ -15,13 +16,13 @@ from orchestration.telemetry.bounds import bound_attributes
 from orchestration.telemetry.content import is_content
 from orchestration.telemetry.conventions import observe
 from orchestration.telemetry.redaction import redact_attributes, redact_text
-from orchestration.telemetry.spans import Kind, Observed, RawSpan
+from orchestration.telemetry.spans import EMBEDDING, LLM, RETRIEVAL, TOOL, Kind, Observed, RawSpan
 from orchestration.telemetry.writer import EPOCH_US, Row
 
 EPOCH_NS = EPOCH_US * 1000
-MODELS = frozenset((Kind.LLM, Kind.EMBEDDING))
+MODELS = frozenset((LLM, EMBEDDING))
 MOST_COST = 10**15  # a million of any currency: more for one call is nonsense
-ACTS_ON_SYSTEM = frozenset((Kind.TOOL, Kind.RETRIEVAL))
+ACTS_ON_SYSTEM = frozenset((TOOL, RETRIEVAL))
 Ids = tuple[int, int, int]  # application, agent, system
 Combination = tuple[str, str, str, Kind, str, str]
 
@@ -32,6 +33,11 @@ class Taken:
 
     delivery: int
     joins: tuple[tuple[str, str], ...]
+
+
+@lru_cache(maxsize=1024)
+def _json(text: str) -> bytes:
+    return orjson.dumps(text)
 
 
 def combination(seen: Observed) -> Combination:
@@ -137,8 +143,15 @@ class Builder:
             cost,
             redact_text(seen.error)[0] if seen.error else None,
             b"\x01" + orjson.dumps(hints, default=str) if hints else None,
-            b"\x01" + orjson.dumps(self._attributes(raw), default=str),
+            self._shown(raw),
         )
+
+    def _shown(self, raw: RawSpan) -> bytes:
+        """What is shown of a span, as the binary form of a jsonb. Most spans have nothing but attributes without a
+        secret, which came with their JSON."""
+        if raw.kept is not None and self.keeps_content and not (raw.message or raw.events or raw.links):
+            return b'\x01{"a":%b,"k":%d,"s":%b}' % (raw.kept, raw.span_kind, _json(raw.scope))
+        return b"\x01" + orjson.dumps(self._attributes(raw), default=str)
 
     def _attributes(self, raw: RawSpan) -> dict[str, Any]:
         """What is shown of a span: `a` attributes, `e` events, `l` links, `m` status message, `s` scope, `k` its OTLP
