@@ -14,7 +14,7 @@ from opentelemetry.proto.trace.v1.trace_pb2 import Status
 from uuid_utils.compat import uuid7
 
 from orchestration.control import digest, settling
-from orchestration.telemetry import packing
+from orchestration.telemetry import packing, rows
 from orchestration.telemetry.models import Delivery, Intake, Pulse, Refusal, Signal, Span, SpanMinute
 from orchestration.telemetry.spans import Kind
 from orchestration.workflows.models import Run, RunStatus, Trace
@@ -210,7 +210,7 @@ def test_an_error_in_the_code_blames_the_deliveries_and_does_not_stop_the_queue(
     sender = Sender(workspace)
     refund(sender)
     sender.deliver()
-    monkeypatch.setattr(digest, "observe", lambda raw: 1 / 0)
+    monkeypatch.setattr(rows, "observe", lambda raw: 1 / 0)
 
     for _ in range(5):
         digest.digest(workspace.pk)
