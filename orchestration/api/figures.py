@@ -12,7 +12,7 @@ from django.utils import timezone
 from ninja import Query, Router, Schema
 
 from orchestration.api.auth import KeyAuth
-from orchestration.api.shapes import Asked, MoneyOut, Text, TokensOut, WindowIn, WindowPageIn
+from orchestration.api.shapes import Asked, MoneyOut, SplitOut, Text, TokensOut, WindowIn, WindowPageIn
 from orchestration.control import fleet, systems
 from orchestration.control.attention import attention
 from orchestration.control.human_load import human_load
@@ -41,6 +41,7 @@ class BottleneckOut(Schema):
     wait_p95_ms: float | None
     work_p95_ms: float | None
     share_of_elapsed: float
+    split: SplitOut
 
 
 class FailingAgentOut(Schema):

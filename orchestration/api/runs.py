@@ -13,7 +13,17 @@ from pydantic import StringConstraints
 
 from orchestration.api.auth import KeyAuth
 from orchestration.api.figures import values
-from orchestration.api.shapes import Asked, Instant, MoneyOut, PageIn, Text, TokensOut, WindowIn, WindowPageIn
+from orchestration.api.shapes import (
+    Asked,
+    Instant,
+    MoneyOut,
+    PageIn,
+    SplitOut,
+    Text,
+    TokensOut,
+    WindowIn,
+    WindowPageIn,
+)
 from orchestration.lib.paging import Page, cut, from_cursor, to_cursor
 from orchestration.workflows import account, runs, stats
 
@@ -150,6 +160,7 @@ class StepFigureOut(Schema):
     wait_p95_ms: float | None
     work_p95_ms: float | None
     share_of_elapsed: float | None
+    split: SplitOut
 
 
 class WorkflowOut(Schema):

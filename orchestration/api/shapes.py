@@ -84,6 +84,15 @@ class MoneyOut(Schema):
     currency: str
 
 
+class SplitOut(Schema):
+    """Parts of the elapsed time of all runs: until somebody began, first attempts, people, attempts after the first."""
+
+    wait: float
+    work: float
+    people: float
+    retry: float
+
+
 class ProblemOut(Schema):
     """An error as RFC 9457 has it; `errors` names the fields of a request that were wrong."""
 

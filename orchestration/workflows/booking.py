@@ -28,7 +28,7 @@ WORKFLOWS = Table(
 )
 TABLES: Mapping[str, Table] = {table.name: table for table in (SPANS, WORKFLOWS)}
 MODELS = frozenset((Kind.LLM, Kind.EMBEDDING))
-DURATION, AGENTS, PEOPLE, WAITING, ESCALATED, WORK, WAIT = (int(measure) for measure in Measure)
+DURATION, AGENTS, PEOPLE, WAITING, ESCALATED, WORK, WAIT, RETRY = (int(measure) for measure in Measure)
 ENDED = frozenset(("completed", "failed"))
 MS = 1_000_000  # nanoseconds
 MANY = 400
@@ -179,3 +179,6 @@ def _ended(booking: Booking, story: Story, agents: set[tuple[int, int]], names: 
             into.append(
                 observation((minute, workflow, step_id, WAIT), (*counts, step.wait_ns // MS), step.wait_ns // 1000)
             )
+            if step.retry_ns:
+                key = minute, workflow, step_id, RETRY
+                into.append(observation(key, (*counts, step.retry_ns // MS), step.retry_ns // 1000))

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import re
 from bisect import bisect_left
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import lru_cache
 
@@ -31,7 +32,8 @@ class Times:
     active_ns: int = 0
 
 
-def times(tree: Tree, cast: Cast, failed: set[int], asks: list[Asked]) -> Times:
+def times(tree: Tree, cast: Cast, failed: set[int], asks: list[Asked], attempts: Mapping[int, int]) -> Times:
+    """`attempts` are those above the first, by place."""
     found = Times()
     work, wait = _own(tree)
     _shares(tree, found, asks)
@@ -53,6 +55,8 @@ def times(tree: Tree, cast: Cast, failed: set[int], asks: list[Asked]) -> Times:
         row.count += 1
         row.work_ns += work[i]
         row.wait_ns += wait[i]
+        if i in attempts:
+            row.retry_ns += work[i]
         if i in failed:
             row.failed += 1
     found.steps = list(rows.values())

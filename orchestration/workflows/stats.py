@@ -13,6 +13,7 @@ from datetime import datetime
 from django.db.models import Count
 
 from orchestration.workflows import paces
+from orchestration.workflows.fold_times import PEOPLE
 from orchestration.workflows.models import Measure, Run, RunStatus, StepName, Workflow
 from orchestration.workflows.paces import NOTHING, Booked, Pace
 
@@ -42,6 +43,16 @@ class Shares:
 
 
 @dataclass(frozen=True, slots=True)
+class Split:
+    """What the time of a step was spent on, each as a part of all runs' time from start to end."""
+
+    wait: float = 0.0  # until somebody began
+    work: float = 0.0  # in first attempts
+    people: float = 0.0  # on a person, from the question to the answer
+    retry: float = 0.0  # in attempts after the first
+
+
+@dataclass(frozen=True, slots=True)
 class StepFigure:
     """One kind of step of a workflow, over the runs that ended. What did not finish had failed."""
 
@@ -56,6 +67,7 @@ class StepFigure:
     wait_p95_ms: float | None
     work_p95_ms: float | None
     share_of_elapsed: float | None  # its work and wait, of all runs' time from start to end; at most 1
+    split: Split = Split()
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,6 +110,7 @@ class Bottleneck:
     work_p95_ms: float | None
     share_of_elapsed: float
     step_id: int
+    split: Split = Split()
 
     @property
     def waits(self) -> bool:
@@ -141,7 +154,9 @@ def bottlenecks(workspace_id: int, since: datetime, until: datetime, most: int =
 
 def bottlenecks_of(lines: Iterable[WorkflowLine], most: int = 5) -> list[Bottleneck]:
     found = [
-        Bottleneck(line.name, line.slug, step.name, step.owner, step.wait_p95_ms, step.work_p95_ms, share, step.id)
+        Bottleneck(
+            line.name, line.slug, step.name, step.owner, step.wait_p95_ms, step.work_p95_ms, share, step.id, step.split
+        )
         for line in lines
         for step in line.steps
         if (share := step.share_of_elapsed)
@@ -250,4 +265,16 @@ def _step(step_id: int, name: tuple[str, str], measures: Mapping[int, Pace], ela
         wait_p95_ms=wait.percentile(0.95),
         work_p95_ms=work.percentile(0.95),
         share_of_elapsed=min(1.0, (work.ms + wait.ms) / elapsed_ms) if elapsed_ms else None,
+        split=_split(name[1] == PEOPLE, (work.ms, wait.ms, measures.get(Measure.RETRY, NOTHING).ms), elapsed_ms),
     )
+
+
+def _split(people: bool, spent_ms: tuple[int, int, int], elapsed_ms: int) -> Split:
+    """`spent_ms` is work, wait, and retries, which are part of work."""
+    work, wait, retry = spent_ms
+    if not elapsed_ms:
+        return Split()
+    if people:
+        return Split(people=(work + wait) / elapsed_ms)
+    retry = min(retry, work)
+    return Split(wait / elapsed_ms, (work - retry) / elapsed_ms, 0.0, retry / elapsed_ms)

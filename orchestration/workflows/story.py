@@ -136,7 +136,8 @@ class GuardrailHit:
 @dataclass(slots=True)
 class StepTime:
     """One kind of step inside a run, for bottlenecks: work is own time not covered by children, wait is the time
-    since the last thing it depended on ended. Nanoseconds, summed over its occurrences in the run."""
+    since the last thing it depended on ended, retry the part of work in attempts after the first. Nanoseconds, summed
+    over its occurrences in the run."""
 
     name: str
     owner: str  # agent, system or person
@@ -144,6 +145,7 @@ class StepTime:
     failed: int
     work_ns: int
     wait_ns: int
+    retry_ns: int = 0
 
 
 @dataclass(slots=True)
