@@ -5,7 +5,6 @@ from __future__ import annotations
 import time
 from dataclasses import dataclass
 from datetime import timedelta
-from uuid import UUID
 
 from django.http import HttpResponse, HttpResponseRedirect
 from django.urls import reverse
@@ -57,7 +56,6 @@ class Test:
     said: str = ""
     ms: float = 0.0
     seconds: float = 0.0
-    run_id: UUID | None = None
 
 
 @require_safe
@@ -107,12 +105,11 @@ def test_of(request: Here) -> Test | None:
         answered = f"The door answered {sent['status']}" if sent["status"] else "The door did not answer"
         return Test("refused", f"{answered}: {sent['why']}".strip(": "), sent["ms"])
     seconds = sent.get("took") or time.time() - sent["at"]
-    there = landed(request.workspace.pk, bytes.fromhex(sent["trace"]))
-    if there is None:
+    if not landed(request.workspace.pk, bytes.fromhex(sent["trace"])):
         return Test("waiting" if seconds < PATIENCE_S else "late", ms=sent["ms"], seconds=seconds)
     if "took" not in sent:
         request.session[SENT] = sent | {"took": seconds}
-    return Test("digested", ms=sent["ms"], seconds=seconds, run_id=there.run_id)
+    return Test("digested", ms=sent["ms"], seconds=seconds)
 
 
 def finding(now: Arriving, refused: int) -> Finding:

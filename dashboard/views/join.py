@@ -36,7 +36,8 @@ def page(request: HttpRequest, secret: str) -> HttpResponse:
     else:
         response = as_somebody_new(request, invitation)
     add_never_cache_headers(response)
-    response["Referrer-Policy"] = "no-referrer"  # the address is the secret
+    # The address is the secret. Without any referrer browsers would send the form as from nowhere, which is refused.
+    response["Referrer-Policy"] = "strict-origin"
     return response
 
 

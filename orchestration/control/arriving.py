@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from uuid import UUID
 
 from django.db import connection
 from django.db.models import F, Q, QuerySet, Sum
@@ -26,13 +25,6 @@ class Arriving:
     minutes: list[int]  # of the last hour, oldest first, the unfinished one left out
     requests: int  # in the last hour
     last_at: datetime | None  # the minute in which something came last, in the last 30 days
-
-
-@dataclass(frozen=True, slots=True)
-class Landed:
-    """A trace that was digested; its run is told a moment later."""
-
-    run_id: UUID | None
 
 
 def arriving(workspace_id: int, now: datetime) -> Arriving:
@@ -77,7 +69,6 @@ def senders(workspace_id: int, today: datetime) -> QuerySet[ApiKey]:
     )
 
 
-def landed(workspace_id: int, trace_id: bytes) -> Landed | None:
-    """The trace as the digest has left it; None while nothing of it is digested."""
-    run_ids = Trace.objects.filter(workspace_id=workspace_id, trace_id=trace_id).values_list("run_id", flat=True)
-    return next((Landed(run_id) for run_id in run_ids), None)
+def landed(workspace_id: int, trace_id: bytes) -> bool:
+    """Whether a trace has been digested."""
+    return Trace.objects.filter(workspace_id=workspace_id, trace_id=trace_id).exists()

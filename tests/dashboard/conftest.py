@@ -75,6 +75,13 @@ def as_admin(client: Client, admin: User) -> Client:
     return client
 
 
+@pytest.fixture
+def proven(client: Client, admin: User) -> Client:
+    """An admin who has just given the password."""
+    client.post("/accounts/login/", {"login": "admin", "password": "admin-password-12"})
+    return client
+
+
 def region(target: str) -> dict[str, str]:
     """Headers by which htmx asks for one region of a page."""
     return {"HX-Request": "true", "HX-Target": target}

@@ -6,8 +6,10 @@ import pytest
 from django.db import connection, transaction
 
 from orchestration.telemetry import retention
+from orchestration.telemetry.models import Span
 from orchestration.workflows.models import Trace
 from orchestration.workspaces.models import Workspace
+from tests import make
 
 pytestmark = pytest.mark.django_db(transaction=True)
 TODAY = datetime.now(UTC).date()
@@ -85,3 +87,26 @@ def test_a_day_that_was_detached_and_left_behind_is_dropped_and_can_be_made_agai
     retention.ensure_partitions(old, old)
 
     assert days() == {40}
+
+
+def test_a_workspace_that_keeps_less_than_another_loses_its_old_days(workspace: Workspace) -> None:
+    other = make.workspace("other")
+    old, new = (datetime.now(UTC) - timedelta(days=days) for days in (20, 2))
+    for space in (workspace, other):
+        for at in (old, new):
+            make.spans(space, b"t" * 16, at, make.Made("a"), make.Made("b"))
+
+    gone = [retention.forget_days(workspace.pk, 7) for _ in range(2)]
+
+    left = {space.slug: Span.objects.filter(workspace=space).count() for space in (workspace, other)}
+    assert gone == [2, 0]
+    assert left == {"default": 2, "other": 4}
+    assert retention.forget_days(other.pk, 30) == 0
+
+
+def test_an_old_day_of_a_workspace_lives_while_data_arrived_in_it_recently(workspace: Workspace) -> None:
+    old = datetime.now(UTC) - timedelta(days=20)
+    make.spans(workspace, b"t" * 16, old, make.Made("a"))
+    make.trace(workspace, b"t" * 16, None, old, datetime.now(UTC))
+
+    assert retention.forget_days(workspace.pk, 7) == 0

@@ -1,11 +1,13 @@
 from __future__ import annotations
 
 import hashlib
+from datetime import timedelta
 
 import pytest
 from django.core.management import CommandError, call_command
+from django.utils import timezone
 
-from orchestration.workspaces.keys import KeyRefused, create_key, find, revoke, rotate
+from orchestration.workspaces.keys import KeyRefused, MadeBefore, create_key, end, find, lend, revoke, rotate
 from orchestration.workspaces.models import ApiKey, User, Workspace
 
 
@@ -116,3 +118,37 @@ def test_a_slug_that_cannot_be_is_refused(db: None, slug: str) -> None:
     with pytest.raises(CommandError):
         call_command("create_workspace", slug)
     assert not Workspace.objects.filter(slug=slug).exists()
+
+
+def test_a_key_ends_by_itself_and_never_later_than_it_would_have(workspace: Workspace) -> None:
+    key, plain = create_key(workspace, "laptop", ["ingest"])
+    soon, late = timezone.now() + timedelta(hours=1), timezone.now() + timedelta(hours=2)
+
+    assert [end(key, late), end(key, soon), end(key, late)] == [True, True, False]
+
+    key.refresh_from_db()
+    assert key.ends_at == soon
+    assert find(plain) is not None
+
+
+def test_a_form_makes_one_key_which_another_person_cannot_learn(workspace: Workspace, admin: User) -> None:
+    key, plain = create_key(workspace, "laptop", ["ingest"], created_by=admin, once="form")
+
+    with pytest.raises(MadeBefore) as before:
+        create_key(workspace, "laptop", ["ingest"], created_by=admin, once="form")
+
+    assert (before.value.key, before.value.plain) == (key, plain)
+    assert len(plain) == 4 + 43
+
+
+def test_a_lent_key_lasts_two_minutes_and_old_ones_are_taken_away(workspace: Workspace, admin: User) -> None:
+    lend(workspace, "Test span", "ingest", admin)
+    ApiKey.objects.update(ends_at=timezone.now() - timedelta(hours=2))
+
+    plain = lend(workspace, "Test span", "ingest", admin)
+
+    lent = ApiKey.objects.get()
+    assert find(plain) is not None
+    assert lent.lent
+    assert lent.ends_at is not None
+    assert lent.ends_at - timezone.now() < timedelta(minutes=2)
