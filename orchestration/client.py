@@ -140,6 +140,7 @@ class _Told:
     def __init__(self, baton: Baton, word: str, **fields: Any) -> None:
         self._baton, self._word, self._over = baton, word, False
         self._ids = {name: fields[name] for name in ("run", "step", "agent") if fields.get(name)}
+        self.id: str = self._ids.get("step") or self._ids["run"]
         baton.event(f"{word}.started", **fields)
 
     def finish(self, **fields: Any) -> None:
@@ -174,7 +175,7 @@ class Run(_Told):
 
     def step(self, name: str, *, system: str = "", kind: str = "", **attributes: Any) -> Step:
         """Start a step; `kind` is agent, llm, tool, retrieval, human or other."""
-        step = os.urandom(8).hex()
+        step = self._baton.entropy(8).hex()
         return Step(
             self._baton, "step", **self._ids, step=step, name=name, system=system, kind=kind, attributes=attributes
         )
@@ -186,13 +187,17 @@ class Run(_Told):
 
 @dataclass(frozen=True, slots=True)
 class Sending:
-    """How a queue is emptied. `linger_s`: how long the first of a batch waits for company."""
+    """How a queue is emptied. `linger_s`: how long the first of a batch waits for company. `waits`: the caller waits
+    for room in a full queue (for old data, which has time) and nothing is dropped. `sampler`: says of each span and
+    event whether it is to be sent at all."""
 
     batch: int = 512
     queue: int = 4096
     linger_s: float = 1.0
     timeout_s: float = 10.0
     patience_s: float = 300.0  # after that a batch that nobody takes is given up
+    waits: bool = False
+    sampler: Callable[[Json], bool] | None = None
 
 
 class Baton:
@@ -208,9 +213,10 @@ class Baton:
         version: str = "",
         resource: Attributes | None = None,
         clock: Callable[[], int] = time.time_ns,
+        entropy: Callable[[int], bytes] = os.urandom,
         sending: Sending | None = None,
     ) -> None:
-        self.clock = clock
+        self.clock, self.entropy = clock, entropy
         self.service, self.environment = service, environment
         named = {"service.name": service, "deployment.environment.name": environment, "service.version": version}
         about = _key_values({name: value for name, value in named.items() if value} | dict(resource or {}))
@@ -233,8 +239,8 @@ class Baton:
     ) -> Span:
         """Start a span below `parent`, or a trace of its own."""
         above = parent.context if isinstance(parent, Span) else parent
-        trace_id = above.trace_id if above else os.urandom(16).hex()
-        context = Context(trace_id, os.urandom(8).hex())
+        trace_id = above.trace_id if above else self.entropy(16).hex()
+        context = Context(trace_id, self.entropy(8).hex())
         return Span(self, name, context, above.span_id if above else "", kind).set(attributes or {})
 
     def run(self, run: str, *, workflow: str, agent: str, name: str = "", **attributes: Any) -> Run:
@@ -285,7 +291,11 @@ class Courier:
 
     def put(self, item: Json) -> None:
         """Queue an item; dropped, and counted, when the queue is full or closed."""
+        if self._sending.sampler is not None and not self._sending.sampler(item):
+            return
         with self._changed:
+            if self._sending.waits:
+                self._changed.wait_for(lambda: self._closed_by is not None or len(self._waiting) < self._sending.queue)
             if self._closed_by is not None or len(self._waiting) >= self._sending.queue:
                 self.dropped += 1
                 return

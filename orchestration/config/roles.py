@@ -7,6 +7,7 @@ import socket
 import sys
 import warnings
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import uvicorn
@@ -16,7 +17,7 @@ from celery.utils.dispatch import Signal
 from django.conf import settings
 from django.db import connections
 
-from orchestration.demo.company import PER_MINUTE
+from orchestration.demo.arrivals import PER_MINUTE
 
 from .asgi import application
 from .celery import app
@@ -87,12 +88,18 @@ def give_signs(name: str, event: Signal) -> None:
     event.connect(touch, weak=False)
 
 
+def demo_memory() -> Path:
+    """Where the simulator keeps how far its past is told."""
+    return Path(settings.STATE.folder, "demo")
+
+
 def demo(address: str, key: str) -> Callable[[], None]:
     """Simulated agents. They know Baton's address and a key, and nothing else of it."""
 
     def work() -> None:
         wishes = {"BATON_KEY": key, "BATON_DEMO_URL": address, "BATON_DEMO_SEED": "1"}
         wishes |= {"BATON_DEMO_RATE": str(PER_MINUTE), "PYTHONPATH": str(settings.BASE_DIR)}
+        wishes |= {"BATON_DEMO_MEMORY": str(demo_memory())}
         # a program of its own: it shares nothing with us, and needs a third of the memory
         os.execve(sys.executable, [sys.executable, "-m", "orchestration.demo"], os.environ | wishes)  # noqa: S606
 

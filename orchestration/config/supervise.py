@@ -87,6 +87,7 @@ class Supervisor:
     state: State
     parts: list[Part] = field(default_factory=list)
     ending: bool = False
+    each_round: Callable[[], None] | None = None  # called about once a second while watching
     _due: dict[str, float] = field(default_factory=dict)
     _wakeup: int = -1
     _maker: Process | None = field(default_factory=maker)
@@ -132,6 +133,8 @@ class Supervisor:
                 for part in self.parts:
                     self._tend(part)
                 bound_logs(self.state.logs)
+                if self.each_round:
+                    self.each_round()
                 if self._maker and not self._maker.alive:
                     self.ending = True
 

@@ -1,7 +1,9 @@
 """`python -m orchestration.demo`: the simulator as a small process of its own, without Django.
 
 Takes its wishes from the environment, where the command `demo` puts them: BATON_DEMO_URL, BATON_KEY (never an argument,
-which others could see in `ps`), BATON_DEMO_RATE, BATON_DEMO_SEED.
+which others could see in `ps`), BATON_DEMO_RATE, BATON_DEMO_SEED; and BATON_DEMO_MEMORY, a folder. With it the company
+has a past of thirty days, told once, and goes on after a stop as if there had been none. Without it each start founds
+a new company without a past, and a stop brings what is under way to its end.
 """
 
 from __future__ import annotations
@@ -9,9 +11,19 @@ from __future__ import annotations
 import logging
 import os
 import signal
+import subprocess
+import sys
 import threading
+import time
+from pathlib import Path
 
-from orchestration.demo import company
+from orchestration.demo.arrivals import Plan
+from orchestration.demo.company import Company, found
+from orchestration.demo.memory import FRESH_NS, RETOLD_NS, Memory, missed
+from orchestration.demo.rhythm import Rhythm
+from orchestration.demo.stage import Stage, Story
+
+NOTED_S = 10.0
 
 
 def main() -> None:
@@ -21,10 +33,63 @@ def main() -> None:
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda *_: stop.set())
     logging.basicConfig(format="%(asctime)s %(message)s")
-    firm = company.found(url, key, seed=seed, per_minute=rate)
+    folder = os.environ.get("BATON_DEMO_MEMORY")
+    while not stop.is_set():
+        if folder:
+            lived(url, key, Memory(Path(folder), key), (seed, rate), stop)
+        else:
+            passing(url, key, Plan(Rhythm(time.time_ns(), days=0), seed, rate), stop)
+
+
+def passing(url: str, key: str, plan: Plan, stop: threading.Event) -> None:
+    """A company without a past, and with an end."""
+    company = found(url, key, plan, Stage())
+    company.open(plan.rhythm.founded_ns)
     print(f"agents at work for {url}", flush=True)
-    firm.stage.play(stop.wait)
-    print("agents stopped: {taken} taken, {refused} refused, {dropped} dropped".format(**firm.close()), flush=True)
+    company.stage.play(stop.wait)
+    say_goodbye(company)
+
+
+def lived(url: str, key: str, memory: Memory, wishes: tuple[int, float], stop: threading.Event) -> None:
+    """A company with a past. What it missed while nobody played is told by `history`; what is new, here."""
+    now = time.time_ns()
+    plan, told = memory.company(now, *wishes)
+    gap = missed(plan, told, now)
+    if gap:
+        memory.write(memory.telling().and_first(gap))
+    after = max(told, now - FRESH_NS)
+    memory.told(plan, after)
+    past = tell_the_past() if memory.telling().left else None
+    company = found(url, key, plan, Stage())
+    company.sight.after_ns = after
+    company.open(after)
+    company.stage.rush(time.time_ns())
+    company.stage.begin(notes(company, memory))
+    print(f"agents at work for {url}", flush=True)
+    company.stage.play(stop.wait, to_the_end=False)
+    if past:
+        past.terminate()
+        past.wait()
+    if say_goodbye(company)["dropped"] == 0:
+        memory.told(plan, company.stage.now())
+
+
+def tell_the_past() -> subprocess.Popen[bytes]:
+    """It ends with us, whatever ends us: then its standard input is closed."""
+    return subprocess.Popen([sys.executable, "-m", "orchestration.demo.history"], stdin=subprocess.PIPE)
+
+
+def notes(company: Company, memory: Memory) -> Story:
+    """Writes down now and then until when all is told, with some reserve for what still waits to be sent."""
+    while True:
+        yield NOTED_S
+        memory.told(company.plan, max(company.sight.after_ns, company.stage.now() - RETOLD_NS))
+
+
+def say_goodbye(company: Company) -> dict[str, int]:
+    counts = company.close()
+    print("agents stopped: {taken} taken, {refused} refused, {dropped} dropped".format(**counts), flush=True)
+    return counts
 
 
 if __name__ == "__main__":

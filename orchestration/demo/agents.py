@@ -1,4 +1,4 @@
-"""The cast: who works here, in which program, with which model, on which systems."""
+"""The cast: who works at the bank, in which program, with which model, on which systems."""
 
 from __future__ import annotations
 
@@ -19,9 +19,12 @@ class System:
 
 
 CRM = System("crm", "GET /customers/{id}", "http", 0.12)
-HELP = System("kb", "POST /search", "http", 0.2)
-LEDGER = System("billing-db", "SELECT invoices", "postgresql", 0.3, 0.9)  # mostly quick, sometimes very slow
+HELP = System("knowledge-base", "POST /search", "http", 0.2)
+CORE = System("core-banking", "SELECT bookings", "postgresql", 0.3, 0.9)  # mostly quick, sometimes very slow
 PAYMENTS = System("payments", "POST /refunds", "http", 0.9, 0.5)
+SANCTIONS = System("sanctions-list", "POST /match", "http", 0.7, 0.5)
+DOCUMENTS = System("document-store", "GET /documents/{id}", "http", 0.25)
+OCR = System("ocr", "POST /pages", "http", 4.0, 0.5)
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,8 +36,13 @@ class Tool:
 
 LOOKUP = Tool("lookup_customer", CRM)
 SEARCH = Tool("search_help", HELP, reads=True)
-INVOICE = Tool("get_invoice", LEDGER)
+BOOKINGS = Tool("get_bookings", CORE)
 REFUND = Tool("issue_refund", PAYMENTS)
+MATCH = Tool("match_sanctions", SANCTIONS)
+FETCH = Tool("fetch_documents", DOCUMENTS)
+READ = Tool("read_pages", OCR)
+HISTORY = Tool("get_account_history", CORE)
+FILE = Tool("file_contract", DOCUMENTS)
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,37 +59,31 @@ class Role:
 
 
 CUSTOMER_SERVICE = Role("customer-service", "customer-service", "3.2.0", "openai", "gpt-4.1-mini", GenAI(), 1.0)
-BILLING = Role("billing", "billing", "1.9.4", "anthropic", "claude-sonnet-4-5", OlderGenAI(), 1.9)
+BILLING = Role("billing", "billing", "1.9.4", "anthropic", "claude-sonnet-4-5-20250929", OlderGenAI(), 1.9)
 REFUNDS = Role("refund", "refunds", "0.8.1", "google", "gemini-2.5-flash", OpenInference())
-ROLES = (CUSTOMER_SERVICE, BILLING, REFUNDS)
+KYC = Role("kyc-screener", "kyc", "2.4.0", "openai", "gpt-4.1", GenAI(), 1.6)
+READER = Role("document-reader", "lending-documents", "1.3.2", "openai", "gpt-4o-mini", OpenInference(), 2.2)
+ANALYST = Role("credit-analyst", "lending", "4.0.1", "anthropic", "claude-sonnet-4-5-20250929", GenAI(), 3.4)
+ROLES = (CUSTOMER_SERVICE, BILLING, REFUNDS, KYC, READER, ANALYST)
 
 
 @dataclass(frozen=True, slots=True)
 class Robot:
-    """Something automated that knows no tracing and tells its runs by events."""
+    """Something automated that knows no tracing and tells what it does by events. It says that it lives each
+    `beats_s`; one that `falters` falls silent now and then."""
 
     name: str
     service: str
-    workflow: str
-    steps: tuple[tuple[str, str, float], ...]  # name, system, usual seconds
-    every_s: float
     beats_s: float
+    falters: bool = False
+
+    @property
+    def agent(self) -> str:
+        return f"{self.service}/{self.name}"
 
 
-ENTRY_BOT = Robot(
-    "entry-bot",
-    "invoice-entry",
-    "invoice entry",
-    (("read mail", "mailbox", 2.0), ("read invoice", "ocr", 6.0), ("type into ledger", "erp", 14.0)),
-    every_s=75.0,
-    beats_s=5.0,
-)
-PAYOUT_SCRIPT = Robot(
-    "reconcile-payouts",
-    "cron",
-    "payout reconciliation",
-    (("fetch payouts", "payments", 3.0), ("compare with ledger", "billing-db", 5.0), ("write report", "files", 0.6)),
-    every_s=300.0,
-    beats_s=30.0,
-)
-ROBOTS = (ENTRY_BOT, PAYOUT_SCRIPT)
+ENTRY_BOT = Robot("entry-bot", "invoice-entry", 2.0, falters=True)
+LIMITS_ENGINE = Robot("limits-engine", "rules", 10.0)
+PAYOUT_SCRIPT = Robot("reconcile-payouts", "cron", 30.0)
+LOAN_PROCESS = Robot("loan-process", "loan-desk", 10.0)
+ROBOTS = (ENTRY_BOT, LIMITS_ENGINE, PAYOUT_SCRIPT, LOAN_PROCESS)

@@ -3,61 +3,126 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from random import Random
+from typing import Any
 
 from orchestration.client import Baton, Sending
 from orchestration.demo.agents import ROBOTS, ROLES
+from orchestration.demo.arrivals import KINDS, SLOT, Arrival, Kind, Plan
 from orchestration.demo.emit import Actor
-from orchestration.demo.robots import rounds
-from orchestration.demo.scenarios import Scene, billing_question, customer_refund, help_question
+from orchestration.demo.rhythm import S
+from orchestration.demo.robots import beats
+from orchestration.demo.scene import Scene
 from orchestration.demo.stage import Stage, Story
 
-PER_MINUTE = 12.0
+ENVIRONMENT = "production"
 # small queues: all exporters live in one process, and each sends a few spans a second
-SENDING = Sending(batch=128, queue=2048, linger_s=0.7, timeout_s=10.0)
+LIVE = Sending(batch=128, queue=2048, linger_s=0.7, timeout_s=10.0)
+
+
+@dataclass
+class Sight:
+    """Which moments of the company's life are told: after `after_ns`, until `until_ns`. `signs`: also that robots
+    live, which is no news later."""
+
+    stage: Stage
+    after_ns: int = 0
+    until_ns: int = 1 << 62
+    signs: bool = True
+    spans: int = 0
+    events: int = 0
+
+    def shows(self, item: dict[str, Any]) -> bool:
+        if not self.after_ns < self.stage.now() <= self.until_ns:
+            return False
+        if "traceId" in item:
+            self.spans += 1
+            return True
+        if not self.signs and item["type"] == "heartbeat":
+            return False
+        self.events += 1
+        return True
 
 
 @dataclass
 class Company:
     """The programs and their exporters."""
 
+    plan: Plan
     stage: Stage
-    exporters: list[Baton]
+    sight: Sight
+    actors: Mapping[str, Actor]
+    robots: Mapping[str, Baton]
+    exporters: list[Baton] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        self.exporters = [actor.baton for actor in self.actors.values()] + list(self.robots.values())
+
+    def start(self, arrival: Arrival) -> None:
+        """Begin a matter at its moment. Its course and its ids come from chances of their own."""
+        scene = Scene(self.actors, self.plan.rhythm, Random(arrival.seed))  # noqa: S311
+        story = arrival.kind.story(scene, self.robots)
+        self.stage.begin(story, arrival.at_ns, Random(f"{arrival.seed} ids"))  # noqa: S311
+
+    def remember(self, since_ns: int, until_ns: int) -> None:
+        """What came between these moments, as far as it may not be over at the second one."""
+        for kind in KINDS:
+            for arrival in self.plan.between(kind, max(since_ns, until_ns - kind.longest_ns), until_ns):
+                self.start(arrival)
+
+    def open(self, since_ns: int) -> None:
+        """Go on from a moment: with what is under way then, what comes later, and signs of life."""
+        since_ns = max(since_ns, self.plan.rhythm.opened_ns)
+        self.remember(0, since_ns)
+        for kind in KINDS:
+            self.stage.begin(self._doors(kind, since_ns), since_ns)
+        for robot in ROBOTS:
+            self.stage.begin(beats(self.plan.rhythm, robot, self.robots[robot.name]), since_ns)
+
+    def _doors(self, kind: Kind, since_ns: int) -> Story:
+        """Lets in what comes, a slot at a time."""
+        while True:
+            until = (since_ns // SLOT + 1) * SLOT
+            for arrival in self.plan.between(kind, since_ns, until):
+                self.start(arrival)
+            yield (until - self.stage.now()) / S
+            since_ns = until
+
+    def flush(self, timeout_s: float = 30.0) -> bool:
+        return all(baton.flush(timeout_s) for baton in self.exporters)
+
+    def counts(self) -> dict[str, int]:
+        counts = [baton.counts() for baton in self.exporters]
+        return {name: sum(one[name] for one in counts) for name in counts[0]}
 
     def close(self, timeout_s: float = 5.0) -> dict[str, int]:
         """Send what waits and say how it went."""
         for baton in self.exporters:
             baton.close(timeout_s / len(self.exporters))
-        counts = [baton.counts() for baton in self.exporters]
-        return {name: sum(one[name] for one in counts) for name in counts[0]}
+        return self.counts()
 
 
-def found(url: str, key: str, *, seed: int, per_minute: float = PER_MINUTE, stage: Stage | None = None) -> Company:
-    """Everybody at their desks, with the first stories begun; `stage.play` makes them work."""
-    stage = stage or Stage()
-    exporter = exporters(url, key, stage.now)
-    programs = {role.name: exporter(role.service, role.version) for role in ROLES}
-    machines = {robot.name: exporter(robot.service, "1.0") for robot in ROBOTS}
-    actors = {role.name: Actor(role, programs[role.name]) for role in ROLES}
-    stage.begin(arrivals(stage, actors, Random(f"{seed} customers"), per_minute))  # noqa: S311
-    for robot in ROBOTS:
-        stage.begin(rounds(stage, robot, machines[robot.name], Random(f"{seed} {robot.name}")))  # noqa: S311
-    return Company(stage, [*programs.values(), *machines.values()])
+def found(url: str, key: str, plan: Plan, stage: Stage, sending: Sending = LIVE) -> Company:
+    """Everybody at their desks, and nothing begun."""
+    sight = Sight(stage)
+    exporter = exporters(url, key, stage, replace(sending, sampler=sight.shows))
+    actors = {role.name: Actor(role, exporter(role.service, role.version)) for role in ROLES}
+    robots = {robot.name: exporter(robot.service, "1.0") for robot in ROBOTS}
+    return Company(plan, stage, sight, actors, robots)
 
 
-def exporters(url: str, key: str, clock: Callable[[], int]) -> Callable[[str, str], Baton]:
+def exporters(url: str, key: str, stage: Stage, sending: Sending) -> Callable[[str, str], Baton]:
     def exporter(service: str, version: str) -> Baton:
-        return Baton(url, key, service=service, environment="demo", version=version, clock=clock, sending=SENDING)
+        return Baton(
+            url,
+            key,
+            service=service,
+            environment=ENVIRONMENT,
+            version=version,
+            clock=stage.now,
+            entropy=stage.entropy,
+            sending=sending,
+        )
 
     return exporter
-
-
-def arrivals(stage: Stage, actors: Mapping[str, Actor], rng: Random, per_minute: float) -> Story:
-    """Customers come at random, without end."""
-    stories = (customer_refund, billing_question, help_question)
-    while not stage.ending:
-        yield rng.expovariate(per_minute / 60)
-        story = rng.choices(stories, (6, 3, 2))[0]
-        if not stage.ending:
-            stage.begin(story(Scene(actors, Random(rng.getrandbits(64)))))  # noqa: S311

@@ -20,7 +20,8 @@ class Speech(Protocol):
     """What a convention must be able to say."""
 
     def workflow(self, name: str, conversation: str) -> Words: ...
-    def turn(self, role: Role, conversation: str) -> Words: ...
+    def resumed(self, name: str, workflow: str, conversation: str) -> Words: ...
+    def turn(self, role: Role, conversation: str, workflow: str) -> Words: ...
     def asked(self, role: Role, said: str) -> Words: ...
     def answered(self, role: Role, tokens: tuple[int, int], said: str) -> dict[str, Any]: ...
     def called(self, role: Role, tool: str, arguments: dict[str, Any], *, reads: bool = False) -> Words: ...
@@ -38,9 +39,13 @@ class GenAI:
             "gen_ai.conversation.id": conversation,
         }
 
-    def turn(self, role: Role, conversation: str) -> Words:
+    def resumed(self, name: str, workflow: str, conversation: str) -> Words:
+        return name, self.workflow(workflow, conversation)[1] | {"gen_ai.operation.name": "resume"}
+
+    def turn(self, role: Role, conversation: str, workflow: str) -> Words:
         return f"invoke_agent {role.name}", {
             "gen_ai.operation.name": "invoke_agent",
+            "gen_ai.workflow.name": workflow,
             "gen_ai.agent.name": role.name,
             "gen_ai.agent.version": role.version,
             "gen_ai.provider.name": role.provider,
@@ -61,7 +66,7 @@ class GenAI:
     def answered(self, role: Role, tokens: tuple[int, int], said: str) -> dict[str, Any]:
         messages = [{"role": "assistant", "parts": [{"type": "text", "content": said}]}]
         return {
-            "gen_ai.response.model": f"{role.model}-2026-04-14",
+            "gen_ai.response.model": role.model,
             "gen_ai.response.finish_reasons": ["stop"],
             "gen_ai.usage.input_tokens": tokens[0],
             "gen_ai.usage.output_tokens": tokens[1],
@@ -95,8 +100,8 @@ class GenAI:
 class OlderGenAI(GenAI):
     """The same of two years ago: other names for provider and tokens, and only the turn says which agent it is."""
 
-    def turn(self, role: Role, conversation: str) -> Words:
-        name, attributes = super().turn(role, conversation)
+    def turn(self, role: Role, conversation: str, workflow: str) -> Words:
+        name, attributes = super().turn(role, conversation, workflow)
         return name, _renamed(attributes)
 
     def asked(self, role: Role, said: str) -> Words:
@@ -105,7 +110,7 @@ class OlderGenAI(GenAI):
 
     def answered(self, role: Role, tokens: tuple[int, int], said: str) -> dict[str, Any]:
         return {
-            "gen_ai.response.model": f"{role.model}-20250929",
+            "gen_ai.response.model": role.model,
             "gen_ai.response.finish_reasons": ["end_turn"],
             "gen_ai.usage.prompt_tokens": tokens[0],
             "gen_ai.usage.completion_tokens": tokens[1],
@@ -122,9 +127,13 @@ class OpenInference:
     def workflow(self, name: str, conversation: str) -> Words:
         return name, {"openinference.span.kind": "CHAIN", "session.id": conversation}
 
-    def turn(self, role: Role, conversation: str) -> Words:
+    def resumed(self, name: str, workflow: str, conversation: str) -> Words:
+        return name, self.workflow(name, conversation)[1] | {"gen_ai.workflow.name": workflow}
+
+    def turn(self, role: Role, conversation: str, workflow: str) -> Words:
         return f"{role.name}.run", {
             "openinference.span.kind": "AGENT",
+            "gen_ai.workflow.name": workflow,
             "agent.name": role.name,
             "session.id": conversation,
         }
@@ -176,8 +185,12 @@ class Actor:
     def workflow(self, name: str, conversation: str) -> Span:
         return self.baton.span(*self.role.speech.workflow(name, conversation))
 
-    def turn(self, parent: Context | Span, conversation: str) -> Span:
-        return self.baton.span(*self.role.speech.turn(self.role, conversation), parent=parent)
+    def resume(self, name: str, workflow: str, conversation: str) -> Span:
+        """The root of what goes on in a trace of its own, called by what it had waited for."""
+        return self.baton.span(*self.role.speech.resumed(name, workflow, conversation))
+
+    def turn(self, parent: Context | Span | None, conversation: str, workflow: str) -> Span:
+        return self.baton.span(*self.role.speech.turn(self.role, conversation, workflow), parent=parent)
 
     def ask(self, turn: Span, said: str) -> Span:
         return self.baton.span(*self.role.speech.asked(self.role, said), parent=turn, kind=CLIENT)

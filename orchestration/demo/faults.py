@@ -10,31 +10,38 @@ REFUND_LIMIT = 500.0  # above it a person decides
 
 @dataclass(frozen=True, slots=True)
 class Faults:
-    """`timeouts`: how often the payment service does not answer. `swallowed`: the failure never reaches the root."""
+    """`timeouts`: how often the payment service does not answer. `swallowed`: the failure never reaches the root.
+    `crashes`: the program that holds the root is killed, and its end never comes."""
 
     abusive: bool
     overloaded: bool  # the model refuses once
     looks_up_twice: bool
     timeouts: int
     swallowed: bool
-    slow_ledger: bool
-    unknown_invoice: bool
+    slow_core: bool
+    unknown_account: bool
+    contradicts: bool  # two agents tell the customer different things
+    crashes: bool
 
 
 def draw(rng: Random) -> Faults:
     return Faults(
-        abusive=rng.random() < 0.03,
-        overloaded=rng.random() < 0.06,
+        abusive=rng.random() < 0.02,
+        overloaded=rng.random() < 0.05,
         looks_up_twice=rng.random() < 0.6,
-        timeouts=rng.choices((0, 1, 3), (0.84, 0.11, 0.05))[0],
+        timeouts=rng.choices((0, 1, 3), (0.92, 0.06, 0.02))[0],
         swallowed=rng.random() < 0.5,
-        slow_ledger=rng.random() < 0.12,
-        unknown_invoice=rng.random() < 0.04,
+        slow_core=rng.random() < 0.05,
+        unknown_account=rng.random() < 0.03,
+        contradicts=rng.random() < 0.06,
+        crashes=rng.random() < 0.002,
     )
 
 
-def amount(rng: Random) -> float:
-    """What a customer wants back: mostly small, one in ten above what an agent may grant."""
-    if rng.random() < 0.1:
-        return round(rng.uniform(REFUND_LIMIT * 1.05, REFUND_LIMIT * 5), 2)
-    return round(rng.lognormvariate(3.9, 0.6), 2)
+def small_amount(rng: Random) -> float:
+    """What a customer wants back and an agent may grant."""
+    return round(min(REFUND_LIMIT, rng.lognormvariate(3.9, 0.7)), 2)
+
+
+def large_amount(rng: Random) -> float:
+    return round(REFUND_LIMIT * (1.02 + rng.expovariate(1.1)), 2)

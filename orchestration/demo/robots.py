@@ -1,42 +1,112 @@
-"""What knows no tracing: a bot that types invoices, a script that compares accounts. They tell their runs by events."""
+"""What knows no tracing: a bot that types invoices, a rules engine, a script that compares accounts. They tell
+their runs by events."""
 
 from __future__ import annotations
 
-from random import Random
-from secrets import token_hex
+from dataclasses import dataclass
 
-from orchestration.client import Baton
-from orchestration.demo.agents import Robot
-from orchestration.demo.stage import Stage, Story
+from orchestration.client import Baton, Run
+from orchestration.demo.agents import ENTRY_BOT, LIMITS_ENGINE, PAYOUT_SCRIPT, Robot
+from orchestration.demo.rhythm import Rhythm, S
+from orchestration.demo.scene import Act, Scene
+from orchestration.demo.stage import Story
 
 
-def work_of(robot: Robot, baton: Baton, rng: Random) -> Story:
-    """One run of a bot or a script: steps with heartbeats between, and now and then a step that fails for good."""
-    agent = f"{robot.service}/{robot.name}"
-    run = baton.run(f"{robot.name}-{token_hex(6)}", workflow=robot.workflow, agent=agent)
-    for name, system, seconds in robot.steps:
-        step = run.step(name, system=system, kind="tool")
-        left = seconds * rng.lognormvariate(0.0, 0.4)
-        while left > robot.beats_s:
-            yield robot.beats_s
-            left -= robot.beats_s
-            run.heartbeat()
-        yield left
-        if rng.random() < 0.02:
-            step.fail(f"{system} is locked by another user")
-            run.fail(f"{name} failed")
+@dataclass(frozen=True, slots=True)
+class Errand:
+    """One run of a robot: steps as (name, system, usual seconds), and after which a person may have to decide."""
+
+    workflow: str
+    robot: Robot
+    steps: tuple[tuple[str, str, float], ...]
+    fails: float = 0.01
+    asks: str = ""
+    asks_after: int = 0
+    minutes: float = 30.0
+
+
+INVOICES = Errand(
+    "Invoice matching",
+    ENTRY_BOT,
+    (("Read mail", "mailbox", 2.0), ("Read invoice", "ocr", 6.0), ("Find order", "erp", 3.0), ("Book", "erp", 14.0)),
+    fails=0.012,
+    asks="Clarify mismatch",
+    asks_after=3,
+    minutes=90.0,
+)
+LIMITS = Errand(
+    "Card limit change",
+    LIMITS_ENGINE,
+    (("Read request", "crm", 0.3), ("Sum exposure", "core-banking", 1.4), ("Apply rules", "", 0.2)),
+    fails=0.004,
+    asks="Approve limit",
+    asks_after=3,
+    minutes=30.0,
+)
+PAYOUTS = Errand(
+    "Payout reconciliation",
+    PAYOUT_SCRIPT,
+    (("Fetch payouts", "payments", 9.0), ("Compare with bookings", "core-banking", 22.0), ("Write report", "files", 1)),
+    fails=0.015,
+)
+
+
+def errand(scene: Scene, baton: Baton, what: Errand, *, asks: bool = False) -> Story:
+    """Steps one after the other, with heartbeats between; now and then one fails for good."""
+    yield back_in(scene, what.robot)
+    run = baton.run(f"{what.robot.name}-{scene.conversation[5:]}", workflow=what.workflow, agent=what.robot.agent)
+    for number, (name, system, seconds) in enumerate(what.steps, 1):
+        if not (yield from one_step(scene, run, what, (name, system, seconds))):
             return
-        step.finish()
+        if asks and number == what.asks_after:
+            yield from decision(scene, baton, run, what)
     run.finish()
 
 
-def rounds(stage: Stage, robot: Robot, baton: Baton, rng: Random) -> Story:
-    """A robot does one run after the other; between them it says that it is alive."""
-    yield rng.uniform(0.0, robot.every_s / 10)
-    while not stage.ending:
-        yield from work_of(robot, baton, rng)
-        rest = robot.every_s * rng.uniform(0.8, 1.2)
-        while rest > 0 and not stage.ending:
-            yield min(rest, robot.beats_s)
-            rest -= robot.beats_s
-            baton.heartbeat(f"{robot.service}/{robot.name}")
+def one_step(scene: Scene, run: Run, what: Errand, about: tuple[str, str, float]) -> Act:
+    name, system, seconds = about
+    step = run.step(name, system=system, kind="tool" if system else "other")
+    factor = scene.rhythm.core_factor(scene.now) if system == "core-banking" else 1.0
+    left = scene.takes(seconds * factor)
+    while left > 0:
+        yield min(left, what.robot.beats_s)
+        left -= what.robot.beats_s
+        if not hangs(scene, what.robot):
+            run.heartbeat()
+    yield back_in(scene, what.robot)
+    payments = scene.rhythm.payments_fail(scene.now) if system == "payments" else 0.0
+    if scene.likely(max(what.fails, payments)):
+        step.fail("payments did not answer" if payments else f"{system or 'rules'} is locked by another user")
+        run.fail(f"{name} failed")
+        return False
+    step.finish()
+    return True
+
+
+def decision(scene: Scene, baton: Baton, run: Run, what: Errand) -> Story:
+    """A step of people: it has no agent, since people are none."""
+    ids = {"run": run.id, "step": "decision"}
+    baton.event("step.started", name=what.asks, kind="human", **ids)
+    yield scene.desk(what.minutes)
+    baton.event("step.finished", **ids)
+
+
+def hangs(scene: Scene, robot: Robot) -> bool:
+    return robot.falters and scene.rhythm.silent_until(scene.now) > scene.now
+
+
+def back_in(scene: Scene, robot: Robot) -> float:
+    """Seconds until a robot that hangs goes on; none for one that does not."""
+    if not hangs(scene, robot):
+        return 0.0
+    return (scene.rhythm.silent_until(scene.now) - scene.now) / S + scene.takes(4.0)
+
+
+def beats(rhythm: Rhythm, robot: Robot, baton: Baton) -> Story:
+    """A robot says that it is alive, also when it has nothing to do."""
+    while True:
+        now = baton.clock()
+        back = rhythm.silent_until(now) if robot.falters else now
+        if back == now:
+            baton.heartbeat(robot.agent)
+        yield max(robot.beats_s, (back - now) / S)

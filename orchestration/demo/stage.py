@@ -1,62 +1,74 @@
 """Plays many stories at once, in one thread.
 
 A story is a generator: it yields the seconds it wants to wait, and goes on when they are over. The clock that its spans
-read is the stage's, which stands at the moment the story asked for; so the same stories can be played live, or in no
-time at all along a clock of their own.
+read is the stage's, which stands at the moment the story asked for, and the ids they get are drawn from the story's own
+chance; so the same stories can be played live, or in no time at all, and tell the very same.
 """
 
 from __future__ import annotations
 
 import heapq
+import os
 import time
 from collections.abc import Callable, Generator
 from itertools import count
+from random import Random
 
 Story = Generator[float, None, None]
-LATE_NS = 5_000_000_000
+ASLEEP_NS = 120_000_000_000  # so late the machine must have slept, or been stopped
 
 
 class Stage:
-    """`clock` tells the time in Unix nanoseconds; `pause` waits, and says whether to stop."""
+    """`clock` tells the time in Unix nanoseconds."""
 
     def __init__(self, clock: Callable[[], int] = time.time_ns) -> None:
         self._clock = clock
-        self._heap: list[tuple[int, int, Story]] = []
+        self._heap: list[tuple[int, int, Story, Random | None]] = []
         self._order = count()
         self._now = clock()
+        self._ids: Random | None = None
         self.ending = False
 
     def now(self) -> int:
         return self._now
 
-    def begin(self, story: Story, after_s: float = 0.0) -> None:
-        heapq.heappush(self._heap, (self._now + int(after_s * 1e9), next(self._order), story))
+    def entropy(self, n: int) -> bytes:
+        """Bytes for ids: of the story that is being played."""
+        return self._ids.randbytes(n) if self._ids else os.urandom(n)
 
-    def play(self, pause: Callable[[float], bool]) -> None:
-        """Play until `pause` says stop; then what is under way is brought to its end at once."""
+    def begin(self, story: Story, at_ns: int | None = None, ids: Random | None = None) -> None:
+        """Without `ids` it is one that goes on for ever, such as whoever begins the others."""
+        heapq.heappush(self._heap, (self._now if at_ns is None else at_ns, next(self._order), story, ids))
+
+    def play(self, pause: Callable[[float], bool], *, to_the_end: bool = True) -> bool:
+        """Play until `pause`, which waits, says stop; true when instead the machine turns out to have slept. What is
+        under way at a stop is brought to its end at once, or left as it is."""
         while self._heap and not self.ending:
             late = self._clock() - self._heap[0][0]
-            if late < 0:
-                self.ending = pause(-late / 1e9)
-            elif late > LATE_NS:
-                self._postpone(late)
-            else:
+            if late > ASLEEP_NS:
+                return True
+            if late >= 0:
                 self._step()
+            else:
+                self.ending = pause(-late / 1e9)
+        self._heap = [each for each in self._heap if to_the_end and each[3]]  # who has no ids goes on for ever
+        heapq.heapify(self._heap)
         while self._heap:
             self._step()
+        return False
 
     def rush(self, until_ns: int) -> None:
         """Play without waiting, along the stage's own clock, all that is due by then."""
         while self._heap and self._heap[0][0] <= until_ns:
             self._step()
 
+    def clear(self) -> None:
+        """Forget what is under way."""
+        self._heap.clear()
+
     def _step(self) -> None:
-        due, _, story = heapq.heappop(self._heap)
+        due, _, story, self._ids = heapq.heappop(self._heap)
         self._now = min(due, self._clock()) if self.ending else due
         wait = next(story, None)
         if wait is not None:
-            self.begin(story, max(0.0, wait))
-
-    def _postpone(self, ns: int) -> None:
-        """The machine slept: go on from here instead of making up for lost time."""
-        self._heap = [(due + ns, order, story) for due, order, story in self._heap]
+            self.begin(story, self._now + max(0, int(wait * 1e9)), self._ids)

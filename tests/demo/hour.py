@@ -8,11 +8,12 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
+from orchestration.demo.arrivals import Plan
 from orchestration.demo.company import found
+from orchestration.demo.history import PATIENT
+from orchestration.demo.rhythm import MINUTE, Rhythm
 from orchestration.demo.stage import Stage
 from tests.client.receiver import Receiver, receiver
-
-MINUTE_NS = 60_000_000_000
 
 
 @dataclass
@@ -33,10 +34,19 @@ class Hour:
         return found
 
 
-def play(seed: int, minutes: int = 60) -> Hour:
+def lately(minutes: int, seed: int, per_minute: float) -> Plan:
+    """A company that was founded so many minutes ago, in the middle of a working morning, and has no past."""
+    return Plan(Rhythm(time.time_ns() - minutes * MINUTE, days=0), seed, per_minute)
+
+
+def play(plan: Plan, minutes: int = 60, *, signs: bool = True) -> Hour:
     with receiver() as got:
-        counts = rush(got.url, "a-key", seed, minutes)
+        counts = rush(got.url, "a-key", plan, minutes, signs=signs)
         assert counts == {"taken": len(got.spans) + len(got.events), "refused": 0, "dropped": 0}
+    return hour_of(got)
+
+
+def hour_of(got: Receiver) -> Hour:
     return Hour(list(with_service(got)), got.events)
 
 
@@ -53,13 +63,10 @@ def values(of: dict[str, Any]) -> dict[str, Any]:
     return {one["key"]: next(iter(one["value"].values())) for one in of["attributes"]}
 
 
-def rush(url: str, key: str, seed: int, minutes: int) -> dict[str, int]:
-    """Play the last minutes and send them; what is under way at the end stays so."""
-    start = time.time_ns() - minutes * MINUTE_NS
-    stage = Stage(clock=lambda: start)
-    company = found(url, key, seed=seed, stage=stage)
-    for minute in range(minutes):
-        stage.rush(start + (minute + 1) * MINUTE_NS)
-        for exporter in company.exporters:
-            exporter.flush()
-    return company.close()
+def rush(url: str, key: str, plan: Plan, minutes: int, *, signs: bool = True) -> dict[str, int]:
+    """Play the first minutes of a company and send them; what is under way at the end stays so."""
+    company = found(url, key, plan, Stage(), PATIENT)
+    company.sight.signs = signs
+    company.open(plan.rhythm.founded_ns)
+    company.stage.rush(plan.rhythm.founded_ns + minutes * MINUTE)
+    return company.close(60.0)

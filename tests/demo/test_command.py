@@ -34,7 +34,7 @@ def test_it_works_until_it_is_told_to_end_and_then_sends_all_it_has(tmp_path: Pa
     key = tmp_path / "key"
     key.write_text("a-secret-key\n")
     with receiver() as got:
-        process = start("--url", got.url, "--key-file", str(key), "--rate", "300")
+        process = start("--url", got.url, "--key-file", str(key), "--rate", "60")
         while not (got.spans and got.events):
             time.sleep(0.05)
         argv = Path(f"/proc/{process.pid}/cmdline").read_bytes()

@@ -18,6 +18,7 @@ from django.db import OperationalError, connections
 from orchestration.config import engines, first_run, roles
 from orchestration.config.celery import app
 from orchestration.config.processes import wait_for
+from orchestration.config.progress import Progress
 from orchestration.config.state import State, locked
 from orchestration.config.supervise import Supervisor, end_old, listen, share_memory
 from orchestration.telemetry.retention import ensure_partitions
@@ -77,6 +78,7 @@ class Command(BaseCommand):
                 self.stdout.write(f"The web process does not answer. Its log: {state.logs / 'web.log'}")
             if demo:
                 supervisor.add("demo", roles.demo(address, demo_key), nice=5)
+                supervisor.each_round = Progress(roles.demo_memory(), self.stdout).show
             self.greet(address, passwords, state, time.monotonic() - begun)
             supervisor.watch()
             self.stdout.write("\nStopping …")

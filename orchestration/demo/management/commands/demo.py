@@ -11,9 +11,9 @@ from urllib.parse import urlsplit
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
-from orchestration.demo import company
+from orchestration.demo import arrivals
 
-CHECKOUT = Path(company.__file__).resolve().parents[2]
+CHECKOUT = Path(arrivals.__file__).resolve().parents[2]
 
 
 class Command(BaseCommand):
@@ -37,7 +37,7 @@ class Command(BaseCommand):
         parser.add_argument(
             "--rate",
             type=a_rate,
-            default=company.PER_MINUTE,
+            default=arrivals.PER_MINUTE,
             metavar="R",
             help="customers a minute (default: %(default)g; one makes about 20 spans in 15 seconds)",
         )

@@ -1,0 +1,123 @@
+"""One matter, and what agents do in it again and again: think, call a tool, answer."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Generator, Mapping
+from dataclasses import dataclass, field
+from random import Random
+from typing import Any
+
+from orchestration.client import Context, Span
+from orchestration.demo import agents
+from orchestration.demo.agents import System, Tool
+from orchestration.demo.emit import Actor
+from orchestration.demo.faults import Faults, draw
+from orchestration.demo.rhythm import Rhythm, S
+
+Act = Generator[float, None, bool]  # a part of a story: whether it went well
+
+
+@dataclass
+class Scene:
+    """Who may act, what will go wrong, and the chance that decides the rest."""
+
+    actors: Mapping[str, Actor]
+    rhythm: Rhythm
+    rng: Random
+    faults: Faults = field(init=False)
+    customer: str = field(init=False)
+    account: str = field(init=False)
+    conversation: str = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.faults = draw(self.rng)
+        self.customer = f"C-{self.rng.randrange(10_000, 99_999)}"
+        self.account = f"A-{self.rng.randrange(200_000, 999_999)}"
+        self.conversation = f"conv-{self.rng.getrandbits(48):012x}"
+
+    @property
+    def service(self) -> Actor:
+        return self.actors[agents.CUSTOMER_SERVICE.name]
+
+    @property
+    def billing(self) -> Actor:
+        return self.actors[agents.BILLING.name]
+
+    @property
+    def refunds(self) -> Actor:
+        return self.actors[agents.REFUNDS.name]
+
+    @property
+    def now(self) -> int:
+        return self.service.baton.clock()
+
+    def about(self, usual: float, spread: float) -> float:
+        """A size as work has it: mostly near the usual, with a long tail."""
+        return usual * self.rng.lognormvariate(0.0, spread)
+
+    def takes(self, seconds: float, spread: float = 0.4) -> float:
+        return min(90.0, self.about(seconds, spread))
+
+    def desk(self, minutes: float) -> float:
+        """Seconds until people have decided what waits for them now: usually so many minutes of their hours."""
+        return (self.rhythm.served(self.now, self.about(minutes, 0.7)) - self.now) / S
+
+    def likely(self, chance: float) -> bool:
+        return self.rng.random() < chance
+
+
+def think(scene: Scene, actor: Actor, turn: Span, said: str, answer: str = "Done as asked.", size: float = 1.0) -> Act:
+    """A call of the model; an overloaded one is asked again."""
+    role = actor.role
+    if scene.faults.overloaded and scene.likely(0.3):
+        refused = actor.ask(turn, said)
+        yield scene.takes(0.3)
+        refused.fail("RateLimitError", f"429: {role.model} is overloaded, try again later").finish()
+        yield 1.0
+    call = actor.ask(turn, said)
+    tokens = int(scene.about(900 * size, 0.5)) + len(said), int(scene.about(110 * size, 0.5)) + 1
+    yield scene.takes(role.thinks_s * 0.3) + tokens[1] / 90
+    call.set(role.speech.answered(role, tokens, answer)).finish()
+    return True
+
+
+def use(
+    scene: Scene,
+    actor: Actor,
+    turn: Span,
+    tool: Tool,
+    arguments: dict[str, Any],
+    *,
+    error: str = "",
+    answer: str = "",
+) -> Act:
+    """A tool call, and below it the request to the system behind the tool."""
+    call = actor.call(turn, tool.name, arguments, reads=tool.reads)
+    yield 0.01
+    request = actor.reach(call, tool)
+    yield 10.0 if error.endswith("Timeout") else waits(scene, tool.system)
+    if error:
+        silent = error.endswith("Timeout")
+        message = f"{tool.system.name} did not answer in 10 s" if silent else f"{tool.system.name} knows no such row"
+        request.fail(error, message)
+        call.fail(error, message)
+    elif tool.system.protocol == "http":
+        request.set({"http.response.status_code": 200})
+    request.finish()
+    call.set(actor.role.speech.returned(answer or json.dumps({"ok": not error}))).finish()
+    return not error
+
+
+def waits(scene: Scene, system: System) -> float:
+    factor = 1.0
+    if system is agents.CORE:
+        factor = scene.rhythm.core_factor(scene.now) * (6 if scene.faults.slow_core else 1)
+    return scene.takes(system.seconds * factor, system.spread)
+
+
+def passed_on(span: Span) -> Context:
+    """The context as the next program gets it: out of the header that this one sends."""
+    context = Context.parse(span.context.traceparent)
+    assert context is not None  # noqa: S101  ours is well formed
+    return context
