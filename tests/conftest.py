@@ -88,7 +88,7 @@ def pytest_unconfigure() -> None:
 def django_db_setup(django_db_setup: None, django_db_blocker: Any) -> None:
     """Tests that commit end with all tables emptied, which the ledger forbids; that one guard sleeps meanwhile."""
     with django_db_blocker.unblock(), connection.cursor() as cursor:
-        for table in ("ledger_entry", "ledger_link", "ledger_checkpoint"):
+        for table in ("ledger_entry", "ledger_link", "ledger_block", "ledger_checkpoint"):
             cursor.execute(f"alter table {table} disable trigger {table}_whole")
 
 

@@ -15,6 +15,7 @@ def every(seconds: float, task: str) -> dict[str, Any]:
 SCHEDULE = {
     "digest": every(1, "orchestration.control.tasks.digest"),
     "settle": every(1, "orchestration.control.tasks.settle"),
+    "ledger": every(1, "orchestration.ledger.tasks.link"),
     "stalled runs": every(30, "orchestration.control.tasks.sweep_stalled"),
     "hours": every(5, "orchestration.control.tasks.roll_hours"),
     "retention": every(3600, "orchestration.control.tasks.keep"),

@@ -23,6 +23,8 @@ SECURE = bool(PUBLIC_URL and PUBLIC_URL.scheme == "https")
 # Core
 DEBUG = False
 SECRET_KEY = env.secret("BATON_SECRET_KEY") or STATE.keep_secret("secret_key")
+LEDGER_KEY = env.secret("BATON_LEDGER_KEY") or STATE.keep_secret("ledger_key")
+LEDGER_CHECKPOINTS = STATE.folder / "checkpoints"
 ALLOWED_HOSTS = ["localhost", "127.0.0.1", "[::1]"]
 if BATON_HOST not in {"0.0.0.0", "::", *ALLOWED_HOSTS}:  # noqa: S104  compared, not bound
     ALLOWED_HOSTS.append(BATON_HOST)

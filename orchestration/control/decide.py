@@ -365,9 +365,9 @@ def _entry(asked: Asked, answer: Answer, facts: Mapping[str, Any], told: Mapping
         },
         asked.at,
     )
-    names = [name.strip() for name in entries.COLUMNS.split(",")]
-    row = dict(zip(names, made.values, strict=True))
-    return row | {"id": str(made.id), "at": asked.at.isoformat(), "digest": "\\x" + row["digest"].hex()}
+    row = dict(zip(entries.COLUMNS, made.values, strict=True))
+    hashes = {name: f"\\x{row[name].hex()}" for name in ("digest", "seal")}
+    return row | hashes | {"id": str(made.id), "at": asked.at.isoformat()}
 
 
 def _json(value: Any) -> str:

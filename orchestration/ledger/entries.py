@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -13,8 +12,9 @@ import rfc8785
 from django.db import connection
 from uuid_utils.compat import uuid7
 
-COLUMNS = "id, workspace_id, at, kind, subject_kind, subject_id, actor, body, digest"
-LEAF = b"\x00"  # RFC 6962 section 2.1: leaves and nodes are hashed apart
+from orchestration.ledger import merkle, seals
+
+COLUMNS = ("id", "workspace_id", "at", "kind", "subject_kind", "subject_id", "actor", "body", "digest", "seal")
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,12 +41,9 @@ def draft(
             "told": dict(told),
         }
     )
-    values = (entry_id, workspace_id, at, kind, *subject, actor, body.decode(), leaf(body))
+    digest = merkle.leaf(body)
+    values = (entry_id, workspace_id, at, kind, *subject, actor, body.decode(), digest, seals.seal(digest))
     return Draft(entry_id, values)
-
-
-def leaf(body: bytes) -> bytes:
-    return hashlib.sha256(LEAF + body).digest()
 
 
 def record(
@@ -55,5 +52,6 @@ def record(
     """Store an entry in the transaction that runs; returns its id."""
     made = draft(workspace_id, kind, subject, actor, told, at)
     with connection.cursor() as cursor:
-        cursor.execute(f"insert into ledger_entry ({COLUMNS}) values ({', '.join(['%s'] * 9)})", made.values)
+        holes = ", ".join(["%s"] * len(COLUMNS))
+        cursor.execute(f"insert into ledger_entry ({', '.join(COLUMNS)}) values ({holes})", made.values)
     return made.id

@@ -20,6 +20,7 @@ class Entry(models.Model):
     actor = models.TextField(help_text="agent:<name>, person:<user name> or baton")
     body = models.TextField(help_text="Canonical JSON of the whole entry")
     digest = models.BinaryField(max_length=32, help_text="SHA-256 of a zero byte and the body: its leaf (RFC 6962)")
+    seal = models.BinaryField(max_length=32, help_text="HMAC of the digest, by a key that is not in the database")
 
     class Meta:
         indexes: ClassVar = [
@@ -42,6 +43,16 @@ class Link(models.Model):
 
     def __str__(self) -> str:
         return str(self.seq)
+
+
+class Block(models.Model):
+    """The root over 1,024 links, so that a proof need not read them. Derived: `verify` makes it anew."""
+
+    number = models.IntegerField(primary_key=True)
+    root = models.BinaryField(max_length=32)
+
+    def __str__(self) -> str:
+        return str(self.number)
 
 
 class Checkpoint(models.Model):

@@ -1,0 +1,193 @@
+"""What an insider with write access to the database does, and that it is noticed."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime, timedelta
+from hashlib import sha256
+from io import StringIO
+from pathlib import Path
+from typing import Any
+from uuid import UUID
+
+import orjson
+import pytest
+from django.core.management import CommandError, call_command
+from django.db import DatabaseError, connection, transaction
+from pytest_django import Settings
+
+from orchestration.ledger import chain, checkpoints, entries, evidence, merkle, seals
+from orchestration.ledger.verify import verify
+from orchestration.workspaces.models import Workspace
+
+TABLES = ("ledger_entry", "ledger_link", "ledger_block", "ledger_checkpoint")
+pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture(autouse=True)
+def outside(settings: Settings, tmp_path: Path) -> Path:
+    settings.LEDGER_CHECKPOINTS = tmp_path
+    return tmp_path
+
+
+@pytest.fixture
+def recorded(workspace: Workspace) -> list[UUID]:
+    found = [record(workspace.pk, n) for n in range(5)]
+    chain.link()
+    checkpoints.sign()
+    found += [record(workspace.pk, n) for n in range(5, 8)]
+    chain.link()
+    return found
+
+
+@pytest.fixture
+def insider(db: None) -> Iterator[Any]:
+    """Somebody who owns the tables: no trigger stops him."""
+    with connection.cursor() as cursor:
+        for table in TABLES:
+            cursor.execute(f"alter table {table} disable trigger all")
+        yield cursor
+
+
+def record(workspace_id: int, n: int, at: datetime | None = None) -> UUID:
+    told = {"effect": "allow", "n": n}
+    return entries.record(workspace_id, "decision", ("decision", str(n)), "agent:bot", told, at or datetime.now(UTC))
+
+
+def test_what_was_recorded_verifies(recorded: list[UUID]) -> None:
+    report = verify()
+
+    assert (report.good, report.links, report.heads, report.outside) == (True, 8, 2, 1)
+
+
+def hashed_anew(cursor: Any) -> None:
+    """Every digest, link and head of the chain, over entries that say something else now."""
+    cursor.execute('update ledger_entry set body = replace(body, \'"effect":"allow"\', \'"effect":"deny"\')')
+    cursor.execute("select id, body from ledger_entry order by id")
+    rows = [(i, merkle.leaf(body.encode())) for i, body in cursor.fetchall()]
+    for entry_id, digest in rows:
+        cursor.execute("update ledger_entry set digest = %s where id = %s", [digest, entry_id])
+        cursor.execute("update ledger_link set digest = %s where entry_id = %s", [digest, entry_id])
+    cursor.execute("select seq, digest from ledger_link order by seq")
+    head = chain.START
+    for seq, digest in cursor.fetchall():
+        head = sha256(head + bytes(digest)).digest()
+        cursor.execute("update ledger_link set head = %s where seq = %s", [head, seq])
+
+
+def without_heads(cursor: Any) -> None:
+    hashed_anew(cursor)
+    cursor.execute("delete from ledger_checkpoint")
+
+
+ATTACKS: dict[str, Callable[[Any], Any]] = {
+    "edit": lambda c: c.execute("update ledger_entry set body = replace(body, 'allow', 'deny') where subject_id = '3'"),
+    "edit a column": lambda c: c.execute("update ledger_entry set actor = 'agent:other' where subject_id = '3'"),
+    "delete": lambda c: c.execute("delete from ledger_entry where subject_id = '2'"),
+    "delete with its link": lambda c: c.execute(
+        "with gone as (delete from ledger_entry where subject_id = '2' returning id) "
+        "delete from ledger_link using gone where entry_id = gone.id"
+    ),
+    "truncate": lambda c: c.execute("truncate ledger_entry, ledger_link, ledger_block, ledger_checkpoint"),
+    "cut the end": lambda c: c.execute("delete from ledger_link where seq > 4"),
+    "swap": lambda c: c.execute(
+        "update ledger_link a set entry_id = b.entry_id, digest = b.digest from ledger_link b "
+        "where a.seq in (2, 3) and b.seq = 5 - a.seq"
+    ),
+    "insert": lambda c: c.execute(
+        "insert into ledger_entry select gen_random_uuid(), workspace_id, at, kind, subject_kind, 'forged', actor, "
+        "body, digest, decode(repeat('00', 32), 'hex') from ledger_entry limit 1"
+    ),
+    "hash all anew": hashed_anew,
+    "delete the heads too": without_heads,
+}
+
+
+@pytest.mark.parametrize("attack", ATTACKS)
+def test_an_insiders_change_is_noticed(recorded: list[UUID], insider: Any, attack: str) -> None:
+    insider.execute("alter table ledger_link drop constraint if exists ledger_link_entry_id_key")
+    ATTACKS[attack](insider)
+
+    assert not verify().good
+
+
+def test_the_tables_refuse_what_only_an_owner_could_do(recorded: list[UUID]) -> None:
+    for statement in (
+        "update ledger_entry set actor = 'x'",
+        "delete from ledger_link",
+        "delete from ledger_checkpoint",
+    ):
+        with pytest.raises(DatabaseError, match="insert only"), transaction.atomic(), connection.cursor() as cursor:
+            cursor.execute(statement)
+
+
+def test_an_entry_that_baton_did_not_write_gets_no_place(workspace: Workspace, insider: Any) -> None:
+    record(workspace.pk, 1)
+    insider.execute("update ledger_entry set seal = decode(repeat('00', 32), 'hex')")
+
+    assert chain.link() == 0
+    assert not verify().good
+
+
+def test_an_entry_that_came_late_finds_its_place(workspace: Workspace) -> None:
+    record(workspace.pk, 1)
+    chain.link()
+    record(workspace.pk, 2, datetime.now(UTC) - timedelta(minutes=20))
+
+    assert chain.link() == 1
+    assert verify().good
+
+
+def test_each_entry_is_proved_by_a_signed_head(recorded: list[UUID], workspace: Workspace) -> None:
+    for entry_id in recorded:
+        made = evidence.proof(workspace.pk, entry_id)
+        assert made is not None
+        head = checkpoints.Head.of(made["checkpoint"])
+        path = [bytes.fromhex(step) for step in made["path"]]
+        assert head.is_signed
+        assert merkle.includes(merkle.leaf(made["entry"].encode()), made["index"], head.size, path, head.root)
+
+
+def test_another_workspace_gets_no_proof(recorded: list[UUID]) -> None:
+    other = Workspace.objects.create(slug="other", name="Other")
+
+    assert evidence.proof(other.pk, recorded[0]) is None
+
+
+def test_evidence_is_checked_without_a_database(recorded: list[UUID], workspace: Workspace, tmp_path: Path) -> None:
+    file = tmp_path / "evidence.txt"
+    bundle = evidence.bundle(workspace.pk, recorded[:3])
+    file.write_bytes(orjson.dumps(bundle))
+    out = StringIO()
+
+    call_command("verify_ledger", str(file), stdout=out)
+    assert "3 entries" in out.getvalue()
+
+    bundle["entries"][1]["entry"] = bundle["entries"][1]["entry"].replace("allow", "deny")
+    file.write_bytes(orjson.dumps(bundle))
+    with pytest.raises(CommandError, match="entry 2"):
+        call_command("verify_ledger", str(file))
+
+
+def test_a_head_continues_the_one_before(recorded: list[UUID]) -> None:
+    checkpoints.sign()
+
+    made = evidence.consistency(5, 8)
+
+    assert made is not None
+    first, second = checkpoints.Head.of(made["first"]), checkpoints.Head.of(made["second"])
+    assert merkle.extends(5, 8, (first.root, second.root), [bytes.fromhex(step) for step in made["path"]])
+
+
+def test_blocks_spare_a_proof_its_leaves(workspace: Workspace, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(chain, "BLOCK", 4)
+    found = [record(workspace.pk, n) for n in range(23)]
+    chain.link()
+
+    with connection.cursor() as cursor:
+        cursor.execute("select count(*) from ledger_block")
+        assert cursor.fetchone()[0] == 5
+    assert chain.hashed(0, 23) == merkle.root(chain._leaves(0, 23))
+    assert chain.hashed(8, 16) == merkle.root(chain._leaves(8, 16))
+    assert evidence.proof(workspace.pk, found[9]) is not None
+    assert seals.key_id()
