@@ -4,6 +4,7 @@ from django.urls import path
 
 from dashboard.live import live
 from dashboard.views import (
+    agent,
     agents,
     connections,
     health,
@@ -30,7 +31,7 @@ urlpatterns = [
     path("runs/", runs.listing, name="runs"),
     path("runs/<uuid:run_id>/", run.page, name="run"),
     path("agents/", agents.listing, name="agents"),
-    path("agents/<slug:slug>/", agents.detail, name="agent"),
+    path("agents/<slug:slug>/", agent.detail, name="agent"),
     path("settings/", settings.index, name="settings"),
     path("settings/profile/", profile.page, name="profile"),
     path("settings/members/", members.page, name="members"),

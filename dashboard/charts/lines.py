@@ -18,15 +18,16 @@ class Spark:
     tone: str  # agent | human | fail
 
 
-def spark(points: Sequence[float | None], tone: str = "agent") -> Spark:
-    """Scaled between its own least and greatest value, which zero belongs to: a small change stays small."""
+def spark(points: Sequence[float | None], tone: str = "agent", bounds: tuple[float, float] | None = None) -> Spark:
+    """Scaled between its own least and greatest value, which zero belongs to: a small change stays small. Or between
+    two bounds that are told beside it; what lies outside is drawn at the edge."""
     known = [point for point in points if point is not None]
     if len(known) < 2 or not any(known):
         return Spark("", "", tone)
-    low, high = min(0.0, *known), max(known)
+    low, high = bounds or (min(0.0, *known), max(known))
     step = (WIDTH - 2) / max(1, len(points) - 1)
     places = [
-        (1 + i * step, FOOT - (FOOT - TOP) * (p - low) / (high - low) if p is not None else None)
+        (1 + i * step, FOOT - (FOOT - TOP) * (min(high, max(low, p)) - low) / (high - low) if p is not None else None)
         for i, p in enumerate(points)
     ]
     pieces = [

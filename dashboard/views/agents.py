@@ -1,180 +1,184 @@
-"""`/agents/` and one of them: who is at work, at what, and how often does it fail?"""
+"""`/agents/`: the fleet as it is now: who is at work, at what, for whom is waited, and how often does it fail?"""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from django.core.exceptions import BadRequest
 from django.http import HttpResponse
-from django.urls import reverse
 from django.views.decorators.http import require_safe
 
-from dashboard.charts.lines import spark
+from dashboard.charts.lines import Spark, spark
 from dashboard.finding import Finding, Part, foreign, say
-from dashboard.period import period_of
-from orchestration.control import fleet
-from orchestration.control.fleet import AGENT_SORTS, AgentLine, SystemUse
+from dashboard.links import Links
+from dashboard.narrowing import (
+    Chip,
+    Column,
+    Pages,
+    address_of,
+    chips,
+    columns,
+    kept,
+    page_number,
+    span_words,
+    terms,
+    text_of,
+)
+from dashboard.period import Period, period_of
+from orchestration.control import fleet, usage
+from orchestration.control.fleet import AGENT_SORTS, AgentLine
 from orchestration.lib.fragments import render_page_or_fragment
-from orchestration.lib.paging import BadCursor, cut
-from orchestration.lib.templatetags.baton import ENOUGH, number, percent, plural, rate
-from orchestration.registry.models import Agent
+from orchestration.lib.paging import BadCursor, cut, to_cursor
+from orchestration.lib.templatetags.baton import ENOUGH, ago, number, percent, plural
 from orchestration.workflows import runs
-from orchestration.workspaces.current import MEMBER, Here, needs, nothing_here
+from orchestration.workspaces.current import MEMBER, Here, needs
 
 STATES = ("working", "waiting", "idle", "held", "silent", "quarantined")
+FIELDS = ("state", "application", "version")
 LIMIT = 50
-RECENT = 10
-# Columns of the table: label, what they sort by ("" not at all), whether they hold numbers.
-COLUMNS = (
-    ("Agent", "name", False),
-    ("State", "state", False),
-    ("At work on", "", False),
-    ("Calls", "calls", True),
-    ("Fails", "failure_rate", True),
-    ("p95", "p95_ms", True),
-    ("Cost", "cost", True),
-    ("Last seen", "last_seen", True),
+SUCCESS = (0.6, 1.0)  # between which the small lines are drawn
+MUCH = 0.05  # a failure rate above which an agent stands out
+HEADS = (
+    ("Agent", "name", False, True),
+    ("State", "state", False, True),
+    ("At work on", "", False, True),
+    ("Calls", "calls", True, False),
+    ("Fails", "failure_rate", True, True),
+    ("Success", "", False, False),
+    ("p90 turn", "p90_ms", True, False),
+    ("Cost", "cost", True, False),
+    ("Version", "", False, False),
+    ("Last heard", "last_seen", True, False),
 )
 
 
 @dataclass(frozen=True, slots=True)
-class Column:
-    label: str
-    numeric: bool
-    href: str
-    sorted: str  # "" | ascending | descending
+class AgentRow:
+    line: AgentLine
+    words: str  # what the state means: for whom is waited, how long it has been quiet
+    case: str  # title of the run it is at
+    success: Spark
+    fails_much: bool
 
 
 @dataclass(frozen=True, slots=True)
-class Cell:
-    """A system's row: how well calls of it go, as a shade with a figure in words."""
-
-    use: SystemUse
-    shade: str
-
-    @property
-    def success(self) -> float:
-        return 1 - self.use.failures / self.use.calls
+class FleetPage:
+    rows: list[AgentRow]
+    finding: Finding
+    columns: list[Column]
+    chips: list[Chip]
+    kept: list[tuple[str, str]]
+    pages: Pages
+    states: list[tuple[str, int]]  # and how many agents are in each
+    state: str
+    q: str
+    narrowed: bool
 
 
 @require_safe
 @needs(MEMBER)
 def listing(request: Here) -> HttpResponse:
-    period, q = period_of(request), request.GET.get("q", "").replace("\0", "")[:200]
-    state = request.GET.get("state", "") if request.GET.get("state", "") in STATES else ""
-    sort = request.GET.get("sort", "") if request.GET.get("sort", "") in AGENT_SORTS else "name"
-    found = fleet.agents(request.workspace.pk, period.window, period.until, q=q, state=state, sort=sort)
+    period = period_of(request)
+    context = {"page": fleet_page(request, period), "period": period}
+    return render_page_or_fragment(request, "dashboard/agents.html", {"fleet": "dashboard/_agents_rows.html"}, context)
+
+
+def fleet_page(request: Here, period: Period) -> FleetPage:
+    q = text_of(request, "q")
+    words, fields = terms(q, FIELDS)
+    asked = {field: (fields.get(field, "") or text_of(request, field)).casefold() for field in FIELDS}
+    sort = text_of(request, "sort")
+    sort = sort if sort in AGENT_SORTS else "name"
+    every = fleet.agents(request.workspace.pk, period.window, period.until, q=words, sort=sort)
+    found = [line for line in every if fits(line, asked)]
     try:
         page = cut(found, LIMIT, request.GET.get("cursor") or None)
     except BadCursor as error:
         raise BadRequest("The cursor is not one that this list gave out.") from error
-    context = {
-        "agents": page.items,
-        "count": len(found),
-        "columns": columns(request, sort),
-        "states": STATES,
-        "state": state,
-        "q": q,
-        "sort": sort,
-        "first": address_of(request, cursor="") if request.GET.get("cursor") else "",
-        "next": address_of(request, cursor=page.next) if page.next else "",
-        "period": period,
-    }
-    return render_page_or_fragment(request, "dashboard/agents.html", {"fleet": "dashboard/_agents_rows.html"}, context)
-
-
-def columns(request: Here, sort: str) -> list[Column]:
-    return [
-        Column(
-            label,
-            numeric,
-            address_of(request, sort=by, cursor="") if by else "",
-            "" if by != sort else "ascending" if by == "name" else "descending",
-        )
-        for label, by, numeric in COLUMNS
-    ]
-
-
-def address_of(request: Here, **changed: str) -> str:
-    query = request.GET.copy()
-    for name, value in changed.items():
-        query[name] = value
-    for name in [name for name in query if not query[name]]:
-        del query[name]
-    return f"{request.path}?{query.urlencode()}" if query else request.path
-
-
-@require_safe
-@needs(MEMBER)
-def detail(request: Here, slug: str) -> HttpResponse:
-    period = period_of(request)
-    found = fleet.agent(request.workspace.pk, slug, period.window, period.until)
-    if found is None:
-        raise nothing_here(request, Agent.objects.filter(slug=slug))
-    recent = runs.runs(request.workspace.pk, agent=found.agent.id, limit=RECENT)
-    context = {
-        "agent": found.agent,
-        "finding": finding(found.agent, period.words),
-        "kinds": found.kinds,
-        "systems": [Cell(use, shade(use)) for use in found.agent.systems],
-        "calls": spark(found.calls),
-        "failures": spark(found.failures, "fail"),
-        "recent": recent.items,
-        "period": period,
-    }
-    fragments = {
-        "state": "dashboard/_agent_head.html",
-        "matrix": "dashboard/_agent_systems.html",
-        "recent": "dashboard/_recent_runs.html",
-    }
-    return render_page_or_fragment(request, "dashboard/agent.html", fragments, context)
-
-
-def shade(use: SystemUse) -> str:
-    """From red (60% and less succeed) through grey to blue; none below thirty calls, where a rate says little."""
-    if use.calls < ENOUGH:
-        return "nil"
-    success = 1 - use.failures / use.calls
-    return (
-        "h0"
-        if success < 0.7
-        else "h1"
-        if success < 0.85
-        else "h2"
-        if success < 0.93
-        else "h3"
-        if success < 0.98
-        else "h4"
+    return FleetPage(
+        rows=agent_rows(request, page.items, period),
+        finding=finding(every, Links(period.text)),
+        columns=columns(request, HEADS, sort),
+        chips=chips(request, [("application", "Application"), ("version", "Version")]),
+        kept=kept(request, ("range", "sort", "application", "version")),
+        pages=pages(request, len(page.items), len(found), page.next),
+        states=[(state, sum(line.state == state for line in every)) for state in STATES],
+        state=asked["state"],
+        q=q,
+        narrowed=bool(words) or any(asked.values()),
     )
 
 
-def finding(agent: AgentLine, words: str) -> Finding:
-    """What stands out about one agent, the first that holds."""
-    name = foreign(agent.name)
-    if agent.state == "quarantined":
-        return Finding(say(name, " is quarantined"), _record(agent, words))
-    if agent.state == "silent":
-        return Finding(say(name, " fell silent in the middle of a run"), _record(agent, words))
-    if agent.calls < ENOUGH:
-        title = say(
-            name,
-            f" made {plural(agent.calls, 'call,calls')} in {words}" if agent.calls else f" made no call in {words}",
-        )
-        return Finding(title, say("Not enough calls to judge."))
-    if agent.failures == 0:
-        return Finding(say(name, f" has not failed in {number(agent.calls)} calls"), _record(agent, words))
-    return Finding(say(name, f" fails {percent(agent.failure_rate)} of its calls"), _record(agent, words))
+def fits(line: AgentLine, asked: dict[str, str]) -> bool:
+    return (
+        asked["state"] in ("", line.state)
+        and asked["application"] in ("", line.application.casefold())
+        and asked["version"] in ("", line.version.casefold())
+    )
 
 
-def _record(agent: AgentLine, words: str) -> tuple[Part, ...]:
-    if not agent.calls:
-        return say(f"No call in {words}.")
-    sure = ""
-    if agent.interval and agent.calls >= ENOUGH:
-        sure = f" (95% interval {agent.interval[0] * 100:.1f} to {agent.interval[1] * 100:.1f}%)"
-    link = f"{reverse('dashboard:runs')}?agent={agent.id}"
+def pages(request: Here, shown: int, counted: int, after: str | None) -> Pages:
+    at = page_number(request) if request.GET.get("cursor") else 1
+    newer = ""
+    if at == 2:
+        newer = address_of(request)
+    elif at > 2:
+        newer = address_of(request, cursor=to_cursor([(at - 2) * LIMIT]), page=str(at - 1))
+    older = address_of(request, cursor=after, page=str(at + 1)) if after else ""
+    return Pages(span_words(at, LIMIT, shown, counted), newer, older)
+
+
+def agent_rows(request: Here, lines: Sequence[AgentLine], period: Period) -> list[AgentRow]:
+    titles = runs.titles(request.workspace.pk, {line.current.run for line in lines if line.current})
+    courses = usage.courses(request.workspace.pk, (period.since, period.until))
+    rows = []
+    for line in lines:
+        course = courses.get(line.row, usage.STILL)
+        success = [1 - min(f, n) / n if n else None for n, f in zip(course.calls, course.failures, strict=True)]
+        much = fails_much(line)
+        case = titles.get(line.current.run, "") if line.current else ""
+        rows.append(AgentRow(line, state_words(line), case, spark(success, "fail" if much else "agent", SUCCESS), much))
+    return rows
+
+
+def fails_much(line: AgentLine) -> bool:
+    return line.calls >= ENOUGH and line.interval is not None and line.interval[0] > MUCH
+
+
+def state_words(line: AgentLine) -> str:
+    """What stands beside the state: only a person is waited for so far."""
+    if line.state == "waiting":
+        return "for a person"
+    if line.state == "silent" and line.last_seen:
+        return ago(line.last_seen).removesuffix(" ago")
+    return ""
+
+
+def finding(lines: Sequence[AgentLine], links: Links) -> Finding:
+    """The state of the fleet in a sentence, the first that holds, and who fails most."""
+    if not lines:
+        return Finding(say("No agent has been heard of"))
+    by_state = {state: [line for line in lines if line.state == state] for state in STATES}
+    at_work = len(by_state["working"]) + len(by_state["waiting"]) + len(by_state["held"])
+    rest = f"{number(at_work)} of {plural(len(lines), 'agent is,agents are')} active"
+    for state, words in (("quarantined", "quarantined"), ("silent", "silent"), ("held", "held")):
+        if len(by_state[state]) == 1:
+            (one,) = by_state[state]
+            return Finding(say(foreign(one.name), f" is {words}"), say(f"{rest}. ", *_worst(lines, links)))
+        if by_state[state]:
+            title = say(f"{number(len(by_state[state]))} agents are {words}")
+            return Finding(title, say(f"{rest}. ", *_worst(lines, links)))
+    return Finding(say(rest), _worst(lines, links))
+
+
+def _worst(lines: Sequence[AgentLine], links: Links) -> tuple[Part, ...]:
+    """The agent that surely fails most."""
+    judged = [line for line in lines if line.calls >= ENOUGH and line.interval and line.failures]
+    if not judged:
+        return say("None of them fails often enough to tell.")
+    worst = max(judged, key=lambda line: line.interval[0] if line.interval else 0)
     return say(
-        f"{plural(agent.calls, 'call,calls')} in {words}, {rate(agent.failures, agent.calls)} failed{sure}, in ",
-        Part(plural(agent.runs, "run,runs"), link),
-        ".",
+        foreign(worst.name, links.agent(worst.id)),
+        f" fails most: {percent(worst.failure_rate)} of {plural(worst.calls, 'call,calls')}.",
     )

@@ -19,7 +19,7 @@ from orchestration.telemetry.sums import Stretch
 from orchestration.workflows.runs import Tokens
 from orchestration.workspaces.models import Workspace
 
-AGENT_SORTS = ("name", "state", "last_seen", "calls", "failures", "failure_rate", "cost", "p95_ms")
+AGENT_SORTS = ("name", "state", "last_seen", "calls", "failures", "failure_rate", "cost", "p90_ms", "p95_ms")
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,6 +60,8 @@ class AgentLine:
     p50_ms: float | None  # of the agent's turns; of its calls where it has no turns
     p95_ms: float | None
     systems: list[SystemUse]
+    p90_ms: float | None = None
+    row: int = 0  # id of the agent's row, by which figures are kept
 
 
 @dataclass(frozen=True, slots=True)
@@ -214,6 +216,8 @@ def _line(row: Agent, state: str, signs: Signs, read: _Read) -> AgentLine:
         p50_ms=timed.percentile(0.5),
         p95_ms=timed.percentile(0.95),
         systems=_systems(read.systems.get(row.id, {}), read.labels),
+        p90_ms=timed.percentile(0.9),
+        row=row.id,
     )
 
 
@@ -249,5 +253,6 @@ _ORDERS: Mapping[str, Callable[[AgentLine], tuple[Any, ...]]] = {
     "failures": _largest(lambda line: line.failures),
     "failure_rate": _largest(lambda line: line.interval and line.interval[0]),
     "cost": _largest(lambda line: line.cost and line.cost.amount),
+    "p90_ms": _largest(lambda line: line.p90_ms),
     "p95_ms": _largest(lambda line: line.p95_ms),
 }

@@ -82,6 +82,13 @@ def by(
     return {tuple(row[: len(keys)]): _use(row[len(keys) :]) for row in found}
 
 
+def by_system(workspace_id: int, agent_id: int, between: Between) -> dict[tuple[int, int], Use]:
+    """An agent's calls by (system id, kind), with their histograms; system 0 where none is known."""
+    rows = rows_between(workspace_id, *between)
+    found = by(rows, ("system_id", "kind"), f"{IS_CALL} and agent_id = %s", [agent_id], spread=True)
+    return {(key[0], key[1]): use for key, use in found.items() if use.n}
+
+
 @dataclass(frozen=True, slots=True)
 class Course:
     """What an agent did in each part of the window: calls, failures, and whether it did anything at all."""

@@ -237,3 +237,9 @@ def _line(
         orphans=row.orphans,
         late=row.late,
     )
+
+
+def titles(workspace_id: int, ids: Iterable[UUID]) -> dict[UUID, str]:
+    """What runs are called, by id."""
+    rows = Run.objects.filter(workspace_id=workspace_id, id__in=list(ids)).values_list("id", "title")
+    return dict(rows)
