@@ -134,8 +134,14 @@ def test_the_list_shows_state_and_failures(as_operator: Client, scene: Scene) ->
 
 @pytest.mark.parametrize(
     ("query", "shown"),
-    [("?q=bill", ["desk-billing"]), ("?state=quarantined", []), ("?state=nonsense", [])]
-    + [("?q=application:desk+bill", ["desk-billing"]), ("?q=version:9", []), ("?application=nowhere", [])],
+    [
+        ("?q=bill", ["desk-billing"]),
+        ("?q=application:desk+bill", ["desk-billing"]),
+        ("?q=version:9", []),
+        ("?application=nowhere", []),
+        ("?state=quarantined", []),
+        ("?state=nonsense", []),
+    ],
 )
 def test_the_list_is_narrowed_by_the_address(as_operator: Client, scene: Scene, query: str, shown: list[str]) -> None:
     text = as_operator.get(f"/agents/{query}").content.decode()
@@ -152,8 +158,7 @@ def test_a_column_that_orders_the_list_says_so(as_operator: Client, scene: Scene
 
 @pytest.mark.parametrize(
     ("path", "target"),
-    [("/agents/", "fleet"), ("/agents/desk-billing/", "matrix"), ("/agents/desk-billing/", "state")]
-    + [("/agents/desk-billing/", "causes")],
+    [("/agents/", "fleet"), *(("/agents/desk-billing/", each) for each in ("state", "matrix", "causes"))],
 )
 def test_a_region_is_what_the_page_shows_there(as_operator: Client, scene: Scene, path: str, target: str) -> None:
     page = as_operator.get(path).content.decode()
