@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import contextlib
 import hashlib
+import secrets
 import time
 from collections.abc import Awaitable, Callable
 from typing import Any
@@ -49,10 +50,11 @@ class SecondStepAdapter(DefaultMFAAdapter):  # type: ignore[misc]
         return _cipher().encrypt(text.encode()).decode()
 
     def decrypt(self, encrypted_text: str) -> str:
-        """With another BATON_SECRET_KEY there is nothing to decrypt, so no code fits: closed, and not broken."""
+        """With another BATON_SECRET_KEY nothing can be decrypted, and no code may fit. Codes of an empty secret could
+        be worked out by anybody, so a secret that nobody knows stands for the lost one."""
         with contextlib.suppress(InvalidToken):
             return _cipher().decrypt(encrypted_text.encode()).decode()
-        return ""
+        return base64.b32encode(secrets.token_bytes(20)).decode()
 
 
 def _cipher() -> Fernet:

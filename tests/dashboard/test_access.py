@@ -27,8 +27,23 @@ PAGES: dict[str, set[str]] = {
     "/settings/": MEMBER,
     "/settings/profile/": MEMBER,
     "/settings/health/": OPERATOR,
-    "/settings/prices/": ADMIN,
+    "/settings/connections/": OPERATOR,
+    "/settings/members/": ADMIN,
     "/settings/keys/": ADMIN,
+    "/settings/prices/": ADMIN,
+    "/settings/retention/": ADMIN,
+}
+# Settings that are written to, and who may; each is asked for a thing that is not there, so that nothing is changed.
+WRITES: dict[str, set[str]] = {
+    "/settings/members/999/": ADMIN,
+    "/settings/members/999/remove/": ADMIN,
+    "/settings/invitations/999/withdraw/": ADMIN,
+    "/settings/keys/999/rotate/": ADMIN,
+    "/settings/keys/999/revoke/": ADMIN,
+    "/settings/prices/999/restore/": ADMIN,
+    "/settings/prices/start/": ADMIN,
+    "/settings/prices/currency/": ADMIN,
+    "/settings/retention/content/": ADMIN,
 }
 OBJECTS = ["/workflows/refund/", "/runs/{run}/", "/runs/{run}/?span={span}", "/agents/desk-billing/"]
 REGIONS = {"/workflows/refund/": "funnel", "/runs/{run}/": "waterfall", "/agents/desk-billing/": "matrix"}
@@ -68,6 +83,29 @@ def test_a_page_is_for_those_roles_alone(
 
     assert (status != 403) == (role in PAGES[path])
     assert status in (200, 302, 403)
+
+
+@pytest.mark.parametrize("role", ["operator", "reviewer", "admin"])
+@pytest.mark.parametrize("path", WRITES)
+def test_a_setting_is_written_by_those_roles_alone(client: Client, workspace: Workspace, role: str, path: str) -> None:
+    person = User.objects.create_user("somebody", password="somebody-password-12")
+    Membership.objects.create(user=person, workspace=workspace, roles=[role])
+    client.post("/accounts/login/", {"login": "somebody", "password": "somebody-password-12"})
+
+    status = client.post(path).status_code
+
+    assert status == (403 if role not in WRITES[path] else 404 if "999" in path else 302)
+
+
+@pytest.mark.parametrize("path", WRITES)
+def test_a_setting_is_written_by_a_form_of_ours_alone(workspace: Workspace, admin: User, path: str) -> None:
+    client = Client(enforce_csrf_checks=True)
+    client.force_login(admin)
+
+    answer = client.post(path)
+
+    assert answer.status_code == 403
+    assert b"too old to be sent" in answer.content
 
 
 @pytest.mark.parametrize("path", PAGES)
@@ -149,7 +187,7 @@ def test_pages_are_read_and_not_written(client: Client, scene: Scene, admin: Use
     assert status == 405
 
 
-@pytest.mark.parametrize("path", ["/workspace/", "/settings/theme/"])
+@pytest.mark.parametrize("path", ["/workspace/", "/settings/theme/", *list(WRITES)[1:]])
 def test_what_changes_something_is_not_done_by_looking(as_operator: Client, path: str) -> None:
     assert as_operator.get(path).status_code == 405
 

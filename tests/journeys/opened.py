@@ -22,7 +22,8 @@ from orchestration.workspaces.models import Membership, User, Workspace
 from tests.api.door import Door
 from tests.control.test_digest import settle_all
 
-LISTS = ("/", "/workflows/", "/runs/", "/agents/", "/settings/profile/", "/settings/health/", "/settings/prices/")
+SETTINGS = ("profile", "members", "keys", "connections", "prices", "retention", "health")
+LISTS = ("/", "/workflows/", "/runs/", "/agents/", *(f"/settings/{name}/" for name in SETTINGS))
 
 
 @dataclass(frozen=True, slots=True)
