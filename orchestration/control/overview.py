@@ -55,7 +55,7 @@ class Overview:
     spans: SpanFlow
     runs_waiting: int
     runs_ended: Durations  # all workflows together
-    workflows: list[WorkflowLine]
+    workflows: list[WorkflowLine]  # whose steps tell shares and counts, and no times
     points: Points
     before: Before | None
 
@@ -66,10 +66,11 @@ def overview(workspace_id: int, window: timedelta, now: datetime) -> Overview:
     states = census(workspace_id, now)
     progress = stats.in_progress(workspace_id)
     waiting = sum(n for (_, status), n in progress.items() if status == RunStatus.WAITING)
-    booked = paces.by_workflow(paces.rows_between(workspace_id, since, now))
+    rows = paces.rows_between(workspace_id, since, now)
+    booked = paces.in_sums(rows)
     lines = stats.lines(workspace_id, booked, progress)
     whole = paces.together(booked)
-    slow = stats.bottlenecks_of(lines)
+    slow = stats.timed(stats.bottlenecks_of(lines), rows)
     courses = usage.courses(workspace_id, (since, now))
     failing = _failing(courses)
     worst = failing[0][0] if failing else None

@@ -180,5 +180,5 @@ def _ended(booking: Booking, story: Story, agents: set[tuple[int, int]], names: 
                 observation((minute, workflow, step_id, WAIT), (*counts, step.wait_ns // MS), step.wait_ns // 1000)
             )
             if step.retry_ns:
-                key = minute, workflow, step_id, RETRY
-                into.append(observation(key, (*counts, step.retry_ns // MS), step.retry_ns // 1000))
+                again = minute, workflow, step_id, RETRY
+                into.append(observation(again, (*counts, step.retry_ns // MS), step.retry_ns // 1000))

@@ -15,7 +15,8 @@ from orchestration.workflows.booking import WORKFLOWS
 from orchestration.workflows.models import Measure
 
 _COLUMNS = ("workflow_id", "step_id", "measure", "n", "failed", "ms", *COLUMNS)
-_VALUES = f"sum(n), sum(failed), sum(ms), {sums.HISTOGRAM}"
+_SUMS = "sum(n), sum(failed), sum(ms)"
+_VALUES = f"{_SUMS}, {sums.HISTOGRAM}"
 _SIGNED = _VALUES.replace(")", " * sign)")
 
 
@@ -61,6 +62,22 @@ def by_workflow(rows: Stretch, workflow_id: int | None = None, *, steps: bool = 
         booked = found.setdefault(row[0], Booked())
         measures = booked.steps.setdefault(row[1], {}) if row[1] else booked.whole
         measures[row[2]] = _pace(row[3:])
+    return found
+
+
+def in_sums(rows: Stretch) -> dict[int, Booked]:
+    """Everything booked, without how the times of single steps are spread: histograms of many steps cost most."""
+    found = by_workflow(rows, steps=False)
+    for row in sums.grouped(rows, ("workflow_id", "step_id", "measure"), _SUMS, "step_id <> 0"):
+        found.setdefault(row[0], Booked()).steps.setdefault(row[1], {})[row[2]] = _pace(row[3:])
+    return found
+
+
+def of_steps(rows: Stretch, steps: Sequence[int]) -> dict[int, Measures]:
+    """What these steps have booked, whole, by step."""
+    found: dict[int, Measures] = {}
+    for row in sums.grouped(rows, ("step_id", "measure"), _VALUES, "step_id = any(%s)", [list(steps)]):
+        found.setdefault(row[0], {})[row[1]] = _pace(row[2:])
     return found
 
 

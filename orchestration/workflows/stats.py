@@ -7,11 +7,12 @@ they ended.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 from django.db.models import Count
 
+from orchestration.telemetry.sums import Stretch
 from orchestration.workflows import paces
 from orchestration.workflows.fold_times import PEOPLE
 from orchestration.workflows.models import Measure, Run, RunStatus, StepName, Workflow
@@ -162,6 +163,20 @@ def bottlenecks_of(lines: Iterable[WorkflowLine], most: int = 5) -> list[Bottlen
         if (share := step.share_of_elapsed)
     ]
     return sorted(found, key=lambda each: (-each.share_of_elapsed, each.workflow, each.step))[:most]
+
+
+def timed(slow: Iterable[Bottleneck], rows: Stretch) -> list[Bottleneck]:
+    """The same steps with their p95, where only sums were read so far."""
+    known = list(slow)
+    booked = paces.of_steps(rows, [each.step_id for each in known]) if known else {}
+    return [
+        replace(
+            each,
+            wait_p95_ms=booked[each.step_id].get(Measure.WAIT, NOTHING).percentile(0.95),
+            work_p95_ms=booked[each.step_id].get(Measure.WORK, NOTHING).percentile(0.95),
+        )
+        for each in known
+    ]
 
 
 def durations(workspace_id: int, since: datetime, until: datetime) -> list[Durations]:
