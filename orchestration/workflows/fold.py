@@ -135,9 +135,12 @@ def _workflow(tree: Tree, people: Cast, roots: Roots) -> str:
 
 
 def _title(tree: Tree, roots: Roots, workflow: str) -> str:
-    if roots.first < 0 or tree.kind[roots.first] in (Kind.MESSAGING, Kind.WORKFLOW, Kind.AGENT):
+    if roots.first < 0 or tree.kind[roots.first] in (Kind.MESSAGING, Kind.AGENT):
         return workflow
-    return tree.steps[roots.first].name or workflow
+    root = tree.steps[roots.first]
+    if tree.kind[roots.first] == Kind.WORKFLOW:
+        return root.subject or workflow  # what the events API calls this very run: a case, an application
+    return root.name or workflow
 
 
 def _conversation(tree: Tree, roots: Roots) -> str:

@@ -45,6 +45,8 @@ def times(tree: Tree, cast: Cast, failed: set[int], asks: list[Asked], attempts:
             key = step.subject or step.name, step.system or step.subject
         elif kind == Kind.HUMAN:
             key = step.subject or step.name, PEOPLE
+        elif kind == Kind.WORKFLOW and step.subject:  # a name for one run alone
+            key = step.workflow or step.name, step.application
         else:
             who = cast.who[i]
             owner = who[1] if who else step.system or step.application

@@ -15,7 +15,7 @@ from orchestration.control.digest import take_in
 from orchestration.registry.models import Agent
 from orchestration.telemetry import retention
 from orchestration.telemetry.models import Delivery, Pulse, Span, SpanDay, SpanHour
-from orchestration.workflows.models import Run, Step, WorkflowDay
+from orchestration.workflows.models import Run, Step, StepName, Workflow, WorkflowDay
 from orchestration.workspaces.models import Workspace
 from tests import make
 
@@ -245,6 +245,8 @@ def test_cases_become_runs_with_human_and_automatic_steps(say: Say, workspace: W
     assert run
     assert (run.external_key, run.status, run.duration_ms, run.escalations) == ("loan:1", "completed", 40 * 60_000, 0)
     assert run.duration_ms - run.active_ms == 20 * 60_000
+    assert (run.title, Workflow.objects.get().name) == ("1", "loan")
+    assert set(StepName.objects.values_list("name", flat=True)) == {"loan", "score", "check", "pay"}
     assert list(Agent.objects.values_list("name", flat=True)) == ["engine"]
     assert not Pulse.objects.exists()
 
