@@ -78,9 +78,14 @@ def _handovers(agreement: Agreement, name: str, truth: dict[str, list[Thing]], w
     for trace, spans in truth.items():
         who = [_agent(span) for span in sorted(spans, key=_order) if span["parent_id"] and _agent(span) not in PEOPLE]
         moves = [pair for pair in pairwise(filter(None, who)) if pair[0] != pair[1]]
-        for place, (source, target) in enumerate(moves):
-            returns = place > 0 and moves[place - 1] == (target, source)
+        givers: list[str] = []
+        for source, target in moves:
+            returns = givers[-1:] == [target]
             (back if returns else there)[(trace, source, target)] += 1
+            if returns:
+                givers.pop()
+            else:
+                givers.append(source)
     agreement.found(name, "handovers: who speaks next, but for returns", there, said - back)
     agreement.found(name, "handovers: returns to whom the work came from", back, said - there)
     named = bag(
