@@ -1,8 +1,9 @@
 // When regions ask for themselves: on the topics that their hx-trigger names. One request answers all signals raised
-// before it; signals that come while it is under way, or sooner than `throttle` in its hx-trigger says, are answered
+// before it; signals that come while it is under way, or sooner than its pace (`data-pace` in
+// ms, or `throttle` in its hx-trigger), are answered
 // together afterwards, so the last one is never lost. (htmx alone would lose those that it queues on a swapped region.)
 export const TOPICS = ["run", "agent", "load"];
-const PACE_S = 2, HELD_S = 5;
+const PACE = 2000, HELD = 5000;
 const asked = new Map(), later = new Map(), under = new Set(), again = new Set();
 
 /** Regions that are being renewed at a person's wish, and those for a signal's sake. */
@@ -22,8 +23,9 @@ export const renew = (region, why) => {
 };
 
 const pace = (region) => {
-  const stated = Number(/throttle:(\d+)s/.exec(region.getAttribute("hx-trigger"))?.[1] ?? PACE_S);
-  return 1000 * ("held" in region.dataset ? Math.max(stated, HELD_S) : stated);
+  const throttle = /throttle:(\d+)s/.exec(region.getAttribute("hx-trigger"))?.[1];
+  const stated = Number(region.dataset.pace ?? (throttle ? 1000 * throttle : PACE));
+  return "held" in region.dataset ? Math.max(stated, HELD) : stated;
 };
 
 const need = (region) => {

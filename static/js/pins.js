@@ -16,7 +16,7 @@ export const difference = (region, coming) => {
   return plain(region) === plain(coming) ? "" : "Has changed";
 };
 
-const nameOf = (region) => region.getAttribute("aria-label") ?? region.querySelector("h1, h2")?.textContent ?? "";
+const nameOf = (region) => region.getAttribute("aria-label") ?? region.querySelector("h2")?.textContent ?? document.title.split(" · ")[0];
 
 const made = (region) => {
   const button = document.createElement("button");

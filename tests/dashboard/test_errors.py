@@ -8,7 +8,7 @@ import pytest
 from django.db import OperationalError
 from django.test import Client
 
-from dashboard.views import workflows
+from orchestration.workflows import stats
 from orchestration.workspaces.models import User
 from tests.dashboard.conftest import region
 
@@ -20,7 +20,7 @@ def broken(monkeypatch: pytest.MonkeyPatch, client: Client) -> None:
     def fails(*_: Any) -> None:
         raise OperationalError("secret host refused")
 
-    monkeypatch.setattr(workflows.stats, "workflows", fails)
+    monkeypatch.setattr(stats, "workflows", fails)
     client.raise_request_exception = False
 
 
