@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from decimal import Decimal
@@ -102,15 +102,14 @@ def facts_of(ask: Ask, at: datetime, zone: ZoneInfo, currency: str) -> dict[str,
 
 def subjects_of(ask: Ask) -> dict[str, str]:
     """Under what the ask is remembered for rules that look back (`vocabulary.SUBJECTS`)."""
-    customer = ask.context.get("customer")
-    inner = customer.get("id") if isinstance(customer, dict) else None
-    found = {
-        "agent": ask.agent.casefold(),
-        "account": _first(ask, _ACCOUNT),
-        "customer": _first(ask, _CUSTOMER) or _named(inner),
-        "run": ask.run,
-    }
-    return {subject: value[:TEXT_CHARS] for subject, value in found.items() if value}
+    return _subjects(ask.agent.rpartition("/")[2] or ask.agent, ask.arguments, ask.context, ask.run)
+
+
+def subjects_in(facts: Mapping[str, Any], run: str) -> dict[str, str]:
+    """The same, out of recorded facts."""
+    return _subjects(
+        str(facts.get("agent.name", "")), facts.get("action.arguments") or {}, facts.get("context") or {}, run
+    )
 
 
 def stored(facts: Mapping[str, Any]) -> dict[str, Any]:
@@ -126,10 +125,20 @@ def restored(facts: Mapping[str, Any]) -> dict[str, Any]:
     return kept
 
 
-def _first(ask: Ask, keys: tuple[str, ...]) -> str:
-    return next(
-        (name for where in (ask.arguments, ask.context) for key in keys if (name := _named(where.get(key)))), ""
-    )
+def _subjects(agent: str, arguments: Mapping[str, Any], context: Mapping[str, Any], run: str) -> dict[str, str]:
+    customer = context.get("customer")
+    inner = customer.get("id") if isinstance(customer, dict) else None
+    found = {
+        "agent": agent.casefold(),
+        "account": _first((arguments, context), _ACCOUNT),
+        "customer": _first((arguments, context), _CUSTOMER) or _named(inner),
+        "run": run,
+    }
+    return {subject: value[:TEXT_CHARS] for subject, value in found.items() if value}
+
+
+def _first(places: Sequence[Mapping[str, Any]], keys: tuple[str, ...]) -> str:
+    return next((name for where in places for key in keys if (name := _named(where.get(key)))), "")
 
 
 def _named(value: Any) -> str:
