@@ -32,7 +32,7 @@ from django.db import connection
 
 from orchestration.config import engines as embedded
 from orchestration.registry import labels, prices, resolve
-from orchestration.telemetry import retention
+from orchestration.telemetry import recent, retention
 from orchestration.workspaces.models import Membership, User, Workspace
 from tests.api.door import Server
 
@@ -144,5 +144,5 @@ def as_operator(client: Client, operator: User) -> Client:
 def nothing_remembered() -> Iterator[None]:
     """Names, prices and days held in memory must not outlive the rows of a test."""
     yield
-    for memory in (resolve, labels, prices, retention):
+    for memory in (resolve, labels, prices, recent, retention):
         memory.forget()

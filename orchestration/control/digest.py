@@ -29,7 +29,7 @@ from orchestration.control.settling import settle_due, uncollected
 from orchestration.control.trouble import trouble
 from orchestration.lib.pulse import publish
 from orchestration.registry.vouching import vouched_agents
-from orchestration.telemetry import deliveries, intake, liveness, logs, packing, retention, rollups, rows, writer
+from orchestration.telemetry import deliveries, intake, liveness, logs, packing, recent, retention, rollups, rows, writer
 from orchestration.telemetry.admission import ANY_DAYS, Decoded, Undecodable
 from orchestration.telemetry.deliveries import IMPORTED, Waiting
 from orchestration.telemetry.events import decode_events
@@ -208,6 +208,7 @@ def _spans(batch: Batch, fresh: Counter[datetime]) -> Counted:
     by_place: dict[int, int] = defaultdict(int)
     for _, taken in fresh_pairs:
         by_place[taken.delivery] += 1
+    transaction.on_commit(lambda: recent.keep(batch.workspace.pk, new))
     for place, n in by_place.items():
         fresh[intake.minute(batch.claimed[place].received_at)] += n
     return count(fresh_pairs, [d.received_at for d in batch.claimed])

@@ -27,13 +27,14 @@ from orchestration.control import run_rows
 from orchestration.control.trouble import trouble
 from orchestration.lib.pulse import publish
 from orchestration.registry import prices
-from orchestration.telemetry import rollups
+from orchestration.telemetry import recent, rollups
+from orchestration.telemetry.reading import spans_of
 from orchestration.workflows import due, groups
 from orchestration.workflows.booking import Booking, Change, contributions
 from orchestration.workflows.due import Due
 from orchestration.workflows.fold import fold
 from orchestration.workflows.groups import Group
-from orchestration.workflows.reading import keyed, rows_of, to_steps
+from orchestration.workflows.reading import Bounds, keyed, sent_steps, to_steps
 from orchestration.workflows.story import Rules, Story
 
 log = structlog.get_logger(__name__)
@@ -165,13 +166,20 @@ def _rest_s(group: Group) -> float:
 def _tell(workspace_id: int, found: list[Group]) -> list[Told]:
     """Read and fold each group. One read serves all, since most are small. Nothing stored (a heartbeat alone, or days
     that were dropped): nothing told."""
-    rows = rows_of(workspace_id, [trace.bounds for group in found for trace in group.traces])
     by_trace: dict[bytes, list[tuple[Any, ...]]] = {}
-    for row in rows.spans:
+    unknown: list[Bounds] = []
+    for trace in (trace for group in found for trace in group.traces):
+        at_hand = recent.take(workspace_id, trace.trace_id, trace.spans)
+        if at_hand is not None:
+            by_trace[trace.trace_id] = at_hand
+        else:
+            unknown.append(trace.bounds)
+    for row in spans_of(workspace_id, unknown) if unknown else ():
         by_trace.setdefault(row[0], []).append(row)
-    for row in rows.sent:
+    steps = sent_steps(workspace_id, [trace.trace_id for group in found for trace in group.traces])
+    for row in steps:
         by_trace.setdefault(row[0], []).append(row)
-    sent = frozenset(row[1] for row in rows.sent)
+    sent = frozenset(row[1] for row in steps)
     return [_tell_one(workspace_id, group, by_trace, sent) for group in found]
 
 

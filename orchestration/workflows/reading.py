@@ -28,7 +28,7 @@ class Rows:
 
 def rows_of(workspace_id: int, traces: Iterable[Bounds]) -> Rows:
     wanted = list(traces)
-    return Rows(reading.spans_of(workspace_id, wanted), _sent_steps(workspace_id, [t[0] for t in wanted]))
+    return Rows(reading.spans_of(workspace_id, wanted), sent_steps(workspace_id, [t[0] for t in wanted]))
 
 
 def steps_of(workspace_id: int, traces: Iterable[Bounds]) -> list[Step]:
@@ -83,7 +83,8 @@ def to_steps(workspace_id: int, rows: list[tuple[Any, ...]]) -> list[Step]:
     ]
 
 
-def _sent_steps(workspace_id: int, trace_ids: list[bytes]) -> list[tuple[Any, ...]]:
+def sent_steps(workspace_id: int, trace_ids: list[bytes]) -> list[tuple[Any, ...]]:
+    """Rows of what the events API sent."""
     with raw_cursor() as cursor:
         cursor.execute(
             "select trace_id, substring(sha256(convert_to(key, 'UTF8')) for 8), "
