@@ -16,6 +16,7 @@ SCHEDULE = {
     "digest": every(1, "orchestration.control.tasks.digest"),
     "settle": every(1, "orchestration.control.tasks.settle"),
     "ledger": every(1, "orchestration.ledger.tasks.link"),
+    "verdicts": every(1, "orchestration.holds.tasks.sweep"),
     "stalled runs": every(30, "orchestration.control.tasks.sweep_stalled"),
     "hours": every(5, "orchestration.control.tasks.roll_hours"),
     "retention": every(3600, "orchestration.control.tasks.keep"),

@@ -1,0 +1,95 @@
+"""What happens to a hold."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+import pytest
+from django.utils import timezone
+
+from orchestration.holds import verdicts
+from orchestration.holds.models import Answered, Hold, State
+from orchestration.holds.verdicts import TooLate, Unreasoned, Verdict
+from orchestration.ledger.models import Entry
+from orchestration.workspaces.models import User, Workspace
+
+pytestmark = pytest.mark.django_db
+YES = Verdict(Answered.APPROVE)
+
+
+@pytest.fixture
+def hold(workspace: Workspace) -> Hold:
+    return Hold.objects.create(
+        workspace=workspace, source="decision", agent="bot", question="May bot refund?", proposal="refund", why="over"
+    )
+
+
+def pass_time(hold: Hold) -> None:
+    Hold.objects.filter(pk=hold.pk).update(apply_at=timezone.now() - timedelta(seconds=1))
+
+
+def test_a_verdict_takes_effect_after_its_ten_seconds(hold: Hold, reviewer: User) -> None:
+    found = verdicts.decide(hold, YES, reviewer, revision=0)
+    assert found.state == State.DECIDED
+    assert verdicts.apply_due() == 0
+
+    pass_time(hold)
+
+    assert verdicts.apply_due() == 1
+    hold.refresh_from_db()
+    assert (hold.state, hold.verdict) == (State.APPLIED, Answered.APPROVE)
+    assert verdicts.apply_due() == 0
+
+
+def test_it_can_be_taken_back_until_then_and_not_after(hold: Hold, reviewer: User) -> None:
+    verdicts.decide(hold, YES, reviewer, revision=0)
+
+    assert verdicts.undo(hold, reviewer).state == State.OPEN
+
+    verdicts.decide(hold, YES, reviewer, revision=2)
+    pass_time(hold)
+    with pytest.raises(TooLate):
+        verdicts.undo(hold, reviewer)
+
+
+def test_who_comes_second_is_told_who_was_first(hold: Hold, reviewer: User, admin: User) -> None:
+    verdicts.decide(hold, YES, reviewer, revision=0)
+
+    with pytest.raises(TooLate, match="reviewer"):
+        verdicts.decide(hold, Verdict(Answered.REJECT, "no"), admin, revision=0)
+
+    assert verdicts.decide(hold, YES, reviewer, revision=0).verdict == Answered.APPROVE
+
+
+def test_a_verdict_on_another_state_than_the_one_seen_is_refused(hold: Hold, reviewer: User) -> None:
+    verdicts.decide(hold, YES, reviewer, revision=0)
+    verdicts.undo(hold, reviewer)
+
+    with pytest.raises(TooLate):
+        verdicts.decide(hold, YES, reviewer, revision=0)
+
+
+@pytest.mark.parametrize("verdict", [Verdict(Answered.REJECT), Verdict(Answered.MORE, " "), Verdict(Answered.AMEND)])
+def test_some_verdicts_need_a_word(hold: Hold, reviewer: User, verdict: Verdict) -> None:
+    with pytest.raises(Unreasoned):
+        verdicts.decide(hold, verdict, reviewer, revision=0)
+
+
+@pytest.mark.parametrize(("on_timeout", "state"), [("reject", State.EXPIRED), ("remind", State.OPEN)])
+def test_time_that_runs_out_never_allows(hold: Hold, on_timeout: str, state: State) -> None:
+    Hold.objects.filter(pk=hold.pk).update(due_at=timezone.now() - timedelta(minutes=1), on_timeout=on_timeout)
+
+    verdicts.expire_due()
+
+    hold.refresh_from_db()
+    assert hold.state == state
+    assert hold.verdict != Answered.APPROVE
+
+
+def test_every_change_leaves_a_receipt(hold: Hold, reviewer: User) -> None:
+    verdicts.decide(hold, YES, reviewer, revision=0)
+    verdicts.undo(hold, reviewer)
+
+    kinds = list(Entry.objects.filter(subject_id=str(hold.pk)).order_by("id").values_list("kind", "actor"))
+
+    assert kinds == [("verdict", "person:reviewer"), ("verdict.undone", "person:reviewer")]
