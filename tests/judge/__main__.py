@@ -1,8 +1,8 @@
 """`make judge DATA=FOLDER`, or `python -m tests.judge FOLDER`: what Baton says of published data, beside the truth.
 
 The folder holds the sets in the formats that its own README describes; a set that is not there is left out. Baton is
-started on a state folder that is thrown away, the files are imported by the commands that anybody uses, and everything
-is asked of the API. A later subject is one more file here and one more line below.
+started on a state folder that is thrown away, the files are imported by the commands that anybody uses, and the API is
+asked; what no window of it reaches (services of years ago) is read from the tables. A later subject is one more file.
 """
 
 from __future__ import annotations
