@@ -139,7 +139,7 @@ class _Told:
 
     def __init__(self, baton: Baton, word: str, **fields: Any) -> None:
         self._baton, self._word, self._over = baton, word, False
-        self._ids = {name: fields[name] for name in ("run", "step", "agent") if fields.get(name)}
+        self._ids = {name: fields[name] for name in ("run", "workflow", "step", "agent") if fields.get(name)}
         self.id: str = self._ids.get("step") or self._ids["run"]
         baton.event(f"{word}.started", **fields)
 

@@ -23,8 +23,10 @@ HELP = System("knowledge-base", "POST /search", "http", 0.2)
 CORE = System("core-banking", "SELECT bookings", "postgresql", 0.3, 0.9)  # mostly quick, sometimes very slow
 PAYMENTS = System("payments", "POST /refunds", "http", 0.9, 0.5)
 SANCTIONS = System("sanctions-list", "POST /match", "http", 0.7, 0.5)
+NEWS = System("press-archive", "POST /screenings", "http", 75.0, 0.5)  # searches for minutes
+SWIFT = System("swift-tracker", "GET /payments/{uetr}", "http", 1.1, 0.5)
 DOCUMENTS = System("document-store", "GET /documents/{id}", "http", 0.25)
-OCR = System("ocr", "POST /pages", "http", 4.0, 0.5)
+OCR = System("ocr", "POST /pages", "http", 60.0, 0.6)
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +41,8 @@ SEARCH = Tool("search_help", HELP, reads=True)
 BOOKINGS = Tool("get_bookings", CORE)
 REFUND = Tool("issue_refund", PAYMENTS)
 MATCH = Tool("match_sanctions", SANCTIONS)
+PRESS = Tool("search_press", NEWS)
+TRACE = Tool("trace_payment", SWIFT)
 FETCH = Tool("fetch_documents", DOCUMENTS)
 READ = Tool("read_pages", OCR)
 HISTORY = Tool("get_account_history", CORE)
@@ -64,7 +68,8 @@ REFUNDS = Role("refund", "refunds", "0.8.1", "google", "gemini-2.5-flash", OpenI
 KYC = Role("kyc-screener", "kyc", "2.4.0", "openai", "gpt-4.1", GenAI(), 1.6)
 READER = Role("document-reader", "lending-documents", "1.3.2", "openai", "gpt-4o-mini", OpenInference(), 2.2)
 ANALYST = Role("credit-analyst", "lending", "4.0.1", "anthropic", "claude-sonnet-4-5-20250929", GenAI(), 3.4)
-ROLES = (CUSTOMER_SERVICE, BILLING, REFUNDS, KYC, READER, ANALYST)
+TRACER = Role("payment-tracer", "payments-desk", "2.1.0", "anthropic", "claude-haiku-4-5", GenAI(), 1.2)
+ROLES = (CUSTOMER_SERVICE, BILLING, REFUNDS, KYC, READER, ANALYST, TRACER)
 
 
 @dataclass(frozen=True, slots=True)

@@ -65,6 +65,7 @@ KINDS = (
     Kind("large refund", 34, LATER, lambda scene, _: scenarios.large_refund(scene)),
     Kind("billing question", 300, SOON, lambda scene, _: scenarios.billing_question(scene)),
     Kind("account question", 580, SOON, lambda scene, _: scenarios.account_question(scene)),
+    Kind("payment trace", 90, SOON, lambda scene, _: scenarios.payment_trace(scene)),
     Kind("kyc clear", 130, SOON, lambda scene, _: screening.clear_refresh(scene), cleared),
     Kind("kyc doubtful", 130, LATER, lambda scene, _: screening.doubtful_refresh(scene), doubtful),
     Kind("loan", 26, DAYS, a_loan),
@@ -74,7 +75,7 @@ KINDS = (
     Kind("limit asked", 18, LATER, told(LIMITS, asks=True)),
     Kind("payouts", 30, SOON, told(PAYOUTS), steady),
 )
-CUSTOMERS_A_DAY = sum(kind.a_day for kind in KINDS[:7]) - KINDS[5].a_day
+CUSTOMERS_A_DAY = sum(kind.a_day for kind in KINDS[:6])
 PER_MINUTE = 4.2  # customers on the morning of the founding
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from random import Random
@@ -98,8 +99,9 @@ class Company:
 
     def close(self, timeout_s: float = 5.0) -> dict[str, int]:
         """Send what waits and say how it went."""
+        until = time.monotonic() + timeout_s
         for baton in self.exporters:
-            baton.close(timeout_s / len(self.exporters))
+            baton.close(max(0.0, until - time.monotonic()))
         return self.counts()
 
 

@@ -192,6 +192,11 @@ class Actor:
     def turn(self, parent: Context | Span | None, conversation: str, workflow: str) -> Span:
         return self.baton.span(*self.role.speech.turn(self.role, conversation, workflow), parent=parent)
 
+    def person(self, root: Span) -> Span:
+        """The work of a person, as the program tells it that they work in. People are no agents."""
+        about = {"gen_ai.operation.name": "human_review", "gen_ai.agent.name": "human"}
+        return self.baton.span("human_review", about, parent=root)
+
     def ask(self, turn: Span, said: str) -> Span:
         return self.baton.span(*self.role.speech.asked(self.role, said), parent=turn, kind=CLIENT)
 

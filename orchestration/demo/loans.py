@@ -76,8 +76,8 @@ STEPS = (
     Step("Customer confirms figures", hours=1.5),
     Step("Verify identity", role=agents.KYC, work=verify_identity),
     Step("Screen sanctions", system="sanctions-list", rules=True, seconds=0.9),
-    Step("Fetch credit report", system="credit-bureau", seconds=7.0),
-    Step("Fetch account history", system="core-banking", seconds=2.5),
+    Step("Fetch credit report", system="credit-bureau", seconds=150.0),
+    Step("Fetch account history", system="core-banking", seconds=45.0),
     Step("Assess affordability", role=agents.ANALYST, work=assess),
     Step("Price the loan", system="rates", rules=True, seconds=0.6),
     Step("Write proposal", role=agents.ANALYST, work=propose),
@@ -120,7 +120,7 @@ def loan(scene: Scene, process: Baton, rules: Baton) -> Story:
             return
         if step.name == "Credit judgment" and scene.likely(0.13):
             break  # declined: an end as good as any
-        yield scene.takes(1.0)
+        yield scene.takes(100.0, 0.6)  # the desk's process looks every few minutes
     one.tell("run.finished")
 
 

@@ -85,7 +85,7 @@ def one_step(scene: Scene, run: Run, what: Errand, about: tuple[str, str, float]
 
 def decision(scene: Scene, baton: Baton, run: Run, what: Errand) -> Story:
     """A step of people: it has no agent, since people are none."""
-    ids = {"run": run.id, "step": "decision"}
+    ids = {"run": run.id, "step": "decision", "workflow": what.workflow}
     baton.event("step.started", name=what.asks, kind="human", **ids)
     yield scene.desk(what.minutes)
     baton.event("step.finished", **ids)

@@ -13,10 +13,11 @@ from collections.abc import Generator
 from orchestration.client import Context, Span
 from orchestration.demo import agents
 from orchestration.demo.faults import REFUND_LIMIT, large_amount, small_amount
-from orchestration.demo.scene import Act, Scene, passed_on, think, use
+from orchestration.demo.scene import Act, Scene, passed_on, reviewed, think, use
 from orchestration.demo.stage import Story
 
-REFUND_REQUEST, BILLING_QUESTION, ACCOUNT_QUESTION = "Refund request", "Billing question", "Account question"
+REFUND_REQUEST, PAYMENT_TRACE = "Refund request", "Payment trace"
+BILLING_QUESTION, ACCOUNT_QUESTION = "Billing question", "Account question"
 QUESTIONS = (
     "Where do I find my statement for October?",
     "How long does a refund take until it is on my account?",
@@ -133,6 +134,7 @@ def after_the_answer(scene: Scene, wanted: float) -> Story:
     """A person has answered: the matter goes on in another trace of the same conversation."""
     approved = scene.likely(0.94)
     root = scene.refunds.resume("Refund approval", REFUND_REQUEST, scene.conversation)
+    yield from reviewed(scene, scene.refunds, root, 3.0)
     turn = scene.refunds.turn(root, scene.conversation, REFUND_REQUEST)
     word = "approved" if approved else "rejected"
     yield from think(scene, scene.refunds, turn, f"The reviewer has {word} the refund.")
@@ -178,6 +180,21 @@ def billing_question(scene: Scene) -> Story:
     asked.set(scene.service.role.speech.returned(f"The fee is {fee} % of the amount.")).finish()
     told = fee + 0.25 if scene.faults.contradicts else fee
     yield from think(scene, scene.service, turn, "Answer the customer.", f"You pay a fee of {told} %.", 0.7)
+    turn.finish()
+    root.finish()
+
+
+def payment_trace(scene: Scene) -> Story:
+    """A payment that has not arrived: the agent asks the network again and again, for minutes."""
+    actor = scene.actors[agents.TRACER.name]
+    root = actor.workflow(PAYMENT_TRACE, scene.conversation)
+    turn = actor.turn(root, scene.conversation, PAYMENT_TRACE)
+    yield from think(scene, actor, turn, f"Where is the payment of {scene.account}?")
+    for _ in range(scene.rng.randrange(2, 7)):
+        error = "TrackerTimeout" if scene.likely(0.03) else ""
+        yield from use(scene, actor, turn, agents.TRACE, {"account": scene.account}, error=error)
+        yield scene.takes(45.0)
+    yield from think(scene, actor, turn, "Tell the customer where the money is.")
     turn.finish()
     root.finish()
 

@@ -57,7 +57,7 @@ class Scene:
         return usual * self.rng.lognormvariate(0.0, spread)
 
     def takes(self, seconds: float, spread: float = 0.4) -> float:
-        return min(90.0, self.about(seconds, spread))
+        return min(max(90.0, 2.5 * seconds), self.about(seconds, spread))
 
     def desk(self, minutes: float) -> float:
         """Seconds until people have decided what waits for them now: usually so many minutes of their hours."""
@@ -107,6 +107,14 @@ def use(
     request.finish()
     call.set(actor.role.speech.returned(answer or json.dumps({"ok": not error}))).finish()
     return not error
+
+
+def reviewed(scene: Scene, actor: Actor, root: Span, minutes: float) -> Act:
+    """A person takes the case from the desk and works on it."""
+    person = actor.person(root)
+    yield scene.about(minutes * 60, 0.5)
+    person.finish()
+    return True
 
 
 def waits(scene: Scene, system: System) -> float:

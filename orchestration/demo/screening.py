@@ -8,7 +8,7 @@ import json
 from orchestration.client import Span
 from orchestration.demo import agents
 from orchestration.demo.emit import Actor
-from orchestration.demo.scene import Act, Scene, think, use
+from orchestration.demo.scene import Act, Scene, reviewed, think, use
 from orchestration.demo.stage import Story
 
 KYC_REFRESH = "KYC refresh"
@@ -46,6 +46,7 @@ def doubtful_refresh(scene: Scene) -> Story:
     if done:
         yield scene.desk(75.0)
         again = actor.resume("Compliance review", KYC_REFRESH, scene.conversation)
+        yield from reviewed(scene, actor, again, 9.0)
         turn = actor.turn(again, scene.conversation, KYC_REFRESH)
         yield from think(scene, actor, turn, "Compliance has answered: another person.", "Cleared.", 0.5)
         turn.finish()
@@ -55,6 +56,7 @@ def doubtful_refresh(scene: Scene) -> Story:
 def screen(scene: Scene, actor: Actor, turn: Span) -> Act:
     yield from use(scene, actor, turn, agents.LOOKUP, {"customer_id": scene.customer})
     yield from think(scene, actor, turn, "Which spellings of the name should be searched?", size=1 + grown(scene))
+    yield from use(scene, actor, turn, agents.PRESS, {"name": scene.customer, "years": 7})
     for _ in range(2):
         lost = scene.likely(0.015 + 0.12 * grown(scene))
         error = "SanctionsTimeout" if lost else ""

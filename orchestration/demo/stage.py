@@ -11,6 +11,7 @@ import heapq
 import os
 import time
 from collections.abc import Callable, Generator
+from inspect import GEN_CREATED, getgeneratorstate
 from itertools import count
 from random import Random
 
@@ -42,7 +43,7 @@ class Stage:
 
     def play(self, pause: Callable[[float], bool], *, to_the_end: bool = True) -> bool:
         """Play until `pause`, which waits, says stop; true when instead the machine turns out to have slept. What is
-        under way at a stop is brought to its end at once, or left as it is."""
+        under way at a stop, save what goes on for ever, is brought to its end at once, or left as it is."""
         while self._heap and not self.ending:
             late = self._clock() - self._heap[0][0]
             if late > ASLEEP_NS:
@@ -51,7 +52,7 @@ class Stage:
                 self._step()
             else:
                 self.ending = pause(-late / 1e9)
-        self._heap = [each for each in self._heap if to_the_end and each[3]]  # who has no ids goes on for ever
+        self._heap = [each for each in self._heap if to_the_end and each[3] and begun(each[2])]
         heapq.heapify(self._heap)
         while self._heap:
             self._step()
@@ -72,3 +73,7 @@ class Stage:
         wait = next(story, None)
         if wait is not None:
             self.begin(story, self._now + max(0, int(wait * 1e9)), self._ids)
+
+
+def begun(story: Story) -> bool:
+    return getgeneratorstate(story) != GEN_CREATED

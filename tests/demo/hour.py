@@ -34,6 +34,11 @@ class Hour:
         return found
 
 
+def once(seed: int, per_minute: float) -> Plan:
+    """A company of long ago: the same in every run of the tests."""
+    return Plan(Rhythm(1_778_750_220_000_000_000, days=0), seed, per_minute)
+
+
 def lately(minutes: int, seed: int, per_minute: float) -> Plan:
     """A company that was founded so many minutes ago, in the middle of a working morning, and has no past."""
     return Plan(Rhythm(time.time_ns() - minutes * MINUTE, days=0), seed, per_minute)

@@ -13,12 +13,12 @@ import pytest
 
 from orchestration.demo.arrivals import Plan
 from orchestration.demo.rhythm import Rhythm
-from tests.demo.hour import Hour, lately, play, values
+from tests.demo.hour import Hour, once, play, values
 
 
 @pytest.fixture(scope="module")
 def hour() -> Hour:
-    return play(lately(60, 7, 20.0))
+    return play(once(7, 20.0))
 
 
 def test_every_agent_has_an_exporter_of_its_own(hour: Hour) -> None:
@@ -29,6 +29,7 @@ def test_every_agent_has_an_exporter_of_its_own(hour: Hour) -> None:
         "kyc",
         "lending",
         "lending-documents",
+        "payments-desk",
     }
     assert len(hour.of("gen_ai.agent.name", "customer-service")) > 500
     assert len(hour.of("agent.name", "refund")) > 100
@@ -127,7 +128,7 @@ def test_robots_tell_their_runs_by_events_and_stay_alive_between(hour: Hour) -> 
 
 
 def test_a_loan_has_seventeen_steps_of_which_people_take_four() -> None:
-    one = play(lately(60 * 80, 3, 0.25), 60 * 80, signs=False)
+    one = play(once(3, 0.25), 60 * 80, signs=False)
     loans = defaultdict(list)
     for event in one.events:
         if event.get("workflow") == "Loan approval":
@@ -153,7 +154,7 @@ def test_the_bot_falls_silent_now_and_then_and_hangs_in_what_it_did(hour: Hour) 
 
 
 def test_the_same_seed_tells_the_same_stories_to_the_last_id() -> None:
-    plan = lately(10, 7, 20.0)
+    plan = once(7, 20.0)
 
     one, two = play(plan, 10), play(plan, 10)
 
@@ -162,7 +163,7 @@ def test_the_same_seed_tells_the_same_stories_to_the_last_id() -> None:
 
 
 def test_a_company_founded_at_another_moment_has_other_ids() -> None:
-    plan = lately(5, 7, 20.0)
+    plan = once(7, 20.0)
     later = Plan(Rhythm(plan.rhythm.founded_ns + 1, days=0), plan.seed, plan.per_minute)
 
     assert not set(play(plan, 5).traces) & set(play(later, 5).traces)
@@ -173,7 +174,7 @@ def start(span: dict[str, Any]) -> tuple[int, str]:
 
 
 def test_another_seed_tells_other_stories() -> None:
-    assert len(play(lately(5, 8, 20.0), 5).spans) != len(play(lately(5, 9, 20.0), 5).spans)
+    assert len(play(once(8, 20.0), 5).spans) != len(play(once(9, 20.0), 5).spans)
 
 
 def test_prompts_are_json_that_can_be_read(hour: Hour) -> None:

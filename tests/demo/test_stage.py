@@ -70,6 +70,20 @@ def test_who_goes_on_for_ever_does_not_hinder_a_stop() -> None:
     assert not stage.play(lambda seconds: True)
 
 
+def test_what_would_come_later_does_not_come_at_a_stop() -> None:
+    told: list[str] = []
+    stage = Stage(clock=lambda: 0)
+
+    def story() -> Story:
+        told.append("came")
+        yield 1.0
+
+    stage.begin(story(), at_ns=60 * S, ids=Random(1))
+    stage.play(lambda seconds: True)
+
+    assert told == []
+
+
 def test_ids_come_from_the_chance_of_the_story_that_is_played() -> None:
     drawn: dict[str, list[bytes]] = {"alone": [], "among others": []}
 

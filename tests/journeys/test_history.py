@@ -1,0 +1,98 @@
+"""The past of the simulated company, told to a Baton that knows nothing of it: totals are exact, nobody wakes."""
+
+from __future__ import annotations
+
+import time
+from collections import Counter
+from dataclasses import dataclass
+from typing import Any
+
+import pytest
+
+from orchestration.demo.arrivals import Plan
+from orchestration.demo.company import found
+from orchestration.demo.history import PATIENT, tell
+from orchestration.demo.memory import past_of
+from orchestration.demo.rhythm import HOUR, Rhythm
+from orchestration.demo.stage import Stage
+from tests.bench.stand import Stand, Tenant
+from tests.client.receiver import receiver
+from tests.demo.hour import Hour, hour_of
+
+AS_LONG = "30d"
+
+
+@dataclass
+class Told:
+    tenant: Tenant
+    plan: Plan
+    sent: Hour
+
+
+def tell_to(url: str, key: str, plan: Plan) -> None:
+    company = found(url, key, plan, Stage(), PATIENT)
+    assert all(tell(company, chapter) for chapter in past_of(plan).left)
+    company.close()
+
+
+@pytest.fixture(scope="module")
+def told(baton: Stand) -> Told:
+    tenant = baton.workspace()
+    plan = Plan(Rhythm(time.time_ns() - HOUR // 12, days=3), seed=4, per_minute=0.5)
+    tell_to(baton.url, tenant.key, plan)
+    tenant.settled()
+    with receiver() as got:
+        tell_to(got.url, "a-key", plan)
+    return Told(tenant, plan, hour_of(got))
+
+
+def figures(told: Told) -> dict[str, Any]:
+    found = told.tenant.get(f"/api/v1/overview?window={AS_LONG}")
+    agents = told.tenant.get(f"/api/v1/agents?window={AS_LONG}&limit=100")["items"]
+    return {
+        "durations": found["durations"],
+        "digested": found["spans"]["digested"],
+        "agents": {a["name"]: (a["calls"], a["failures"], a["tokens"], a["runs"]) for a in agents},
+    }
+
+
+def test_every_span_is_there_and_every_end_of_a_run(told: Told) -> None:
+    found = figures(told)
+
+    assert found["digested"] == len(told.sent.spans) > 1500
+    ended = Counter(event["workflow"] for event in told.sent.events if event["type"] in ("run.finished", "run.failed"))
+    assert ended <= Counter({each["workflow"]: each["runs"] for each in found["durations"]})
+
+
+def test_tokens_are_those_that_were_sent(told: Told) -> None:
+    keys = ("gen_ai.usage.input_tokens", "gen_ai.usage.prompt_tokens", "llm.token_count.prompt")
+    sent = sum(int(span["a"].get(key, 0)) for span in told.sent.spans for key in keys)
+
+    assert sum(tokens["input"] for _, _, tokens, _ in figures(told)["agents"].values()) == sent
+
+
+def test_each_agent_is_one_however_many_processes_met_it(told: Told) -> None:
+    names = [agent["name"] for agent in told.tenant.get("/api/v1/agents?window=30d&limit=100")["items"]]
+
+    assert len(names) == len(set(names)) >= 10
+
+
+def test_the_past_wakes_no_agent(told: Told) -> None:
+    agents = told.tenant.get("/api/v1/agents?limit=100")["items"]
+
+    over = {event["run"] for event in told.sent.events if event["type"] in ("run.finished", "run.failed")}
+    began = [event for event in told.sent.events if event["type"] == "run.started"]
+    # who has told of a run that is still open has something open, whenever that was told
+    busy = {event["agent"].partition("/")[2] for event in began if event["run"] not in over}
+    assert {a["name"] for a in agents if a["state"] != "idle"} <= busy
+    assert not busy & {"refund", "billing", "customer-service", "kyc-screener", "credit-analyst"}
+    assert {a["last_seen"] for a in agents} == {None}
+
+
+def test_the_past_told_again_changes_nothing(told: Told, baton: Stand) -> None:
+    before = figures(told)
+
+    tell_to(baton.url, told.tenant.key, told.plan)
+    told.tenant.settled()
+
+    assert figures(told) == before
