@@ -163,25 +163,21 @@ def _span_days(workspace_id: int) -> int:
 
 
 def _add(workspace_id: int, tally: Tally, into: str) -> None:
-    rows = []
+    rows: list[dict[str, int]] = []
     used: set[int] = set()
+    names = ["at", *(name for name, _ in tally.table.keys), *(name for name, _ in tally.table.sums)]
     for key, (sums, counts) in sorted(tally.rows.items()):
-        filled = {b: n for b, n in counts.items() if n}
-        if not filled and not any(sums):
-            continue
-        row: dict[str, Any] = {"at": key[0]}
-        row.update(zip((name for name, _ in tally.table.keys), key[1:], strict=True))
-        row.update(zip((name for name, _ in tally.table.sums), map(_bounded, sums), strict=True))
-        row.update({COLUMNS[b]: n for b, n in filled.items()})
+        bounded = sums if -FULL < min(sums) and max(sums) < FULL else [max(-FULL, min(FULL, n)) for n in sums]
+        row = dict(zip(names, (*key, *bounded), strict=True))
+        filled = [b for b, n in counts.items() if n]
+        for b in filled:
+            row[COLUMNS[b]] = counts[b]
         used.update(filled)
-        rows.append(row)
+        if filled or any(sums):
+            rows.append(row)
     if rows:
         with connection.cursor() as cursor:
             cursor.execute(_upsert(tally.table, into, sorted(used)), [workspace_id, orjson.dumps(rows).decode()])
-
-
-def _bounded(value: int) -> int:
-    return value if -FULL < value < FULL else FULL if value > 0 else -FULL
 
 
 def _upsert(table: Table, into: str, buckets: list[int]) -> str:

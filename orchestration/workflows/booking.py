@@ -14,9 +14,9 @@ from typing import Any
 import orjson
 
 from orchestration.telemetry.rollups import MINUTE_US, SPANS, Observation, Table, Tally, observation
-from orchestration.telemetry.spans import Kind, Outcome
+from orchestration.telemetry.spans import AGENT, EMBEDDING, ERROR, HANDOFF, LLM, RUN, STEP, TOOL, Kind
 from orchestration.workflows.models import Measure
-from orchestration.workflows.story import Story, ToolCall
+from orchestration.workflows.story import Placed, Story, ToolCall
 
 WORKFLOWS = Table(
     "workflow",
@@ -27,12 +27,13 @@ WORKFLOWS = Table(
     (("n", "int"), ("failed", "int"), ("ms", "bigint")),
 )
 TABLES: Mapping[str, Table] = {table.name: table for table in (SPANS, WORKFLOWS)}
-MODELS = frozenset((Kind.LLM, Kind.EMBEDDING))
+MODELS = frozenset((LLM, EMBEDDING))
 DURATION, AGENTS, PEOPLE, WAITING, ESCALATED, WORK, WAIT, RETRY = (int(measure) for measure in Measure)
 ENDED = frozenset(("completed", "failed"))
 MS = 1_000_000  # nanoseconds
 MANY = 400
 NOBODY = (0, 0)
+FAILED = int(ERROR)
 
 Row = tuple[Any, ...]  # telemetry.reading.COLUMNS
 Who = tuple[str, str]  # application, agent
@@ -95,23 +96,28 @@ def contributions(
     booking = Booking()
     liars = {(row[8], row[9]) for row in rows.values() if row[19]}
     calls = {call.span_id: call for call in story.tool_calls}
-    models = False
-    for placed in story.placed:
-        step = placed.step
+    agents, read, doubtful = names.agents, story.read_systems, bool(liars or sent)
+    for placed in story.placed:  # every span of every run: nothing is called that can be done without
+        step, kind = placed.step, placed.kind
         row = rows[step.trace_id, step.span_id]
-        models = models or placed.kind in MODELS
-        agent = row[9] or (placed.agent and names.agents.get((placed.application, placed.agent), NOBODY)[1]) or 0
-        if liars and (row[19] or (row[8], agent) in liars):
+        agent, system, failed = row[9], row[10], row[7] == FAILED
+        if not agent and placed.agent:
+            agent = agents.get((placed.application, placed.agent), NOBODY)[1]
+        if kind is TOOL or kind is HANDOFF or read:
+            kind, system, failed = _called(placed, calls, read, row, names)
+        if doubtful and (row[19] or (row[8], agent) in liars):
             agent = 0
-        call = calls.get(step.span_id) if placed.kind == Kind.TOOL else None
-        kind = Kind.STEP if placed.kind == Kind.TOOL and call is None else placed.kind
-        system = 0 if kind != placed.kind or kind == Kind.HANDOFF else _system(call, story.read_systems, row, names)
-        failed = row[7] == Outcome.ERROR if call is None else not call.ok
-        now = (agent, system, int(kind), int(failed))
-        was = (row[9], row[10], row[6], int(row[7] == Outcome.ERROR))
-        if now != was or row[19] or placed.repeats or row[1] in sent:
+        if (
+            agent != row[9]
+            or kind != row[6]
+            or system != row[10]
+            or failed != (row[7] == FAILED)
+            or placed.repeats
+            or (doubtful and (row[19] or row[1] in sent))
+        ):
+            now = (agent, system, int(kind), int(failed))
             _moved(booking.spans, row, now, unseen=row[1] in sent, repeats=placed.repeats)
-    if not models:
+    if not any(placed.kind in MODELS for placed in story.placed):
         _sums_of_agents(booking.spans, story, names)
     if story.status in ENDED:
         said = {(row[8], row[9]) for row in rows.values() if row[9] and row[1] in sent}
@@ -120,10 +126,19 @@ def contributions(
     return booking
 
 
-def _system(call: ToolCall | None, read: Mapping[bytes, str], row: Row, names: Names) -> int:
-    """The system a step counts for: what the fold found for a tool or a retrieval, else its own."""
+def _called(
+    placed: Placed, calls: Mapping[bytes, ToolCall], read: Mapping[bytes, str], row: Row, names: Names
+) -> tuple[Kind, int, bool]:
+    """Kind, system and failure of a step that may have touched a system, by what the fold found; else as it says."""
+    kind, own = placed.kind, row[7] == FAILED
+    if kind is HANDOFF:
+        return kind, 0, own
+    call = calls.get(row[1]) if kind is TOOL else None
+    if kind is TOOL and call is None:
+        return STEP, 0, own
     found = call.system if call is not None else read.get(row[1], "")
-    return names.systems.get(found, int(row[10])) if found else int(row[10])
+    system = names.systems.get(found, row[10]) if found else row[10]
+    return kind, system, own if call is None else not call.ok
 
 
 def _moved(into: list[Observation], row: Row, now: tuple[int, int, int, int], *, unseen: bool, repeats: bool) -> None:
@@ -135,7 +150,7 @@ def _moved(into: list[Observation], row: Row, now: tuple[int, int, int, int], *,
     rest = (row[13], row[14], row[15] or 0, (duration or 0) // 1000)
     if not unseen:
         was = (minute, row[8], 0 if row[19] else row[9], row[10], row[6])
-        into.append(observation(was, (1, int(row[7] == Outcome.ERROR), *rest), duration, -1))
+        into.append(observation(was, (1, int(row[7] == FAILED), *rest), duration, -1))
     if repeats:  # its tokens are those of calls below it
         rest = (0, 0, 0, rest[3])
     into.append(observation((minute, row[8], agent, system, kind), (1, failed, *rest), duration))
@@ -147,7 +162,7 @@ def _sums_of_agents(into: list[Observation], story: Story, names: Names) -> None
     for who, (tokens_in, tokens_out) in story.agent_tokens.items():
         application, agent = names.agents.get(who, NOBODY)
         if tokens_in or tokens_out:
-            key = (minute, application, agent, 0, int(Kind.AGENT))
+            key = (minute, application, agent, 0, int(AGENT))
             into.append(observation(key, (0, 0, tokens_in, tokens_out, 0, 0), None))
 
 
@@ -156,7 +171,7 @@ def _ended(booking: Booking, story: Story, agents: set[tuple[int, int]], names: 
     failed = int(story.status == "failed")
     elapsed = max(0, story.ended_ns - story.started_ns)
     for application, agent in sorted(agents):
-        key = (minute, application, agent, 0, int(Kind.RUN))
+        key = (minute, application, agent, 0, int(RUN))
         booking.spans.append(observation(key, (1, failed, 0, 0, 0, elapsed // MS), elapsed // 1000))
     into, workflow = booking.workflows, names.workflow
     for measure, ns in (

@@ -18,7 +18,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from orchestration.telemetry.spans import Kind, Outcome
+from orchestration.telemetry.spans import AGENT, ERROR, MESSAGING, WORKFLOW
 from orchestration.workflows.fold_agents import Cast, Who, cast
 from orchestration.workflows.fold_calls import Calls, calls
 from orchestration.workflows.fold_failures import Failures, failures
@@ -87,7 +87,7 @@ def _roots(tree: Tree) -> Roots:
     for i, step in enumerate(tree.steps):
         is_root = tree.parent[i] < 0 and not tree.orphan[i]
         if is_root:
-            if first < 0 or (tree.kind[first] == Kind.MESSAGING and tree.kind[i] != Kind.MESSAGING):
+            if first < 0 or (tree.kind[first] is MESSAGING and tree.kind[i] is not MESSAGING):
                 first = i
             if last < 0 or ended(tree, i) >= ended(tree, last):
                 last = i
@@ -95,7 +95,7 @@ def _roots(tree: Tree) -> Roots:
             traces[step.trace_id] = True
         else:
             traces.setdefault(step.trace_id, False)
-    failed = last >= 0 and tree.steps[last].outcome == Outcome.ERROR
+    failed = last >= 0 and tree.steps[last].outcome is ERROR
     return Roots(first, bool(traces) and all(traces.values()), failed)
 
 
@@ -112,7 +112,7 @@ def _last_turn_failed(tree: Tree, line: Timeline) -> bool:
     if not real:
         return False
     last = max(turn.end for turn in real)
-    return any(tree.steps[turn.step].outcome == Outcome.ERROR for turn in real if turn.end == last)
+    return any(tree.steps[turn.step].outcome is ERROR for turn in real if turn.end == last)
 
 
 def _workflow(tree: Tree, people: Cast, roots: Roots) -> str:
@@ -127,18 +127,18 @@ def _workflow(tree: Tree, people: Cast, roots: Roots) -> str:
             return step.workflow
     if roots.first < 0:
         return steps[0].application if steps else ""
-    if people.own[roots.first] and tree.kind[roots.first] in (Kind.AGENT, Kind.WORKFLOW):
+    if people.own[roots.first] and tree.kind[roots.first] in (AGENT, WORKFLOW):
         return people.own[roots.first]
-    if tree.kind[roots.first] == Kind.MESSAGING:
+    if tree.kind[roots.first] is MESSAGING:
         return root.application
     return root.name or root.application
 
 
 def _title(tree: Tree, roots: Roots, workflow: str) -> str:
-    if roots.first < 0 or tree.kind[roots.first] in (Kind.MESSAGING, Kind.AGENT):
+    if roots.first < 0 or tree.kind[roots.first] in (MESSAGING, AGENT):
         return workflow
     root = tree.steps[roots.first]
-    if tree.kind[roots.first] == Kind.WORKFLOW:
+    if tree.kind[roots.first] is WORKFLOW:
         return root.subject or workflow  # what the events API calls this very run: a case, an application
     return root.name or workflow
 
@@ -153,7 +153,7 @@ def _conversation(tree: Tree, roots: Roots) -> str:
 def _agents(tree: Tree, people: Cast) -> list[Who]:
     found: dict[Who, None] = {}
     for i, who in enumerate(people.who):
-        if who is not None and who not in found and tree.kind[i] != Kind.WORKFLOW:
+        if who is not None and who not in found and tree.kind[i] is not WORKFLOW:
             found[who] = None
     return list(found)
 

@@ -13,7 +13,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import lru_cache
 
-from orchestration.telemetry.spans import Kind
+from orchestration.telemetry.spans import AGENT, HUMAN, TOOL, WORKFLOW
 from orchestration.workflows.fold_agents import Cast
 from orchestration.workflows.fold_people import Asked
 from orchestration.workflows.fold_tree import Tree
@@ -41,16 +41,16 @@ def times(tree: Tree, cast: Cast, failed: set[int], asks: list[Asked], attempts:
     steps, kinds = tree.steps, tree.kind
     for i, kind in enumerate(kinds):
         step = steps[i]
-        if kind == Kind.TOOL:
+        if kind is TOOL:
             key = step.subject or step.name, step.system or step.subject
-        elif kind == Kind.HUMAN:
+        elif kind is HUMAN:
             key = step.subject or step.name, PEOPLE
-        elif kind == Kind.WORKFLOW and step.subject:  # a name for one run alone
+        elif kind is WORKFLOW and step.subject:  # a name for one run alone
             key = step.workflow or step.name, step.application
         else:
             who = cast.who[i]
             owner = who[1] if who else step.system or step.application
-            key = step.subject or (owner if kind == Kind.AGENT else _cleaned(step.name)), owner
+            key = step.subject or (owner if kind is AGENT else _cleaned(step.name)), owner
         row = rows.get(key)
         if row is None:
             row = rows[key] = StepTime(key[0], key[1], 0, 0, 0, 0)
@@ -75,14 +75,14 @@ def _own(tree: Tree) -> tuple[list[int], list[int]]:
         start = reach[i] = step.start_ns
         end = max(step.end_ns, start)
         above = parent[i]
-        if kinds[i] != Kind.WORKFLOW:
+        if kinds[i] is not WORKFLOW:
             work[i] = end - start
         if above < 0:
             wait[i] = max(0, start - top)
             top = max(top, end)
         elif above < i:  # else a clock is wrong: such a step covers nothing
             known = reach[above]
-            if kinds[above] == Kind.WORKFLOW:
+            if kinds[above] is WORKFLOW:
                 wait[i] = max(0, start - known)
             else:
                 work[above] -= max(0, min(end, steps[above].end_ns) - max(start, known))
@@ -99,12 +99,12 @@ def _shares(tree: Tree, found: Times, asks: list[Asked]) -> None:
     for step, kind in zip(tree.steps, tree.kind, strict=True):
         start, end = step.start_ns, step.end_ns
         last = max(last, start, end)
-        if kind == Kind.WORKFLOW:
+        if kind is WORKFLOW:
             continue
         if end > busy_until:
             busy += end - max(start, busy_until)
             busy_until = end
-        if kind == Kind.HUMAN and end > people_until:
+        if kind is HUMAN and end > people_until:
             people += end - max(start, people_until)
             people_until = end
     found.people_ns = people

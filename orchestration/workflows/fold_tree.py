@@ -9,11 +9,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from itertools import pairwise
 from operator import attrgetter
 
 from orchestration.telemetry.spans import REGISTRATION, Kind
 from orchestration.workflows.story import Step
 
+_START = attrgetter("start_ns")
 _ORDER = attrgetter("start_ns", "trace_id", "span_id")
 
 
@@ -32,37 +34,43 @@ class Tree:
 
 
 def plant(steps: Iterable[Step]) -> Tree:
-    known, skipped = _distinct(steps)
-    ordered = sorted(known.values(), key=_ORDER)
-    place = {step.trace_id + step.span_id: i for i, step in enumerate(ordered)}
-    parent: list[int] = []
-    orphan: list[bool] = []
-    for step in ordered:
-        above = step.parent_id
-        if above and skipped:
-            above = _past(skipped, step.trace_id, above)
-        at = place.get(step.trace_id + above, -1) if above else -1
-        parent.append(at)
-        orphan.append(at < 0 and above != b"")
+    ordered, skipped = _distinct(list(steps))
+    alone = not ordered or all(step.trace_id == ordered[0].trace_id for step in ordered)
+    # most runs are one trace, in which the span's own id is enough
+    ids = [step.span_id for step in ordered] if alone else [step.trace_id + step.span_id for step in ordered]
+    find = dict(zip(ids, range(len(ids)), strict=True)).get
+    if skipped:
+        above = [_past(skipped, step.trace_id, step.parent_id) for step in ordered]
+    else:
+        above = [step.parent_id for step in ordered]
+    if alone:
+        parent = [find(up, -1) for up in above]
+    else:
+        parent = [find(step.trace_id + up, -1) for step, up in zip(ordered, above, strict=True)]
+    orphan = [at < 0 and up != b"" for at, up in zip(parent, above, strict=True)]
     tree = Tree(ordered, parent, orphan)
     if not _grow(tree):
         tree = _untangle(tree)
     return tree
 
 
-def _distinct(steps: Iterable[Step]) -> tuple[dict[bytes, Step], dict[bytes, bytes]]:
-    """Each span once, by the earliest of its starts, and the parents of what is no step."""
-    known: dict[bytes, Step] = {}
-    skipped: dict[bytes, bytes] = {}
-    for step in steps:
-        key = step.trace_id + step.span_id
-        if step.kind is REGISTRATION:
-            skipped[key] = step.parent_id
-            continue
-        other = known.get(key)
-        if other is None or (step is not other and _rank(step) < _rank(other)):
-            known[key] = step
-    return known, skipped
+def _distinct(steps: list[Step]) -> tuple[list[Step], dict[bytes, bytes]]:
+    """Each span once, by the earliest of its starts, in order; and the parents of what is no step."""
+    skipped = {step.trace_id + step.span_id: step.parent_id for step in steps if step.kind is REGISTRATION}
+    if skipped:
+        steps = [step for step in steps if step.kind is not REGISTRATION]
+    if len({(step.trace_id, step.span_id) for step in steps}) < len(steps):
+        known: dict[tuple[bytes, bytes], Step] = {}
+        for step in steps:
+            key = step.trace_id, step.span_id
+            other = known.get(key)
+            if other is None or (step is not other and _rank(step) < _rank(other)):
+                known[key] = step
+        steps = list(known.values())
+    ordered = sorted(steps, key=_START)
+    if any(one.start_ns == next_one.start_ns for one, next_one in pairwise(ordered)):
+        ordered.sort(key=_ORDER)
+    return ordered, skipped
 
 
 def _rank(step: Step) -> tuple[int, int, int, str, str]:
@@ -70,6 +78,7 @@ def _rank(step: Step) -> tuple[int, int, int, str, str]:
 
 
 def _past(skipped: dict[bytes, bytes], trace: bytes, above: bytes) -> bytes:
+    """The parent, past those that are no steps."""
     for _ in range(len(skipped)):
         if trace + above not in skipped:
             break
