@@ -29,7 +29,18 @@ from orchestration.control.settling import settle_due, uncollected
 from orchestration.control.trouble import trouble
 from orchestration.lib.pulse import publish
 from orchestration.registry.vouching import vouched_agents
-from orchestration.telemetry import deliveries, intake, liveness, logs, packing, recent, retention, rollups, rows, writer
+from orchestration.telemetry import (
+    deliveries,
+    intake,
+    liveness,
+    logs,
+    packing,
+    recent,
+    retention,
+    rollups,
+    rows,
+    writer,
+)
 from orchestration.telemetry.admission import ANY_DAYS, Decoded, Undecodable
 from orchestration.telemetry.deliveries import IMPORTED, Waiting
 from orchestration.telemetry.events import decode_events
@@ -43,6 +54,8 @@ from orchestration.workspaces.models import Workspace
 
 log = structlog.get_logger(__name__)
 SETTLE_EACH_S = 0.5
+HURRIED_S = 0.5  # a delivery that waits for longer means that more comes in than goes through
+LATE_S = 4.0  # that a run may be settled late in the meantime
 UNPACKED = 64 << 20  # bytes; the door lets in less
 BATCH_UNPACKED = 32 << 20  # of bodies in one transaction: decoded they take many times that
 EPOCH, MICROSECOND = datetime(1970, 1, 1, tzinfo=UTC), timedelta(microseconds=1)
@@ -66,7 +79,8 @@ def drain(seconds: float = 5.0) -> int:
     """Digest what waits, of all workspaces in turn, for at most `seconds`; returns how many deliveries.
 
     Now and then a suspect is tried and what is due is settled in between, so that neither waits until the queue is
-    empty, which it may never be.
+    empty, which it may never be. While much waits, storing goes first: only what should have been settled some seconds
+    ago is.
     """
     now = time.monotonic()
     until, settle_at, total = now + seconds, now + SETTLE_EACH_S, 0
@@ -79,7 +93,8 @@ def drain(seconds: float = 5.0) -> int:
                 break
             if time.monotonic() >= settle_at:
                 total += sum(_suspect(workspace_id) for workspace_id in deliveries.workspaces_waiting())
-                settle_due(SETTLE_EACH_S)
+                hurried = deliveries.oldest_s() > HURRIED_S
+                settle_due(SETTLE_EACH_S, overdue_s=LATE_S if hurried else 0.0)
                 settle_at = time.monotonic() + SETTLE_EACH_S
     settle_due()
     return total

@@ -66,12 +66,13 @@ class Told:
         return any(self.sizes.get(trace.trace_id, 0) < trace.settled_spans for trace in self.group.traces)
 
 
-def settle_due(seconds: float = 3.0) -> int:
-    """Settle what is due in all workspaces, for at most `seconds`; returns how many traces."""
+def settle_due(seconds: float = 3.0, overdue_s: float = 0.0) -> int:
+    """Settle what is due in all workspaces, for at most `seconds`; returns how many traces. With `overdue_s` only where
+    something has been due for so long."""
     until = time.monotonic() + seconds
     total = 0
     with uncollected():
-        for workspace_id in due.workspaces_due():
+        for workspace_id in due.workspaces_due(overdue_s):
             while time.monotonic() < until and (done := settle(workspace_id)):
                 total += done
                 gc.collect(0)

@@ -42,6 +42,16 @@ def workspaces_waiting() -> list[int]:
         return [row[0] for row in cursor]
 
 
+def oldest_s() -> float:
+    """For how many seconds the oldest delivery has waited that nobody suspects; 0 when none waits."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "select coalesce(extract(epoch from now() - min(received_at)), 0) from telemetry_delivery "
+            "where poisoned_at is null and attempts = 0"
+        )
+        return float(cursor.fetchone()[0])
+
+
 def claim(workspace_id: int) -> list[Waiting]:
     """Lock up to `BATCH` deliveries, oldest first; none twice, whoever else claims. Call inside a transaction. Bodies
     are read of as many as make one batch; the others are locked for nothing and wait for the next."""

@@ -167,7 +167,7 @@ def _add(workspace_id: int, tally: Tally, into: str) -> None:
     used: set[int] = set()
     names = ["at", *(name for name, _ in tally.table.keys), *(name for name, _ in tally.table.sums)]
     for key, (sums, counts) in sorted(tally.rows.items()):
-        bounded = sums if -FULL < min(sums) and max(sums) < FULL else [max(-FULL, min(FULL, n)) for n in sums]
+        bounded = sums if min(sums) > -FULL and max(sums) < FULL else [max(-FULL, min(FULL, n)) for n in sums]
         row = dict(zip(names, (*key, *bounded), strict=True))
         filled = [b for b, n in counts.items() if n]
         for b in filled:

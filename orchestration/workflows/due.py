@@ -39,12 +39,13 @@ class Due:
         return self.trace_id, self.started, self.ended
 
 
-def workspaces_due() -> list[int]:
-    """Workspaces in which a trace is due, in random order, so that none is always last."""
+def workspaces_due(overdue_s: float = 0.0) -> list[int]:
+    """Workspaces in which a trace is due, or has been for some seconds; in random order, that none be last."""
     with connection.cursor() as cursor:
         cursor.execute(
             "select w.id from workspaces_workspace w where exists (select 1 from workflows_trace t "
-            "where t.workspace_id = w.id and t.due_at <= now()) order by random()"
+            "where t.workspace_id = w.id and t.due_at <= now() - make_interval(secs => %s)) order by random()",
+            [overdue_s],
         )
         return [row[0] for row in cursor]
 
