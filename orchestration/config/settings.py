@@ -181,6 +181,11 @@ SILENCED_SYSTEM_CHECKS = [
 # browsers may keep them for good.
 STATIC_URL = f"/static/{digest_of(BASE_DIR / 'static', BASE_DIR / 'requirements.txt')}/"
 STATICFILES_DIRS = [BASE_DIR / "static"]
+STATICFILES_FINDERS = [
+    "django.contrib.staticfiles.finders.FileSystemFinder",
+    "django.contrib.staticfiles.finders.AppDirectoriesFinder",
+    "orchestration.config.finders.WheelFinder",
+]
 WHITENOISE_USE_FINDERS = True
 WHITENOISE_IMMUTABLE_FILE_TEST = "."
 
