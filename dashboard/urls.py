@@ -20,6 +20,7 @@ from dashboard.views import (
     runs,
     search,
     settings,
+    workflow,
     workflows,
 )
 
@@ -27,7 +28,7 @@ app_name = "dashboard"
 urlpatterns = [
     path("", overview.page, name="overview"),
     path("workflows/", workflows.listing, name="workflows"),
-    path("workflows/<slug:slug>/", workflows.detail, name="workflow"),
+    path("workflows/<slug:slug>/", workflow.detail, name="workflow"),
     path("runs/", runs.listing, name="runs"),
     path("runs/<uuid:run_id>/", run.page, name="run"),
     path("agents/", agents.listing, name="agents"),

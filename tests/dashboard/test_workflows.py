@@ -2,16 +2,29 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
 from django.test import Client
 
-from dashboard.views.workflows import finding, flow_rows, step_rows
-from orchestration.workflows.stats import Shares, StepFigure, WorkflowLine
+from dashboard.charts.durations import bands, histogram
+from dashboard.views.workflow import finding, shared_words, step_rows
+from dashboard.views.workflows import flow_rows
+from orchestration.lib.stats import bucket
+from orchestration.workflows.anatomy import Shared
+from orchestration.workflows.models import Measure
+from orchestration.workflows.paces import Booked, Pace
+from orchestration.workflows.stats import Shares, Split, StepFigure, WorkflowLine
+from orchestration.workspaces.models import Workspace
+from tests import make
 from tests.dashboard.conftest import Scene, region
 
+FLOW_REGIONS = [
+    ("/workflows/refund/", region) for region in ("whole", "bottlenecks", "durations", "funnel", "outliers")
+]
 STEP = StepFigure(1, "check", "people", 40, 37, 3, 6_000.0, 2_000.0, 9_000.0, 4_000.0, 0.43)
 FLOW = WorkflowLine(
     id=1,
@@ -79,11 +92,80 @@ def test_durations_of_all_rows_share_one_scale() -> None:
     assert 0 <= float(quick.whisker.p50) < float(slow.whisker.p99) <= 100
 
 
-def test_the_longest_step_fills_its_bar() -> None:
-    short, long = step_rows([replace(STEP, wait_p50_ms=1_000.0, work_p50_ms=1_000.0), STEP])
+def pace(*durations_ms: float) -> Pace:
+    counts = [0] * 96
+    for ms in durations_ms:
+        counts[bucket(round(ms * 1000))] += 1
+    return Pace(len(durations_ms), 0, round(sum(durations_ms)), tuple(counts))
 
-    assert sum(float(piece.width) for piece in long.bar) == pytest.approx(100)
-    assert sum(float(piece.width) for piece in short.bar) == pytest.approx(25)
+
+def test_steps_lie_end_to_end_waiting_before_work() -> None:
+    steps = [replace(STEP, id=1, share_of_elapsed=0.2), replace(STEP, id=2, owner="desk", share_of_elapsed=0.6)]
+    measures: dict[int, Pace] = {Measure.WAIT: pace(*[4000.0] * 10), Measure.WORK: pace(*[4000.0] * 10)}
+    booked = Booked({Measure.DURATION: pace(*[16000.0] * 10)}, {1: dict(measures), 2: dict(measures)})
+
+    first, second = step_rows(steps, booked, {"people": "people", "desk": "agent"}, {})
+
+    assert [piece.tone for piece in (*first.lane, *second.lane)] == ["wait", "human", "wait", "agent"]
+    assert [float(piece.x) for piece in (*first.lane, *second.lane)] == [0, 25, 50, 75]
+    assert [first.worst, second.worst] == [False, True]
+    assert first.at_p50 == pytest.approx(0.5, abs=0.1)
+
+
+def test_a_step_that_most_runs_go_without_adds_nothing_to_the_median_and_much_to_the_slow() -> None:
+    booked = Booked(
+        {Measure.DURATION: pace(*[1000.0] * 90, *[60_000.0] * 10)}, {1: {Measure.WORK: pace(*[59_000.0] * 10)}}
+    )
+
+    (row,) = step_rows([replace(STEP, id=1)], booked, {}, {})
+
+    assert row.at_p50 == 0
+    assert row.at_p95 is not None
+    assert row.at_p95 > 0.8
+
+
+def test_what_a_steps_time_was_spent_on_is_said_in_words() -> None:
+    step = replace(STEP, split=Split(wait=0.3, work=0.1, people=0.0, retry=0.1))
+
+    (row,) = step_rows([step], Booked(), {}, {})
+
+    assert row.split_words == "60% waiting, 20% work, 20% retries"
+    assert [piece.tone for piece in row.split] == ["wait", "agent", "fail"]
+
+
+@pytest.mark.parametrize(
+    ("each", "words"),
+    [
+        (Shared("asked", "", 8, 10, 0.2), "8 of 10 asked a person; 20% of all do."),
+        (Shared("agent", "bot", 10, 10, 0.05), "10 of 10 had bot at work; 5% of all do."),
+    ],
+)
+def test_what_slow_runs_share_is_said_with_how_usual_it_is(each: Shared, words: str) -> None:
+    assert shared_words(each) == words
+
+
+def test_durations_over_time_leave_a_gap_where_too_few_runs_ended() -> None:
+    until = datetime(2026, 11, 22, tzinfo=UTC)
+    parts = [pace(*[1000.0] * 9), pace(500.0), pace(*[2000.0] * 9)]
+
+    chart = bands(parts, until - timedelta(days=3), until)
+
+    assert chart is not None
+    middle = next(trace for trace in chart.figure["data"] if trace["name"] == "p50")
+    assert [value is None for value in middle["y"]] == [False, True, False]
+    assert [row[1] for row in chart.rows] == ["9", "1", "9"]
+    assert "color" not in str(chart.figure)
+    assert bands(parts[1:2], until - timedelta(days=1), until) is None
+
+
+def test_the_histogram_is_told_in_the_table_too() -> None:
+    chart = histogram(pace(100.0, 1000.0, 1000.0))
+
+    assert chart is not None
+    assert sum(chart.figure["data"][0]["y"]) == 3
+    assert [row[1] for row in chart.rows] == ["1", "2"]
+    assert chart.figure["layout"]["xaxis"]["ticktext"] == ["100 ms", "1.0 s"]
+    assert histogram(Pace()) is None
 
 
 def test_the_list_leads_to_each_workflow(as_operator: Client, scene: Scene) -> None:
@@ -100,7 +182,7 @@ def test_one_workflow_shows_its_steps_and_newest_runs(as_operator: Client, scene
     assert f'id="run-{scene.run.id}"' in text
 
 
-@pytest.mark.parametrize(("path", "target"), [("/workflows/", "flows"), ("/workflows/refund/", "funnel")])
+@pytest.mark.parametrize(("path", "target"), [("/workflows/", "flows"), *FLOW_REGIONS])
 def test_a_region_is_what_the_page_shows_there(as_operator: Client, scene: Scene, path: str, target: str) -> None:
     page = as_operator.get(path).content.decode()
 
@@ -109,3 +191,45 @@ def test_a_region_is_what_the_page_shows_there(as_operator: Client, scene: Scene
 
 def test_an_unknown_workflow_is_not_found(as_operator: Client) -> None:
     assert as_operator.get("/workflows/nothing/").status_code == 404
+
+
+def test_charts_come_with_their_numbers_and_without_a_style_of_their_own(as_operator: Client, scene: Scene) -> None:
+    answer = as_operator.get("/workflows/refund/")
+    text = answer.content.decode()
+    figure = text.split('data-chart="spread"')[1].split("</figure>")[0]
+
+    assert "<table" in figure
+    assert 'type="application/json"' in figure
+    assert re.search(r'<style id="plotly.js-style-global" nonce="[^"]+"></style>', text)
+    assert "style=" not in figure
+    assert as_operator.get(re.search(r'src="([^"]+plotly.min.js)"', text)[1]).status_code == 200  # type: ignore[index]
+
+
+def test_a_page_without_charts_brings_no_plotly(as_operator: Client, workspace: Workspace) -> None:
+    make.workflow(workspace, "Unused")
+
+    text = as_operator.get("/workflows/unused/").content.decode()
+
+    assert "plotly" not in text
+    assert "Too few runs to draw" in text
+    assert "No finished run in the last 7 days" in text
+
+
+def test_slow_runs_are_listed_with_what_they_share(as_operator: Client, scene: Scene) -> None:
+    for n in range(40):
+        make.run(scene.workspace, scene.flow, duration_ms=100_000 + n if n < 10 else 50 + n, escalations=int(n < 10))
+
+    outliers = as_operator.get("/workflows/refund/", headers=region("outliers")).content.decode()
+
+    assert outliers.count('id="run-') == 10
+    assert "10 of 10 asked a person; 24.4% of all do." in outliers
+
+
+def test_a_workflow_of_many_steps_asks_no_more_questions(
+    as_operator: Client, scene: Scene, django_assert_max_num_queries: Any
+) -> None:
+    for n in range(30):
+        make.stepped(scene.flow, f"step {n}", "desk", n=40, work_ms=20)
+
+    with django_assert_max_num_queries(45):
+        as_operator.get("/workflows/refund/")
