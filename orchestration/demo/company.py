@@ -18,6 +18,7 @@ from orchestration.demo.scene import Scene
 from orchestration.demo.stage import Stage, Story
 
 ENVIRONMENT = "production"
+BREATH = 1000  # items
 # small queues: all exporters live in one process, and each sends a few spans a second
 LIVE = Sending(batch=128, queue=2048, linger_s=0.7, timeout_s=10.0)
 
@@ -33,16 +34,19 @@ class Sight:
     signs: bool = True
     spans: int = 0
     events: int = 0
+    breathe: Callable[[], None] | None = None  # called now and then between what is told
 
     def shows(self, item: dict[str, Any]) -> bool:
         if not self.after_ns < self.stage.now() <= self.until_ns:
             return False
         if "traceId" in item:
             self.spans += 1
-            return True
-        if not self.signs and item["type"] == "heartbeat":
+        elif not self.signs and item["type"] == "heartbeat":
             return False
-        self.events += 1
+        else:
+            self.events += 1
+        if self.breathe and (self.spans + self.events) % BREATH == 0:
+            self.breathe()
         return True
 
 

@@ -7,11 +7,13 @@ same when it is sent again, to the last id, and Baton takes a repeat as what it 
 from __future__ import annotations
 
 import os
+import re
 import sys
 import threading
 import time
 from collections.abc import Callable
 from pathlib import Path
+from urllib.request import urlopen
 
 from orchestration.client import Sending
 from orchestration.demo.arrivals import KINDS, Plan
@@ -22,7 +24,31 @@ from orchestration.demo.stage import Stage
 
 # it has time: whoever is told too much at once says so, and then it waits
 PATIENT = Sending(batch=512, queue=1024, linger_s=0.3, timeout_s=30.0, patience_s=3600.0, waits=True)
+MOST_WAITING = 8_000
+LONGEST_WAIT_S = 30.0
+BACKLOG = re.compile(rb"^baton_backlog_items ([0-9.e+]+)", re.MULTILINE)
 KEPT_NS = PAST_DAYS * DAY - HOUR // 2  # what is older will not be taken
+
+
+def courtesy(url: str) -> Callable[[], None]:
+    """Waits while much is still to be digested: else the present, which the pages show, would queue behind the past."""
+
+    def wait() -> None:
+        until = time.monotonic() + LONGEST_WAIT_S
+        while waiting(url) > MOST_WAITING and time.monotonic() < until:
+            time.sleep(0.1)
+
+    return wait
+
+
+def waiting(url: str) -> float:
+    """How much Baton has taken and not yet digested, by its own figures; 0 when it does not say."""
+    try:
+        with urlopen(f"{url.rstrip('/')}/metrics", timeout=5.0) as answer:  # noqa: S310  the address we send to
+            found = BACKLOG.search(answer.read(1 << 20))
+    except (OSError, ValueError):
+        return 0.0
+    return float(found[1]) if found else 0.0
 
 
 def tell(company: Company, chapter: Chapter) -> bool:
@@ -47,6 +73,7 @@ def tell_all(url: str, key: str, plan: Plan, memory: Memory, say: Callable[[Tell
     telling, begun = memory.telling(), time.monotonic()
     before = telling.seconds
     company = found(url, key, plan, Stage(), PATIENT)
+    company.sight.breathe = courtesy(url)
     while telling.left:
         spans, events = company.sight.spans, company.sight.events
         if not tell(company, telling.left[0]):

@@ -13,7 +13,7 @@ import pytest
 
 from orchestration.demo.arrivals import Plan
 from orchestration.demo.company import Company, found
-from orchestration.demo.history import PATIENT, tell, tell_all
+from orchestration.demo.history import PATIENT, courtesy, tell, tell_all, waiting
 from orchestration.demo.memory import FRESH_NS, Chapter, Memory, missed, past_of
 from orchestration.demo.rhythm import DAY, HOUR, MINUTE, Rhythm
 from orchestration.demo.stage import Stage
@@ -146,6 +146,23 @@ def test_what_baton_did_not_take_is_told_again_by_the_next_start(
     telling = tell_all("http://127.0.0.1:9", "a-key", plan, memory, lambda _: None)
 
     assert len(telling.left) == 3
+
+
+def test_the_past_waits_while_much_is_still_to_be_digested(monkeypatch: pytest.MonkeyPatch) -> None:
+    left = [20_000.0, 9_000.0, 100.0]
+    naps: list[float] = []
+    monkeypatch.setattr("orchestration.demo.history.waiting", lambda url: left.pop(0))
+    monkeypatch.setattr("orchestration.demo.history.time.sleep", naps.append)
+
+    courtesy("http://127.0.0.1:9")()
+
+    assert left == []
+    assert len(naps) == 2
+
+
+def test_a_baton_that_does_not_tell_its_backlog_is_told_without_pause() -> None:
+    with receiver() as got:
+        assert waiting(got.url) == waiting("http://127.0.0.1:9") == 0.0
 
 
 def remembering(folder: Path, plan: Plan) -> Memory:
