@@ -76,6 +76,8 @@ def discard(policy_id: UUID, by: User) -> None:
         policy.versions.filter(state=State.DRAFT).delete()
         for number in gone:
             _note(policy, "policy.discarded", by, {"version": number})
+        if gone and not policy.versions.exists():
+            policy.delete()  # it never said anything; the ledger remembers that there was a draft
 
 
 def start_shadow(policy_id: UUID, by: User) -> PolicyVersion:

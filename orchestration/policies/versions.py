@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID
 
@@ -93,7 +94,7 @@ def facts_of(given: Mapping[str, Any]) -> dict[str, Any]:
     for name, value in given.items():
         field = FIELDS.get(name)
         if field:
-            facts[name] = float(value) if field.type in (Type.NUMBER, Type.WHOLE) else value
+            facts[name] = _typed(field.type, value)
             continue
         head = next((part for part in ("action.arguments", "context", "customer") if name.startswith(f"{part}.")), "")
         if head:
@@ -103,6 +104,12 @@ def facts_of(given: Mapping[str, Any]) -> dict[str, Any]:
                 inner = inner.setdefault(key, {})
             inner[last] = value
     return facts
+
+
+def _typed(kind: Type, value: Any) -> Any:
+    if kind in (Type.NUMBER, Type.WHOLE):
+        return float(value)
+    return datetime.fromisoformat(value).astimezone(UTC) if kind == Type.TIME else value
 
 
 def _scope(given: Any) -> dict[str, list[str]]:
