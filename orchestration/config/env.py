@@ -7,6 +7,7 @@ Every function takes the name of the variable and answers a value that needs no 
 from __future__ import annotations
 
 import os
+from ipaddress import IPv4Network, IPv6Network, ip_network
 from pathlib import Path
 from typing import Any
 from urllib.parse import SplitResult, unquote, urlsplit
@@ -70,6 +71,14 @@ def web_address(name: str) -> SplitResult | None:
     if parts.path.rstrip("/") or parts.query or parts.fragment or parts.username:
         raise nonsense(name, "must be scheme and host only: Baton cannot live below a path")
     return parts
+
+
+def networks(name: str) -> list[IPv4Network | IPv6Network]:
+    """Addresses and networks with commas, e.g. 10.1.0.0/16, 127.0.0.1."""
+    try:
+        return [ip_network(each.strip()) for each in text(name).split(",") if each.strip()]
+    except ValueError as error:
+        raise nonsense(name, "must be networks with commas, such as 10.1.0.0/16, 127.0.0.1") from error
 
 
 def mail(name: str) -> dict[str, Any]:

@@ -17,6 +17,8 @@ SCHEDULE = {
     "settle": every(1, "orchestration.control.tasks.settle"),
     "ledger": every(1, "orchestration.ledger.tasks.link"),
     "verdicts": every(1, "orchestration.holds.tasks.sweep"),
+    "messages": every(5, "orchestration.outbox.tasks.deliver"),
+    "old messages": every(3600, "orchestration.outbox.tasks.forget_old"),
     "stalled runs": every(30, "orchestration.control.tasks.sweep_stalled"),
     "hours": every(5, "orchestration.control.tasks.roll_hours"),
     "retention": every(3600, "orchestration.control.tasks.keep"),

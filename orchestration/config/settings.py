@@ -40,10 +40,12 @@ INSTALLED_APPS = [
     "orchestration.handoffs",
     "orchestration.policies",
     "orchestration.holds",
+    "orchestration.outbox",
     "orchestration.control",
     "orchestration.demo",
     "orchestration.lib",
     "dashboard",
+    "escalations",
     "allauth",
     "allauth.account",
     "allauth.mfa",
@@ -191,6 +193,9 @@ WHITENOISE_IMMUTABLE_FILE_TEST = "."
 
 # E-mail
 globals().update(env.mail("BATON_EMAIL_URL"))
+
+# Webhooks
+WEBHOOK_NETWORKS = env.networks("BATON_WEBHOOK_NETWORKS")
 
 # Logging
 LOGGING_CONFIG = "logging.config.dictConfig"

@@ -1,0 +1,57 @@
+"""Makes messages, in the transaction of their cause. Where nobody asked to be told of an event, nothing is stored."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import orjson
+import structlog
+from celery import current_app
+from django.db import connection, transaction
+
+from orchestration.outbox.models import TEST, Endpoint, Message
+
+DELIVER = "orchestration.outbox.tasks.deliver"
+
+# For both kinds of connection: Django's and the doors' own.
+ANNOUNCE = """
+insert into outbox_message
+    (id, workspace_id, endpoint_id, event, key, data, state, attempts, fence, due_at, created_at, error)
+select gen_random_uuid(), e.workspace_id, e.id, %(event)s::text, %(event)s::text || ' ' || %(subject)s::text,
+    %(data)s::jsonb, 'pending', 0, 0, now(), now(), ''
+from outbox_endpoint e where e.workspace_id = %(workspace)s and e.events @> array[%(event)s::varchar]
+on conflict do nothing
+"""
+
+log = structlog.get_logger(__name__)
+
+
+def announce(workspace_id: int, event: str, subject: str, data: Mapping[str, Any]) -> int:
+    """Tell whoever asked to be told. `subject` names what it happened to: the same event of it is told once. Returns
+    how many endpoints will hear of it."""
+    with connection.cursor() as cursor:
+        told: dict[str, str | int] = {"workspace": workspace_id, "event": event, "subject": subject}
+        cursor.execute(ANNOUNCE, told | {"data": orjson.dumps(data).decode()})
+        found = int(cursor.rowcount)
+    if found:
+        transaction.on_commit(hasten)
+    return found
+
+
+def trial(endpoint: Endpoint, once: str) -> Message:
+    """A message by which an endpoint is tried; the same `once` is the same message."""
+    data = {"words": "Baton can reach this endpoint."}
+    return Message.objects.get_or_create(
+        endpoint=endpoint,
+        key=f"{TEST} {once}",
+        defaults={"workspace_id": endpoint.workspace_id, "event": TEST, "data": data},
+    )[0]
+
+
+def hasten() -> None:
+    """Say that there is something to send. Only haste: the sweep finds what waits."""
+    try:
+        current_app.send_task(DELIVER, expires=5.0, retry=False, ignore_result=True)
+    except Exception as error:  # kombu's and redis' own, of many kinds
+        log.warning("nudge_failed", error=type(error).__name__)
