@@ -26,7 +26,7 @@ ROOT = Path(__file__).resolve().parents[1]
 FOLDER = ROOT / ".github" / "pictures"
 BROWSERS = ("chromium", "chromium-browser", "google-chrome")
 MOST_BYTES = 150_000
-WIDE, NARROW = (1280, 800), (390, 844)
+WIDE = (1280, 800)
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,9 +43,7 @@ class Picture:
 PICTURES = (
     Picture("overview", "/"),
     Picture("overview-dark", "/", "dark"),
-    Picture("run", "/runs/", row="Completed"),
-    Picture("agents", "/agents/"),
-    Picture("overview-phone", "/", "dark", NARROW),
+    Picture("run", "/runs/?q=Refund&status=completed", row="Refund request"),
 )
 
 
@@ -107,6 +105,16 @@ def take(browser: Browser, running: Demo, picture: Picture, folder: Path) -> Pat
     return path
 
 
+def catch_up(browser: Browser, running: Demo) -> None:
+    """Waits until what the agents have sent is shown."""
+    page = browser.new_page()
+    log_in(page, running)
+    while "behind" in page.inner_text("main"):
+        time.sleep(10)
+        page.reload()
+    page.close()
+
+
 def log_in(page: Page, running: Demo) -> None:
     page.goto(f"{running.address}/accounts/login/")
     page.fill("input[name=login]", "admin")
@@ -117,7 +125,7 @@ def log_in(page: Page, running: Demo) -> None:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--wait", type=int, default=120, help="seconds until the demo's history is there")
+    parser.add_argument("--wait", type=int, default=180, help="seconds in which the demo tells its history")
     parser.add_argument("--to", type=Path, default=FOLDER)
     asked = parser.parse_args()
     asked.to.mkdir(parents=True, exist_ok=True)
@@ -125,6 +133,7 @@ def main() -> None:
     with demo() as running, sync_playwright() as playwright:
         time.sleep(asked.wait)
         browser = playwright.chromium.launch(executable_path=program, args=["--no-sandbox"])
+        catch_up(browser, running)
         for picture in PICTURES:
             path = take(browser, running, picture, asked.to)
             size = path.stat().st_size
