@@ -105,13 +105,23 @@ def bound(facts: Mapping[str, Any]) -> Any:
 def judge(rule: Rule, facts: Mapping[str, Any], activation: Any) -> Match | None:
     """What a rule in whose scope the act lies says of it; None: nothing."""
     outcome = rule.program.test(activation)
+    effect = said(rule, outcome)
+    if effect is None:
+        return None
+    return Match(rule, outcome, effect, missing(rule, facts) if isinstance(outcome, str) else ())
+
+
+def said(rule: Rule, outcome: bool | str) -> Effect | None:
+    """The effect that follows from how the condition came out."""
     if outcome is True:
-        return Match(rule, True, rule.then)
-    if outcome is False:
-        return Match(rule, False, rule.otherwise) if rule.otherwise else None
+        return rule.then
+    return rule.otherwise if outcome is False else _failing(rule)
+
+
+def missing(rule: Rule, facts: Mapping[str, Any]) -> tuple[str, ...]:
+    """What a condition that could not be told reads and nobody knows."""
     known = with_limits(rule, facts)
-    missing = tuple(sorted(path for path in rule.program.reads if not resolve(known, path)))
-    return Match(rule, outcome, _failing(rule), missing)
+    return tuple(sorted(path for path in rule.program.reads if not resolve(known, path)))
 
 
 def with_limits(rule: Rule, facts: Mapping[str, Any]) -> dict[str, Any]:

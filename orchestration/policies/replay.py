@@ -1,162 +1,103 @@
 """A draft over recorded decisions, by the very evaluator that runs live: what would have been asked, passed and
 refused, and what that would have cost. Pure: recorded decisions in, a report out.
 
-Three things are told apart, since they prove different things. What a person decided has a verdict. What passed without
-a person has perhaps an outcome that came later. What has neither proves nothing: it is counted, and never as right.
+A hundred thousand decisions and a hundred rules are millions of questions, so each is asked once: what the other rules
+say is the same before and after, conditions are tested together (`together`), and the limits of the curve beside them.
+What follows from how a condition came out is `evaluate.said`, as it is live.
 """
 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
-from datetime import datetime
+from collections.abc import Iterable, Sequence
 from typing import Any
-from uuid import UUID
 
-from orchestration.policies import asks
+from orchestration.policies import asks, cel
 from orchestration.policies.effects import STRICTNESS, Effect, Kind
-from orchestration.policies.evaluate import Rule, bound, evaluate, judge
+from orchestration.policies.evaluate import Rule, missing, said
 from orchestration.policies.lookback import Lookback
+from orchestration.policies.replay_report import Point, Recorded, Report
+from orchestration.policies.together import KNOWN, Together, Told, names_in
 
-SHOWN = 200  # decisions that change, in each direction
 POINTS = 25  # of the curve
-BAD = frozenset(
-    {"bad", "wrong", "error", "fraud", "chargeback", "reversed", "default", "defaulted", "loss", "complaint"}
-)
+REMEMBERED = 20_000
+SCOPED = ("action.type", "action.system", "agent.kind", "run.workflow", "agent.name", "agent.application")
+KINDS = {strictness: kind for kind, strictness in STRICTNESS.items()}
+SILENT = -1  # below every strictness: nobody spoke
+
+Facts = dict[str, Any]
 
 
-@dataclass(frozen=True, slots=True)
-class Recorded:
-    """A decision as it was stored. `facts` are as JSON holds them."""
+class Voices:
+    """Rules of one scope on many facts: how strict the strictest of them is."""
 
-    id: UUID
-    at: datetime
-    agent: str
-    action_type: str
-    effect: str
-    facts: Mapping[str, Any]
-    run: str = ""
-    amount: float | None = None
-    verdict: str = ""
-    outcome: str = ""
-    minutes: float | None = None
+    def __init__(self, rules: Sequence[Rule]) -> None:
+        self.rules = tuple(rules)
+        self._together = Together([rule.program for rule in self.rules])
+        self._says = [
+            (_strictness(said(rule, True)), _strictness(said(rule, False)), _strictness(said(rule, "")))
+            for rule in self.rules
+        ]
+        self._known: dict[Told, int] = {}
 
-    @property
-    def went_wrong(self) -> bool:
-        """A person refused it, or what came later was bad."""
-        return self.verdict == "reject" or self.outcome.casefold() in BAD
+    def told(self, activation: Any) -> Told:
+        return self._together.test(activation)
 
-    @property
-    def is_judged(self) -> bool:
-        return bool(self.verdict or self.outcome)
+    def each(self, told: Told) -> list[int]:
+        """How strict each rule is, by how its condition came out."""
+        true, untold = told
+        failed = {place for place, _ in untold}
+        return [
+            failing if place in failed else then if true >> place & 1 else otherwise
+            for place, (then, otherwise, failing) in enumerate(self._says)
+        ]
 
-
-@dataclass(slots=True)
-class Side:
-    """What one set of rules makes of the history."""
-
-    effects: Counter[str] = field(default_factory=Counter)
-    tickets: int = 0
-    missed: int = 0  # allowed, though it went wrong
-    missed_amount: float = 0.0
-    unjudged: int = 0  # allowed, and nobody ever looked
-    minutes: float = 0.0
-    timed: int = 0  # tickets of which the minutes are known
-
-    def add(self, kind: Kind, recorded: Recorded) -> None:
-        self.effects[kind.value] += 1
-        if kind == Kind.HOLD:
-            self.tickets += 1
-            if recorded.minutes is not None:
-                self.minutes += recorded.minutes
-                self.timed += 1
-        if kind == Kind.ALLOW:
-            if recorded.went_wrong:
-                self.missed += 1
-                self.missed_amount += recorded.amount or 0.0
-            self.unjudged += not recorded.is_judged
-
-
-@dataclass(frozen=True, slots=True)
-class Changed:
-    """A decision that would have come out otherwise."""
-
-    id: UUID
-    at: datetime
-    agent: str
-    action_type: str
-    amount: float | None
-    run: str
-    before: str
-    after: str
-    verdict: str
-    outcome: str
-    wrong: bool
-
-    @property
-    def looser(self) -> bool:
-        return STRICTNESS[Kind(self.after)] < STRICTNESS[Kind(self.before)]
-
-
-@dataclass(frozen=True, slots=True)
-class Point:
-    """What another limit would have meant."""
-
-    limit: float
-    tickets: int
-    missed: int
-
-
-@dataclass(slots=True)
-class Report:
-    """`freed`, `held`, `changed` count decisions; `freed_unjudged` those freed ones of which nobody knows whether they
-    were right. `otherwise` were recorded under rules that said something else than today's."""
-
-    decisions: int = 0
-    first: datetime | None = None
-    last: datetime | None = None
-    before: Side = field(default_factory=Side)
-    after: Side = field(default_factory=Side)
-    freed: int = 0
-    freed_wrong: int = 0
-    freed_unjudged: int = 0
-    held: int = 0
-    held_right: int = 0
-    changed: int = 0
-    otherwise: int = 0
-    missing: Counter[str] = field(default_factory=Counter)
-    freed_cases: list[Changed] = field(default_factory=list)
-    held_cases: list[Changed] = field(default_factory=list)
-    other_cases: list[Changed] = field(default_factory=list)
-    curve: list[Point] = field(default_factory=list)
-    true: int = 0  # how often the draft's condition held, of `judged` in its scope
-    judged: int = 0
-
-    @property
-    def days(self) -> float:
-        if self.first is None or self.last is None:
-            return 0.0
-        return max(1.0, (self.last - self.first).total_seconds() / 86_400)
+    def strictest(self, activation: Any) -> int:
+        if not self.rules:
+            return SILENT
+        key = _plain(self.told(activation))
+        found = self._known.get(key)
+        if found is None:
+            if len(self._known) >= REMEMBERED:
+                self._known.clear()
+            found = self._known[key] = max(self.each(key))
+        return found
 
 
 class Replay:
     """Fed with recorded decisions, oldest first. `live`: the rules in force; `draft` takes the place of its policy."""
 
     def __init__(self, live: Sequence[Rule], draft: Rule, default: Effect) -> None:
-        self._live, self._draft, self._default = tuple(live), draft, default
+        self._draft = draft
+        self._default = STRICTNESS[default.kind]
         self._others = tuple(rule for rule in live if rule.policy != draft.policy)
-        places = {rule.policy: place for place, rule in enumerate(live)}
-        place = places.get(draft.policy, len(live))
-        self._after = (*self._live[:place], draft, *self._live[place + 1 :])
-        needs = {need for rule in self._after for need in rule.needs}
-        self._lookback = Lookback() if "past" in needs else None
+        self._was = Voices([rule for rule in live if rule.policy == draft.policy][:1])
+        self._is = Voices([draft])
         self._limits = _limits(draft)
-        self._ladder = [
-            Rule.of(draft.policy, draft.slug, draft.name, draft.version, _body(draft, limit)) for limit in self._limits
-        ]
-        self._points = [Side() for _ in self._limits]
+        self._ladder = Voices(
+            [
+                Rule.of(draft.policy, draft.slug, draft.name, draft.version, _body(draft, limit))
+                for limit in self._limits
+            ]
+        )
+        self._rungs: Counter[tuple[Told | None, int, bool]] = Counter()  # None: outside of the draft's scope
+        self._voices: dict[tuple[int, ...], Voices] = {}
+        self._scopes: dict[tuple[str, ...], Voices] = {}
+        programs = [rule.program for rule in (*live, draft)]
+        self._names = names_in(programs)
+        past = {name for name in self._names if name.startswith("past.")}
+        self._lookback = Lookback(past) if past else None
         self.report = Report()
+
+    @property
+    def looks_back(self) -> bool:
+        """Whether it wants to see (`warm`) what came before the first decision that it is fed with."""
+        return self._lookback is not None
+
+    def warm(self, history: Iterable[Recorded]) -> None:
+        """Decisions that are only looked back on."""
+        for recorded in history:
+            self._facts(recorded)
 
     def feed(self, history: Iterable[Recorded]) -> None:
         for recorded in history:
@@ -164,38 +105,51 @@ class Replay:
 
     def finish(self) -> Report:
         report = self.report
-        report.curve = [
-            Point(limit, side.tickets, side.missed) for limit, side in zip(self._limits, self._points, strict=True)
-        ]
-        for cases in (report.freed_cases, report.held_cases, report.other_cases):
-            cases.sort(key=_worst_first)
-            del cases[SHOWN:]
+        report.curve = self._curve()
+        report.limit = self._draft.limits.get("limit") if report.curve else None
+        report.finish()
         return report
 
     def _one(self, recorded: Recorded) -> None:
         facts = self._facts(recorded)
-        before = evaluate(self._live, facts, self._default)
-        after = evaluate(self._after, facts, self._default)
+        activation = self._bound(facts)
+        others = self._scoped(facts).strictest(activation)
+        was, now = others, others
+        if self._was.rules and self._was.rules[0].scope.takes(facts):
+            was = max(others, self._was.strictest(activation))
+        mine = self._draft.scope.takes(facts)
+        if mine:
+            now = max(others, self._mine(facts, activation))
+        before, after = self._kind(was), self._kind(now)
         report = self.report
         report.decisions += 1
+        report.imported += recorded.imported
+        report.timeless += recorded.timeless
         report.first, report.last = report.first or recorded.at, recorded.at
-        report.otherwise += before.effect.kind.value != recorded.effect
-        report.before.add(before.effect.kind, recorded)
-        report.after.add(after.effect.kind, recorded)
-        mine = next((match for match in after.matches if match.rule is self._draft), None)
-        if mine:
-            report.missing.update(mine.missing)
-        if self._draft.scope.takes(facts):
-            report.judged += 1
-            outcome = mine.outcome if mine else False
-            report.true += outcome is True
-        if before.effect.kind != after.effect.kind:
-            self._change(recorded, before.effect.kind, after.effect.kind)
-        if self._ladder:
-            self._climb(recorded, facts)
+        report.otherwise += not recorded.imported and before.value != recorded.effect
+        report.before.add(before, recorded)
+        report.after.add(after, recorded)
+        if before is not after:
+            report.change(recorded, before, after)
+        if self._limits:
+            told = _plain(self._ladder.told(activation)) if mine else None
+            self._rungs[told, others, recorded.went_wrong] += 1
 
-    def _facts(self, recorded: Recorded) -> dict[str, Any]:
-        facts = asks.restored(recorded.facts)
+    def _mine(self, facts: Facts, activation: Any) -> int:
+        """What the draft says, counted by how its condition came out."""
+        true, untold = self._is.told(activation)
+        self.report.judged += 1
+        self.report.true += true
+        if untold:
+            self.report.untold += 1
+            self.report.missing.update(missing(self._draft, facts))
+        return self._is.each((true, untold))[0]
+
+    def _kind(self, strictness: int) -> Kind:
+        return KINDS[self._default if strictness == SILENT else strictness]
+
+    def _facts(self, recorded: Recorded) -> Facts:
+        facts = asks.restored(recorded.facts) if "now" in self._names else dict(recorded.facts)
         if self._lookback is None:
             return facts
         subjects = asks.subjects_in(facts, recorded.run)
@@ -205,47 +159,46 @@ class Replay:
         self._lookback.add(subjects, recorded.action_type, recorded.at, recorded.agent, amount, counts)
         return {**seen, **facts}  # what was recorded was what the rules saw
 
-    def _change(self, recorded: Recorded, before: Kind, after: Kind) -> None:
-        report = self.report
-        changed = Changed(
-            recorded.id,
-            recorded.at,
-            recorded.agent,
-            recorded.action_type,
-            recorded.amount,
-            recorded.run,
-            before.value,
-            after.value,
-            recorded.verdict,
-            recorded.outcome,
-            recorded.went_wrong,
-        )
-        if after == Kind.ALLOW:
-            report.freed += 1
-            report.freed_wrong += recorded.went_wrong
-            report.freed_unjudged += not recorded.is_judged
-            _keep(report.freed_cases, changed)
-        elif after == Kind.HOLD and before == Kind.ALLOW:
-            report.held += 1
-            report.held_right += recorded.went_wrong
-            _keep(report.held_cases, changed)
-        else:
-            report.changed += 1
-            _keep(report.other_cases, changed)
+    def _bound(self, facts: Facts) -> Any:
+        """Of the facts those that some rule names: binding costs more than testing."""
+        wanted = {name: facts[name] for name in self._names if name in facts}
+        if KNOWN in self._names:
+            wanted[KNOWN] = sorted(facts)
+        return cel.activation(wanted)
 
-    def _climb(self, recorded: Recorded, facts: Mapping[str, Any]) -> None:
-        """The same with other limits: what the other rules say is asked once."""
-        others = evaluate(self._others, facts, self._default)
-        if not self._draft.scope.takes(facts):
-            for side in self._points:
-                side.add(others.effect.kind, recorded)
-            return
-        activation = bound(facts)
-        for rule, side in zip(self._ladder, self._points, strict=True):
-            match = judge(rule, facts, activation)
-            effects = [each.effect for each in others.matches] + ([match.effect] if match else [])
-            strict = max(effects, key=lambda effect: STRICTNESS[effect.kind]) if effects else self._default
-            side.add(strict.kind, recorded)
+    def _scoped(self, facts: Facts) -> Voices:
+        """The other rules in whose scope the act lies. Acts are of few kinds, so they are remembered by what scopes
+        look at."""
+        key = tuple(str(facts.get(name) or "") for name in SCOPED)
+        found = self._scopes.get(key)
+        if found is None:
+            places = tuple(place for place, rule in enumerate(self._others) if rule.scope.takes(facts))
+            found = self._voices.get(places)
+            if found is None:
+                found = self._voices[places] = Voices([self._others[place] for place in places])
+            if len(self._scopes) >= REMEMBERED:
+                self._scopes.clear()
+            self._scopes[key] = found
+        return found
+
+    def _curve(self) -> list[Point]:
+        tickets, missed = Counter[int](), Counter[int]()
+        for (told, others, wrong), n in self._rungs.items():
+            rungs = self._ladder.each(told) if told else [SILENT] * len(self._limits)
+            for place, strictness in enumerate(rungs):
+                kind = self._kind(max(others, strictness))
+                tickets[place] += n * (kind is Kind.HOLD)
+                missed[place] += n * (kind is Kind.ALLOW and wrong)
+        return [Point(limit, tickets[place], missed[place]) for place, limit in enumerate(self._limits)]
+
+
+def _plain(told: Told) -> Told:
+    """Without the words of errors, of which each may be another."""
+    return told[0], tuple((place, "") for place, _ in told[1])
+
+
+def _strictness(effect: Effect | None) -> int:
+    return SILENT if effect is None else STRICTNESS[effect.kind]
 
 
 def _limits(draft: Rule) -> list[float]:
@@ -266,15 +219,3 @@ def _body(draft: Rule, limit: float) -> dict[str, Any]:
         "limits": {**draft.limits, "limit": limit},
         "fail_mode": "closed" if draft.closed else "open",
     }
-
-
-def _keep(cases: list[Changed], changed: Changed) -> None:
-    """Not all of them: twice as many as are shown, of which the worst stay."""
-    cases.append(changed)
-    if len(cases) >= SHOWN * 4:
-        cases.sort(key=_worst_first)
-        del cases[SHOWN:]
-
-
-def _worst_first(changed: Changed) -> tuple[Any, ...]:
-    return not changed.wrong, bool(changed.verdict or changed.outcome), -(changed.amount or 0.0), changed.at

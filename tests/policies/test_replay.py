@@ -6,9 +6,12 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import UUID, uuid4
 
+import orjson
+
 from orchestration.policies.effects import Effect, Kind
 from orchestration.policies.evaluate import Rule, evaluate
-from orchestration.policies.replay import Recorded, Replay, Report
+from orchestration.policies.replay import Replay
+from orchestration.policies.replay_report import Recorded, Report
 
 ALLOW = Effect(Kind.ALLOW)
 POLICY = uuid4()
@@ -104,3 +107,46 @@ def test_missing_facts_are_counted() -> None:
 
     assert report.missing == {"context.years": 3}
     assert report.after.tickets == 3
+
+
+def test_what_came_before_the_range_is_looked_back_on_and_not_counted() -> None:
+    live = [rule("true")]
+    history = [recorded(n, 499, live) for n in range(4)]
+    replay = Replay(live, rule("past.count_account_1h < 2"), ALLOW)
+
+    replay.warm(history[:3])
+    replay.feed(history[3:])
+
+    assert replay.looks_back
+    assert (replay.finish().decisions, replay.report.held) == (1, 1)
+
+
+def test_a_condition_that_never_or_always_holds_is_flagged() -> None:
+    live = [rule("true")]
+    history = [recorded(n, 100, live) for n in range(1, 9)]
+
+    never, always = (replayed(live, rule(text), history) for text in ("action.amount > 5000", "action.amount > 1"))
+
+    assert (never.never, never.always) == (True, False)
+    assert (always.never, always.always) == (False, True)
+
+
+def test_the_wait_is_told_of_those_tickets_whose_minutes_are_known() -> None:
+    live = [rule()]
+    history = [
+        recorded(n, 900, live, verdict="approve", minutes=minutes) for n, minutes in enumerate((2.0, None, 10.0))
+    ]
+
+    before = replayed(live, rule(), history).told()["before"]
+
+    assert (before["tickets"], before["waits_known"], before["median_wait_minutes"]) == (3, 2, 6.0)
+
+
+def test_a_report_is_plain_json() -> None:
+    live = [rule()]
+    history = [recorded(n, n * 100.0, live, verdict="approve") for n in range(20)]
+
+    told = replayed(live, rule(limit=900), history).told()
+
+    assert orjson.loads(orjson.dumps(told)) == told
+    assert (told["freed"], len(told["freed_cases"]), told["limit"]) == (4, 4, 900)
