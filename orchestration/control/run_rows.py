@@ -14,6 +14,7 @@ from django.db import connection
 from orchestration.lib.names import normal
 from orchestration.registry import resolve
 from orchestration.registry.models import AgentKind, SystemKind
+from orchestration.telemetry.reading import raw_cursor
 from orchestration.telemetry.rollups import FULL
 from orchestration.workflows import names as books
 from orchestration.workflows import stitch
@@ -143,7 +144,7 @@ def write(workspace_id: int, told: Sequence[Told], names: Sequence[Names], booke
     rows = [_row(one, known) for one, known in zip(told, names, strict=True)]
     rows.sort(key=lambda row: str(row["id"]))
     losers = [(loser, one.run_id) for one in told for loser in one.losers]
-    with connection.cursor() as cursor:
+    with raw_cursor() as cursor:
         cursor.execute(_UPSERT, [workspace_id, orjson.dumps(rows).decode()])
         if losers:
             _give_up(cursor, workspace_id, losers)

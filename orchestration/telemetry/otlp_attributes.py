@@ -13,6 +13,7 @@ from functools import lru_cache
 from typing import Any
 
 import orjson
+from google.protobuf.message import DecodeError
 from opentelemetry.proto.common.v1.common_pb2 import AnyValue, KeyValue
 
 from orchestration.telemetry.admission import DEPTH, TEXT_BYTES, TOO_DEEP, clean, finite, name
@@ -27,15 +28,22 @@ PLAIN = (str, int, float, bool, list, type(None))
 Pair = tuple[str, Any, bytes | None]  # key, value, and both as they are stored; None: to be looked at more closely
 
 
+BROKEN: Pair = ("baton.broken", True, b'"baton.broken":true')
+
+
 class _Remembered(dict[bytes, Pair]):
-    """Pairs by the bytes that they came as. Looking one up that is not known decodes it."""
+    """Pairs by the bytes that they came as. Looking one up that is not known decodes it; one that cannot be decoded
+    leaves a note that there was one."""
 
     def __init__(self) -> None:
         super().__init__()
         self.values_of: Counter[str] = Counter()
 
     def __missing__(self, data: bytes) -> Pair:
-        decoded = KeyValue.FromString(data)
+        try:
+            decoded = KeyValue.FromString(data)
+        except DecodeError:
+            return BROKEN
         key, value = decoded.key, decoded.value
         if len(key) > 64 or "\0" in key:
             key = name(key)
@@ -58,7 +66,8 @@ _remembered = _Remembered()
 
 def read(encoded: Iterable[bytes]) -> tuple[dict[str, Any], bytes | None]:
     """Attributes as a dict, and as the JSON that is stored of them; None where that needs a closer look: a value that
-    may be a secret or is too long, a key that came twice. Raises DecodeError. What is returned must not be changed."""
+    may be a secret or is too long, a key that came twice.
+    What is returned must not be changed."""
     pairs = list(map(_remembered.__getitem__, encoded))
     found = {pair[0]: pair[1] for pair in pairs}
     if len(found) != len(pairs) or len(pairs) > ATTRIBUTES:

@@ -52,10 +52,7 @@ def traces(body: bytes, when: Window) -> Decoded[RawSpan]:
                 out.rejected[fault] += 1
                 continue
             ids = trace_id, span_id, real_id(parent_id)
-            try:
-                out.items.append(_span(s, data, ids, (start_ns, end_ns), resource, scope))
-            except DecodeError:
-                out.rejected["malformed"] += 1
+            out.items.append(_span(s, data, ids, (start_ns, end_ns), resource, scope))
     return out
 
 
@@ -74,7 +71,7 @@ def logs(body: bytes, when: Window, received_ns: int) -> Decoded[RawLog]:
 def tally_spans(body: bytes, when: Window) -> Tally:
     out = Tally()
     for _, _, encoded in _scopes(body, out.rejected, bool):
-        for _, s in _items(encoded, Span, out.rejected):
+        for _, s in _items(encoded, Shallow, out.rejected):
             if fault := span_fault(
                 s.trace_id, s.span_id, s.parent_span_id, s.start_time_unix_nano, s.end_time_unix_nano, when
             ):
@@ -167,9 +164,7 @@ def _span(
     events: list[Event] = []
     links: list[Link] = []
     if s.event or s.link:
-        whole = Span.FromString(data)
-        events = [_event(event) for event in islice(whole.events, KEPT)]
-        links = [_link(link) for link in islice(whole.links, KEPT)]
+        events, links = _beside(data)
     return RawSpan(
         ids[0],
         ids[1],
@@ -189,9 +184,21 @@ def _span(
     )
 
 
+def _beside(data: bytes) -> tuple[list[Event], list[Link]]:
+    """Events and links; none when one of them cannot be read: the span itself can."""
+    try:
+        whole = Span.FromString(data)
+    except DecodeError:
+        return [], []
+    return [_event(event) for event in islice(whole.events, KEPT)], [_link(link) for link in islice(whole.links, KEPT)]
+
+
 @lru_cache(maxsize=1024)
 def _status(encoded: bytes) -> tuple[int, str]:
-    status = Status.FromString(encoded)
+    try:
+        status = Status.FromString(encoded)
+    except DecodeError:
+        return 0, ""
     return status.code, clean(status.message)
 
 

@@ -19,6 +19,7 @@ import orjson
 from django.db import connection, transaction
 
 from orchestration.lib.stats import COLUMNS, bucket
+from orchestration.telemetry.reading import raw_cursor
 from orchestration.workspaces.models import Workspace
 
 MINUTE_US = 60_000_000
@@ -176,7 +177,7 @@ def _add(workspace_id: int, tally: Tally, into: str) -> None:
         if filled or any(sums):
             rows.append(row)
     if rows:
-        with connection.cursor() as cursor:
+        with raw_cursor() as cursor:
             cursor.execute(_upsert(tally.table, into, sorted(used)), [workspace_id, orjson.dumps(rows).decode()])
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Mapping
+from functools import lru_cache
 from typing import Any
 
 import orjson
@@ -32,11 +33,16 @@ def text(value: Any) -> str:
 
 def label(value: Any) -> str:
     """A value as a name: trimmed, at most 256 bytes. A list or an object is no name."""
-    if isinstance(value, str):
-        return name(value.strip()) if value else ""
+    if type(value) is str:
+        return _trimmed(value) if len(value) <= 64 else name(value.strip())
     if value is None or isinstance(value, list | dict | bytes):
         return ""
     return name(str(value))
+
+
+@lru_cache(maxsize=8192)
+def _trimmed(value: str) -> str:
+    return name(value.strip())
 
 
 def count(value: Any) -> int:

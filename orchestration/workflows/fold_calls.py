@@ -100,32 +100,36 @@ def _is_same(cast: Cast, inner: Step, outer: Step) -> bool:
 
 def _attempts(tree: Tree, cast: Cast, found: Calls) -> None:
     """Attempt n+1 follows a failed attempt n of the same tool, with the same arguments, in the same turn."""
+    steps, kinds = tree.steps, tree.kind
+    tools = {cast.norm(call.tool) for call in found.of_tool.values() if not call.ok}
+    asked = any(kind is LLM and step.outcome is ERROR for kind, step in zip(kinds, steps, strict=True))
     last: dict[object, tuple[int, bool]] = {}
-    for i, kind in enumerate(tree.kind):
-        if kind is TOOL:
-            call = found.of_tool.get(i)
-            if call is None:
+    for i, kind in enumerate(kinds if tools or asked else ()):
+        key: object
+        if kind is TOOL and i in found.of_tool:
+            tool = cast.norm(found.of_tool[i].tool)
+            if tool not in tools:
                 continue
-            step = tree.steps[i]
-            arguments = step.hints.get("call") if step.hints else None
-            key: object = (_turn(tree, cast, i), cast.norm(call.tool), arguments)
-            good = call.ok
-        elif kind is LLM:
-            above = tree.parent[i]
-            if above >= 0 and tree.kind[above] is LLM:
-                continue
+            step = steps[i]
+            key = (_turn(tree, cast, i), tool, step.hints.get("call") if step.hints else None)
+            good = found.of_tool[i].ok
+        elif kind is LLM and asked and not _is_inner(tree, i):
             key = (_turn(tree, cast, i), "")
-            good = tree.steps[i].outcome is not ERROR
+            good = steps[i].outcome is not ERROR
         else:
             continue
-        before = last.get(key)
-        if before is not None and not before[1]:
-            found.attempt[i] = number = before[0] + 1
+        number, was_good = last.get(key, (0, True))
+        number = 1 if was_good else number + 1
+        last[key] = number, good
+        if number > 1:
+            found.attempt[i] = number
             if i in found.of_tool:
                 found.of_tool[i].attempt = number
-            last[key] = number, good
-        else:
-            last[key] = 1, good
+
+
+def _is_inner(tree: Tree, i: int) -> bool:
+    above = tree.parent[i]
+    return above >= 0 and tree.kind[above] is LLM
 
 
 def _turn(tree: Tree, cast: Cast, i: int) -> object:

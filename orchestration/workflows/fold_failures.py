@@ -132,8 +132,9 @@ class _Cures:
         self.cast = cast
         wanted = {self.same(i)[:2] for i in bad}
         self.successes: dict[Same, list[tuple[int, int]]] = {}
+        kinds = {kind for _, kind in wanted}
         for i, step in enumerate(tree.steps):
-            if step.outcome is ERROR or not step.end_ns:
+            if tree.kind[i] not in kinds or step.outcome is ERROR or not step.end_ns:
                 continue
             same = self.same(i)
             if same[:2] in wanted:

@@ -71,23 +71,31 @@ def _own(tree: Tree) -> tuple[list[int], list[int]]:
     work, wait = [0] * len(steps), [0] * len(steps)
     reach = [0] * len(steps)  # until when the steps seen so far cover the one they stand below
     top = steps[0].start_ns if steps else 0
+    ends = [step.end_ns for step in steps]
     for i, step in enumerate(steps):
         start = reach[i] = step.start_ns
-        end = max(step.end_ns, start)
+        end = ends[i] if ends[i] > start else start
         above = parent[i]
         if kinds[i] is not WORKFLOW:
             work[i] = end - start
         if above < 0:
-            wait[i] = max(0, start - top)
-            top = max(top, end)
+            wait[i], top = _after(top, start, end)
         elif above < i:  # else a clock is wrong: such a step covers nothing
             known = reach[above]
             if kinds[above] is WORKFLOW:
-                wait[i] = max(0, start - known)
+                wait[i], reach[above] = _after(known, start, end)
             else:
-                work[above] -= max(0, min(end, steps[above].end_ns) - max(start, known))
-            reach[above] = max(end, known)
+                covered = (end if end < ends[above] else ends[above]) - (start if start > known else known)
+                if covered > 0:
+                    work[above] -= covered
+                if end > known:
+                    reach[above] = end
     return work, wait
+
+
+def _after(known: int, start: int, end: int) -> tuple[int, int]:
+    """How long after `known` something began, and until when all is known then."""
+    return (start - known if start > known else 0), (end if end > known else known)
 
 
 def _shares(tree: Tree, found: Times, asks: list[Asked]) -> None:
@@ -98,11 +106,12 @@ def _shares(tree: Tree, found: Times, asks: list[Asked]) -> None:
     busy = people = 0
     for step, kind in zip(tree.steps, tree.kind, strict=True):
         start, end = step.start_ns, step.end_ns
-        last = max(last, start, end)
+        if end > last or start > last:
+            last = end if end > start else start
         if kind is WORKFLOW:
             continue
         if end > busy_until:
-            busy += end - max(start, busy_until)
+            busy += end - (start if start > busy_until else busy_until)
             busy_until = end
         if kind is HUMAN and end > people_until:
             people += end - max(start, people_until)

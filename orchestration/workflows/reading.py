@@ -39,24 +39,18 @@ def steps_of(workspace_id: int, traces: Iterable[Bounds]) -> list[Step]:
 
 def keyed(rows: Iterable[tuple[Any, ...]]) -> tuple[dict[tuple[bytes, bytes], tuple[Any, ...]], int]:
     """Rows by (trace id, span id), the earliest start where ids came twice, and how many came so."""
-    found: dict[tuple[bytes, bytes], tuple[Any, ...]] = {}
-    twins = 0
-    for row in rows:
-        key = row[0], row[1]
-        other = found.get(key)
-        if other is None or row[3] < other[3]:
-            found[key] = row
-        twins += other is not None
+    rows = list(rows)
+    found = {(row[0], row[1]): row for row in rows}
+    twins = len(rows) - len(found)
+    if twins:
+        for row in rows:
+            if row[3] < found[row[0], row[1]][3]:
+                found[row[0], row[1]] = row
     return found, twins
 
 
 def to_steps(workspace_id: int, rows: list[tuple[Any, ...]]) -> list[Step]:
-    applications = labels.applications(workspace_id, {row[8] for row in rows})
-    agents = labels.agents(workspace_id, {row[9] for row in rows})
-    systems = labels.systems(workspace_id, {row[10] for row in rows})
-    names = {i: applications[i].name for i in {row[8] for row in rows} if i in applications}
-    who = {i: agents[i].name for i in {row[9] for row in rows} if i in agents}
-    what = {i: systems[i] for i in {row[10] for row in rows} if i in systems}
+    names, who, what = _labels(workspace_id, rows)
     return [
         Step(
             row[0],
@@ -81,6 +75,20 @@ def to_steps(workspace_id: int, rows: list[tuple[Any, ...]]) -> list[Step]:
         )
         for row in rows
     ]
+
+
+def _labels(workspace_id: int, rows: list[tuple[Any, ...]]) -> tuple[dict[int, str], dict[int, str], dict[int, str]]:
+    """Names of the applications, agents and systems in these rows."""
+    of = {row[8:11] for row in rows}  # few: most rows of a run share them
+    applications, agents, systems = ({ids[column] for ids in of} for column in range(3))
+    known = labels.applications(workspace_id, applications)
+    people = labels.agents(workspace_id, agents)
+    touched = labels.systems(workspace_id, systems)
+    return (
+        {i: known[i].name for i in applications if i in known},
+        {i: people[i].name for i in agents if i in people},
+        {i: touched[i] for i in systems if i in touched},
+    )
 
 
 def sent_steps(workspace_id: int, trace_ids: list[bytes]) -> list[tuple[Any, ...]]:
