@@ -96,11 +96,9 @@ def _joins(raw: RawSpan, attributes: Mapping[str, Any]) -> tuple[tuple[str, str]
     batch of messages links to the traces of all its senders, which have nothing to do with one another.
     """
     joins = []
-    run = text(attributes.get("baton.run.id"))[:256]
-    if run:
+    if "baton.run.id" in attributes and (run := text(attributes["baton.run.id"])[:256]):
         joins.append(("baton", run))
-    task = label(attributes.get("a2a.task.id"))
-    if task:
+    if "a2a.task.id" in attributes and (task := label(attributes["a2a.task.id"])):
         joins.append(("a2a", task))
     if raw.parent_id == b"":
         linked = {link.trace_id for link in raw.links} - {raw.trace_id}

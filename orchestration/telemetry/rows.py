@@ -106,8 +106,9 @@ class Builder:
         new = {c: seen for _, seen in pairs if (c := combination(seen)) not in self.ids}
         if new:
             self.ids.update(ids_of(self.workspace_id, new))
+        plain = Taken(delivery, ())  # one for all that join nothing: nearly all
         for raw, seen in pairs:
-            yield self.row(raw, seen, vouched), Taken(delivery, seen.joins)
+            yield self.row(raw, seen, vouched), Taken(delivery, seen.joins) if seen.joins else plain
 
     def row(self, raw: RawSpan, seen: Observed, vouched: frozenset[str] | None) -> Row:
         application, agent, system = self.ids[combination(seen)]
