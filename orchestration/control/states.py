@@ -167,14 +167,15 @@ def _processes(workspace_id: int, suspects: list[int]) -> set[int]:
 
 
 def _open_steps(workspace_id: int) -> set[int]:
-    """Agents with a step that was started and not finished, in a run that is not over."""
+    """Agents with a step that was started and not finished, in a run that is not over. That the run itself is open says
+    nothing of who is at work: it may wait for a person for days."""
     with connection.cursor() as cursor:
         cursor.execute(
             "select distinct s.agent_id from workflows_run r "
             "join workflows_trace t on t.workspace_id = r.workspace_id and t.run_id = r.id "
             "join workflows_step s on s.workspace_id = t.workspace_id and s.trace_id = t.trace_id "
             "where r.workspace_id = %s and r.status in ('running', 'waiting') "
-            "and s.agent_id > 0 and s.started_at is not null and s.ended_at is null",
+            "and s.agent_id > 0 and s.key <> '' and s.started_at is not null and s.ended_at is null",
             [workspace_id],
         )
         return {row[0] for row in cursor}

@@ -76,7 +76,7 @@ KINDS = (
     Kind("payouts", 30, SOON, told(PAYOUTS), steady),
 )
 CUSTOMERS_A_DAY = sum(kind.a_day for kind in KINDS[:6])
-PER_MINUTE = 4.2  # customers on the morning of the founding
+PER_MINUTE = 3.8  # customers on the morning of the founding
 
 
 @dataclass(frozen=True, slots=True)

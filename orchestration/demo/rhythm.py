@@ -14,7 +14,7 @@ from itertools import pairwise
 S, MINUTE, HOUR, DAY = 1_000_000_000, 60_000_000_000, 3_600_000_000_000, 86_400_000_000_000
 PAST_DAYS = 30
 MORNING = 10.67  # local time of the founding, about
-CAMPAIGN = 3.0  # how many times as many come since this morning
+CAMPAIGN = 4.0  # how many times as many come since this morning
 # share of the busiest hour, at each full hour
 BY_HOUR = (10, 7, 6, 6, 7, 10, 20, 42, 74, 96, 100, 98, 84, 88, 97, 99, 93, 82, 66, 55, 46, 36, 24, 15)
 BY_WEEKDAY = (1.06, 1.0, 0.97, 1.0, 0.98, 0.66, 0.56)
@@ -106,6 +106,6 @@ class Rhythm:
         night = self.midnight(self.founded_ns - 4 * DAY) + 2 * HOUR
         if night <= ns < night + 5 * HOUR + 20 * MINUTE:
             return night + 5 * HOUR + 20 * MINUTE
-        number, into = divmod(ns - self.founded_ns - 6 * MINUTE, 24 * MINUTE)
+        number, into = divmod(ns - self.founded_ns - 7 * MINUTE, 24 * MINUTE)
         lasts = (4 + number % 3) * MINUTE
         return ns - into + lasts if number >= 0 and into < lasts else ns

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from orchestration.client import Baton, Run
 from orchestration.demo.agents import ENTRY_BOT, LIMITS_ENGINE, PAYOUT_SCRIPT, Robot
-from orchestration.demo.rhythm import Rhythm, S
+from orchestration.demo.rhythm import MINUTE, Rhythm, S
 from orchestration.demo.scene import Act, Scene
 from orchestration.demo.stage import Story
 
@@ -53,7 +53,7 @@ PAYOUTS = Errand(
 
 def errand(scene: Scene, baton: Baton, what: Errand, *, asks: bool = False) -> Story:
     """Steps one after the other, with heartbeats between; now and then one fails for good."""
-    yield back_in(scene, what.robot)
+    yield back_in(scene, what.robot, 2 * MINUTE)
     run = baton.run(f"{what.robot.name}-{scene.conversation[5:]}", workflow=what.workflow, agent=what.robot.agent)
     for number, (name, system, seconds) in enumerate(what.steps, 1):
         if not (yield from one_step(scene, run, what, (name, system, seconds))):
@@ -65,6 +65,7 @@ def errand(scene: Scene, baton: Baton, what: Errand, *, asks: bool = False) -> S
 
 def one_step(scene: Scene, run: Run, what: Errand, about: tuple[str, str, float]) -> Act:
     name, system, seconds = about
+    yield back_in(scene, what.robot)
     step = run.step(name, system=system, kind="tool" if system else "other")
     factor = scene.rhythm.core_factor(scene.now) if system == "core-banking" else 1.0
     left = scene.takes(seconds * factor)
@@ -95,11 +96,14 @@ def hangs(scene: Scene, robot: Robot) -> bool:
     return robot.falters and scene.rhythm.silent_until(scene.now) > scene.now
 
 
-def back_in(scene: Scene, robot: Robot) -> float:
-    """Seconds until a robot that hangs goes on; none for one that does not."""
-    if not hangs(scene, robot):
-        return 0.0
-    return (scene.rhythm.silent_until(scene.now) - scene.now) / S + scene.takes(4.0)
+def back_in(scene: Scene, robot: Robot, soon: int = 0) -> float:
+    """Seconds until a robot that hangs, or will soon, goes on; none for one that does not. It falls silent between two
+    runs: inside one it would be taken for still at work."""
+    for moment in (scene.now, scene.now + soon):
+        back = scene.rhythm.silent_until(moment)
+        if robot.falters and back > moment:
+            return (back - scene.now) / S + scene.takes(4.0)
+    return 0.0
 
 
 def beats(rhythm: Rhythm, robot: Robot, baton: Baton) -> Story:

@@ -87,15 +87,20 @@ def test_a_hundred_gaps_tell_what_is_usual(workspace: Workspace) -> None:
 
 
 @pytest.mark.django_db
-@pytest.mark.parametrize(("status", "expected"), [("running", "working"), ("stalled", "idle"), ("completed", "idle")])
-def test_an_open_step_is_work_while_its_run_goes_on(workspace: Workspace, status: str, expected: str) -> None:
+@pytest.mark.parametrize(
+    ("status", "key", "expected"),
+    [("running", "1", "working"), ("stalled", "1", "idle"), ("completed", "1", "idle"), ("running", "", "idle")],
+)
+def test_an_open_step_is_work_while_its_run_goes_on_but_the_open_run_alone_is_none(
+    workspace: Workspace, status: str, key: str, expected: str
+) -> None:
     now = timezone.now()
     bot = make.agent(workspace, "bot")
     run = make.run(workspace, status=status, traces=[b"t" * 16])
     Step.objects.create(
         workspace=workspace,
         trace_id=b"t" * 16,
-        key="1",
+        key=key,
         kind=Kind.TOOL,
         name="type",
         application_id=bot.application_id,
