@@ -355,10 +355,7 @@ def _entry(asked: Asked, answer: Answer, facts: Mapping[str, Any], told: Mapping
             "amount": str(asked.ask.amount) if asked.ask.amount is not None else None,
             "run": asked.ask.run,
             "facts_sha256": hashlib.sha256(seen).hexdigest(),
-            "matches": [
-                {"policy": m.rule.slug, "version": m.rule.version, "effect": m.effect.kind.value}
-                for m in answer.matches
-            ],
+            "matches": _by_effect(answer),
             "missing": list(answer.missing),
             "hold": told["hold"],
             "key": asked.key_id,
@@ -368,6 +365,14 @@ def _entry(asked: Asked, answer: Answer, facts: Mapping[str, Any], told: Mapping
     row = dict(zip(entries.COLUMNS, made.values, strict=True))
     hashes = {name: f"\\x{row[name].hex()}" for name in ("digest", "seal")}
     return row | hashes | {"id": str(made.id), "at": asked.at.isoformat()}
+
+
+def _by_effect(answer: Answer) -> dict[str, list[str]]:
+    """Which versions said what, strictest first: `{"hold": ["refund-limit@7"]}`."""
+    found: dict[Kind, list[str]] = {}
+    for rule, _, effect, _ in answer.matches:
+        found.setdefault(effect.kind, []).append(f"{rule.slug}@{rule.version}")
+    return {kind.value: named for kind, named in found.items()}
 
 
 def _json(value: Any) -> str:

@@ -10,12 +10,12 @@ from pathlib import Path
 from typing import Any
 
 import orjson
-import rfc8785
 from django.conf import settings
 from django.db import connection, transaction
 from django.utils import timezone
 
 from orchestration.ledger import chain, seals
+from orchestration.lib.canonical import canonical
 
 EVERY = timedelta(minutes=5)
 EVERY_ENTRIES = 1_000
@@ -105,7 +105,7 @@ def _signed(size: int, root: bytes, head: bytes) -> Head:
         "at": at.isoformat(timespec="microseconds"),
         "key": seals.key_id(),
     }
-    body = rfc8785.dumps(told)
+    body = canonical(told)
     return Head(size, root, head, at, body, seals.sign(body), seals.public_key())
 
 

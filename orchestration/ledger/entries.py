@@ -8,11 +8,11 @@ from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID
 
-import rfc8785
 from django.db import connection
 from uuid_utils.compat import uuid7
 
 from orchestration.ledger import merkle, seals
+from orchestration.lib.canonical import canonical
 
 COLUMNS = ("id", "workspace_id", "at", "kind", "subject_kind", "subject_id", "actor", "body", "digest", "seal")
 
@@ -30,7 +30,7 @@ def draft(
 ) -> Draft:
     """`told` is JSON-ready, without floats of unknown origin: amounts are texts, so that they stay as they were."""
     entry_id = uuid7()
-    body = rfc8785.dumps(
+    body = canonical(
         {
             "id": str(entry_id),
             "workspace": workspace_id,

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, NamedTuple
 from uuid import UUID
 
 from orchestration.policies import cel, explain
@@ -58,8 +58,7 @@ class Rule:
         )
 
 
-@dataclass(frozen=True, slots=True)
-class Match:
+class Match(NamedTuple):
     """What one rule said: `outcome` is true, false or, as a text, why it could not be told."""
 
     rule: Rule

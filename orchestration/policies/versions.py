@@ -9,8 +9,7 @@ from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID
 
-import rfc8785
-
+from orchestration.lib.canonical import canonical
 from orchestration.policies import cel
 from orchestration.policies.effects import BadEffect, Effect, Kind
 from orchestration.policies.evaluate import Rule, evaluate
@@ -63,7 +62,7 @@ def checked(body: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def digest_of(body: Mapping[str, Any]) -> str:
-    return hashlib.sha256(rfc8785.dumps(dict(body))).hexdigest()
+    return hashlib.sha256(canonical(dict(body))).hexdigest()
 
 
 @dataclass(frozen=True, slots=True)

@@ -83,7 +83,7 @@ def test_every_decision_leaves_a_receipt_without_content(may: Door, tenant: Work
     _, told = ask(may, {**REFUND, "context": {"note": secret}})
 
     entry = Entry.objects.get(workspace=tenant.pk, subject_id=told["id"])
-    assert orjson.loads(entry.body)["told"]["matches"][0] == {"policy": "refund-limit", "version": 1, "effect": "hold"}
+    assert orjson.loads(entry.body)["told"]["matches"] == {"hold": ["refund-limit@1"]}
     assert secret not in entry.body
 
 

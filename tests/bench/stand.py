@@ -28,7 +28,7 @@ from orchestration.config.processes import die_with_parent, recall
 from orchestration.config.state import State
 
 CHECKOUT = Path(__file__).resolve().parents[2]
-OURS = ("web", "digest", "worker", "beat")
+OURS = ("web", "digest", "worker", "replay", "beat")
 ENGINES = ("postgres", "valkey")
 SCOPES = "ingest,read"
 TICK = os.sysconf("SC_CLK_TCK")
