@@ -14,7 +14,7 @@ from django.shortcuts import render
 from django.views.decorators.http import require_safe
 from ninja import NinjaAPI
 
-from orchestration.api import described
+from orchestration.api import described, described_asks
 from orchestration.api.shapes import ProblemOut
 
 FAULTS = {
@@ -50,8 +50,10 @@ class Operation:
 
 
 def complete(schema: Any) -> Any:
-    """Adds what ninja does not know: the door for events, how to authenticate, and what errors look like."""
+    """Adds what ninja does not know: the doors, how to authenticate, and what errors look like."""
     schema["paths"]["/api/v1/events"] = {"post": described.events()}
+    schema["paths"]["/api/v1/decisions"] = {"post": described_asks.decisions()}
+    schema["paths"]["/api/v1/holds"]["post"] = described_asks.holds()
     components = schema["components"]
     components.setdefault("schemas", {})["ProblemOut"] = ProblemOut.model_json_schema()
     components.setdefault("securitySchemes", {})["key"] = KEY
@@ -133,8 +135,9 @@ def _fields(operation: Any, names: Any) -> list[tuple[str, str]]:
 
 
 def _named(shape: Any, names: Any) -> Any:
+    """Of several shapes the first, which is the plain one."""
     found: Any = names.get(shape["$ref"].rpartition("/")[2], {}) if "$ref" in shape else shape
-    return found
+    return found["anyOf"][0] if "anyOf" in found else found
 
 
 def _kind(shape: Any) -> str:

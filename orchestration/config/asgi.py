@@ -21,29 +21,38 @@ App = Callable[[Scope, Receive, Send], Awaitable[None]]
 
 pages = cast(App, get_asgi_application())
 
-from orchestration.api import decisions, events, otlp
+from orchestration.api import decisions, events, holds, otlp
 from orchestration.config.celery import app
 
 # no request waits longer than this for a broker that is away or hangs
 HASTE = {"max_retries": 0, "socket_connect_timeout": 0.2, "socket_timeout": 0.4}
-DOORS = (otlp, events, decisions)  # each has `application`, and may have `startup` and `shutdown`
+DOORS = (otlp, events, decisions, holds)  # each has `application`, and may have `startup` and `shutdown`
 
 
 async def application(scope: Scope, receive: Receive, send: Send) -> None:
     if scope["type"] == "lifespan":
         await live(receive, send)
     elif scope["type"] == "http":
-        await choose(scope["path"])(scope, receive, send)
+        await choose(scope["path"], scope)(scope, receive, send)
 
 
-def choose(path: str) -> App:
+def choose(path: str, scope: Scope | None = None) -> App:
     if path.startswith("/v1/"):
         return otlp.application
     if path == "/api/v1/decisions":
         return decisions.application
     if path == "/api/v1/events":
         return events.application
+    if scope and path.startswith(holds.ADDRESS) and for_holds(path, scope):
+        return holds.application
     return pages
+
+
+def for_holds(path: str, scope: Scope) -> bool:
+    """Agents ask and wait there with their keys. Lists, and people who look, are the pages' business."""
+    if path == holds.ADDRESS:
+        return scope["method"] not in ("GET", "HEAD")
+    return path.startswith(f"{holds.ADDRESS}/") and any(name == b"authorization" for name, _ in scope["headers"])
 
 
 async def live(receive: Receive, send: Send) -> None:

@@ -1,6 +1,6 @@
 """Work that waits for a person, and what the person answered: the seam between the engine and the reviewers' pages.
 
-Files: `models` the hold itself, `verdicts` opening, deciding, applying, expiring (each a conditional change of one
-row). A hold stores its verdict, so that rooms which learn from people never look at the screens. May import `policies`,
-`workflows`, `registry`, `ledger`, `lib`.
+Files: `models` the hold itself, `asking` an agent's question to a person, `verdicts` deciding, applying, expiring (each
+a conditional change of one row), `told` a hold as agents may see it. A hold stores its verdict, so that rooms which
+learn from people never look at the screens. May import `policies`, `workflows`, `registry`, `ledger`, `outbox`, `lib`.
 """

@@ -23,6 +23,9 @@ class State(models.TextChoices):
     CANCELLED = "cancelled", "Cancelled"
 
 
+PENDING = (State.OPEN, State.DECIDED)
+
+
 class Source(models.TextChoices):
     DECISION = "decision", "A decision"
     AGENT = "agent", "An agent"
@@ -41,6 +44,10 @@ class HoldQuerySet(models.QuerySet["Hold"]):
     def open(self) -> HoldQuerySet:
         return self.filter(state=State.OPEN)
 
+    def pending(self) -> HoldQuerySet:
+        """As agents see it: a verdict that may still be taken back is none yet."""
+        return self.filter(state__in=PENDING)
+
 
 class Hold(models.Model):
     """`revision` grows with each change of state: who decides says which one was looked at (TRUST 2.8)."""
@@ -52,6 +59,9 @@ class Hold(models.Model):
     revision = models.IntegerField(default=0, db_default=0)
     decision_id = models.UUIDField(null=True, blank=True)
     key = models.TextField(blank=True, default="", help_text="Idempotency key of whoever asked")
+    digest = models.BinaryField(
+        null=True, blank=True, max_length=32, help_text="SHA-256 of what was asked with the key"
+    )
     agent = models.TextField()
     application = models.TextField(blank=True, default="")
     run = models.TextField(blank=True, default="", help_text="As the caller named it")
@@ -91,7 +101,11 @@ class Hold(models.Model):
             models.Index(fields=["apply_at"], name="hold_decided", condition=Q(state="decided")),
             models.Index(fields=["due_at"], name="hold_due", condition=Q(state="open")),
             models.Index(fields=["workspace", "run_id"], name="hold_run", condition=Q(run_id__isnull=False)),
+            models.Index(fields=["workspace", "run"], name="hold_run_named", condition=~Q(run="")),
             models.Index(fields=["workspace", "decision_id"], name="hold_decision"),
+            models.Index(
+                fields=["workspace", "decided_at"], name="hold_answered", condition=Q(decided_at__isnull=False)
+            ),
         ]
 
     def __str__(self) -> str:

@@ -16,10 +16,15 @@ from uuid import UUID
 
 from django.db import connection, transaction
 from django.db.models import F
+from django.db.models.functions import Now
 from django.utils import timezone
 
 from orchestration.holds.models import Answered, Hold, State
+from orchestration.holds.told import told
 from orchestration.ledger import entries
+from orchestration.lib.pulse import publish
+from orchestration.outbox import send
+from orchestration.outbox.models import Event
 from orchestration.workspaces.models import User
 
 UNDO = timedelta(seconds=10)
@@ -79,14 +84,16 @@ def decide(hold: Hold, verdict: Verdict, by: User, *, revision: int) -> Hold:
                 return found
             raise TooLate(found)
         _note(found, "verdict", by.get_username(), now)
+        _show(found)
     return found
 
 
 def undo(hold: Hold, by: User) -> Hold:
-    """Within ten seconds, by whoever decided."""
+    """Within ten seconds, by whoever decided. The database's clock alone says whether they are over, since by it the
+    verdict is applied."""
     now = timezone.now()
     with transaction.atomic():
-        undone = Hold.objects.filter(pk=hold.pk, state=State.DECIDED, reviewer=by, apply_at__gt=now).update(
+        undone = Hold.objects.filter(pk=hold.pk, state=State.DECIDED, reviewer=by, apply_at__gt=Now()).update(
             state=State.OPEN,
             revision=F("revision") + 1,
             verdict="",
@@ -100,6 +107,7 @@ def undo(hold: Hold, by: User) -> Hold:
         if not undone:
             raise TooLate(found)
         _note(found, "verdict.undone", by.get_username(), now)
+        _show(found)
     return found
 
 
@@ -132,6 +140,7 @@ def _apply(hold: Hold, now: datetime) -> None:
     who = hold.reviewer.get_username() if hold.reviewer else BY_BATON
     minutes = (hold.decided_at - hold.opened_at).total_seconds() / 60 if hold.decided_at else None
     _tell_decision(hold.workspace_id, hold.decision_id, hold.verdict, who, minutes)
+    _tell_agents(hold, Event.HOLD_APPLIED)
 
 
 def _expire(hold: Hold, now: datetime) -> None:
@@ -145,6 +154,18 @@ def _expire(hold: Hold, now: datetime) -> None:
     hold.verdict, hold.note = Answered.REJECT, "nobody answered in time"
     _note(hold, "hold.expired", "", now)
     _tell_decision(hold.workspace_id, hold.decision_id, "", BY_BATON, None, refused=True)
+    _tell_agents(hold, Event.HOLD_EXPIRED)
+
+
+def _tell_agents(hold: Hold, event: str) -> None:
+    """By webhook, in the same transaction; who waits at the door sees the row itself."""
+    hold.refresh_from_db()
+    send.announce(hold.workspace_id, event, str(hold.pk), told(vars(hold)))
+    _show(hold)
+
+
+def _show(hold: Hold) -> None:
+    transaction.on_commit(lambda: publish(hold.workspace_id, "batch"))
 
 
 def _tell_decision(

@@ -32,7 +32,7 @@ def announce(workspace_id: int, event: str, subject: str, data: Mapping[str, Any
     how many endpoints will hear of it."""
     with connection.cursor() as cursor:
         told: dict[str, str | int] = {"workspace": workspace_id, "event": event, "subject": subject}
-        cursor.execute(ANNOUNCE, told | {"data": orjson.dumps(data).decode()})
+        cursor.execute(ANNOUNCE, told | {"data": orjson.dumps(data, option=orjson.OPT_UTC_Z).decode()})
         found = int(cursor.rowcount)
     if found:
         transaction.on_commit(hasten)

@@ -65,7 +65,7 @@ def read(given: Any) -> Ask:
         step=_text(given, "step", faults),
         context=_object(given, "context", faults),
         proposal=_text(given, "proposal", faults, most=PROSE_CHARS),
-        evidence=_evidence(given.get("evidence"), faults),
+        evidence=listed(given.get("evidence"), faults),
     )
     if faults:
         raise BadAsk(faults)
@@ -195,7 +195,8 @@ def _object(where: Mapping[str, Any], path: str, faults: list[tuple[str, str]]) 
     return {key: _plain(inner) for key, inner in value.items()}
 
 
-def _evidence(value: Any, faults: list[tuple[str, str]]) -> list[Any]:
+def listed(value: Any, faults: list[tuple[str, str]]) -> list[Any]:
+    """Evidence as rules and PostgreSQL can hold it."""
     if value is None:
         return []
     if not isinstance(value, list) or len(value) > MOST_EVIDENCE or not _shallow(value, MOST_DEPTH):
