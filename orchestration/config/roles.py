@@ -49,7 +49,9 @@ def web(server: socket.socket) -> Callable[[], None]:
     return work
 
 
-def worker(name: str, queue: str, *, processes: int) -> Callable[[], None]:
+def worker(name: str, queue: str, *, processes: int, tasks: int | None = None) -> Callable[[], None]:
+    """`tasks`: after so many a child is replaced, so that what one needed is given back."""
+
     def work() -> None:
         give_signs(name, signals.task_received)
         warnings.simplefilter("ignore", SecurityWarning)  # about root, whose danger is pickle; we take JSON only
@@ -61,6 +63,7 @@ def worker(name: str, queue: str, *, processes: int) -> Callable[[], None]:
                 f"--hostname={name}@baton",
                 f"--concurrency={processes}",
                 f"--max-memory-per-child={CHILD_KILOBYTES}",
+                *([f"--max-tasks-per-child={tasks}"] if tasks else []),
                 "--pool=prefork",
                 "--loglevel=WARNING",
                 "--without-gossip",

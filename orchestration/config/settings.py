@@ -222,7 +222,11 @@ CELERY_TASK_TIME_LIMIT = 55
 CELERY_TASK_SOFT_TIME_LIMIT = 45
 CELERY_TASK_PUBLISH_RETRY = False  # a beat sweep is the guarantee, so a message that cannot be sent may be lost
 CELERY_TASK_DEFAULT_QUEUE = "work"
-CELERY_TASK_ROUTES = {"orchestration.control.tasks.digest": "digest", "orchestration.control.tasks.settle": "digest"}
+CELERY_TASK_ROUTES = {
+    "orchestration.control.tasks.digest": "digest",
+    "orchestration.control.tasks.settle": "digest",
+    "orchestration.control.tasks.replay": "replay",
+}
 CELERY_TASK_SERIALIZER = "json"
 CELERY_ACCEPT_CONTENT = ["json"]
 CELERY_WORKER_PREFETCH_MULTIPLIER = 1

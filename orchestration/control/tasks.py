@@ -5,10 +5,12 @@ from __future__ import annotations
 from celery import shared_task
 
 from orchestration.control import digest as digesting
-from orchestration.control import keeping, settling
+from orchestration.control import keeping, replaying, settling
 from orchestration.telemetry.rollups import roll_hours as roll
 from orchestration.workflows.booking import TABLES
 from orchestration.workspaces.models import Workspace
+
+REPLAY_S = 1800  # longer than all that may wait takes
 
 
 @shared_task(ignore_result=True)
@@ -34,3 +36,14 @@ def roll_hours() -> int:
 @shared_task(ignore_result=True)
 def keep() -> int:
     return len(keeping.keep()["dropped"])
+
+
+@shared_task(ignore_result=True, acks_late=False, soft_time_limit=REPLAY_S, time_limit=REPLAY_S + 60)
+def replay() -> int:
+    """On a queue of its own, since it may take a minute. Acknowledged at once: the rows say what is left to do."""
+    return replaying.work()
+
+
+@shared_task(ignore_result=True)
+def sweep_replays() -> int:
+    return replaying.sweep()

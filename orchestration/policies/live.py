@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import Any
 from zoneinfo import ZoneInfo
 
+import orjson
 import structlog
 from django.db import connection
 
@@ -68,7 +69,7 @@ def book(workspace_id: int) -> Book:
     with connection.cursor() as cursor:
         cursor.execute(OPEN_SQL, [workspace_id])
         cursor.execute(LIVE_SQL, [workspace_id])
-        return book_of(cursor.fetchall())
+        return book_of([(*row[:-1], orjson.loads(row[-1]) if row[-1] else None) for row in cursor])  # JSON as text
 
 
 def renew(workspace_ids: Iterable[int]) -> None:

@@ -48,6 +48,13 @@ class Policy(models.Model):
     live = models.IntegerField(null=True, blank=True)
     shadow = models.IntegerField(null=True, blank=True)
     shadow_since = models.DateTimeField(null=True, blank=True)
+    shadow_decisions = models.PositiveIntegerField(
+        default=200, db_default=200, help_text="What a shadow has to see before it may go live"
+    )
+    shadow_days = models.PositiveIntegerField(default=7, db_default=7, help_text="And for how many days")
+    shadow_tally: models.JSONField[Any, Any] = models.JSONField(
+        null=True, blank=True, help_text="What it has seen until a minute ago, so that a look costs little"
+    )
     created_by = models.ForeignKey(settings.AUTH_USER_MODEL, null=True, on_delete=models.SET_NULL, related_name="+")
     created_at = models.DateTimeField(default=timezone.now)
     retired_at = models.DateTimeField(null=True, blank=True)
@@ -104,6 +111,63 @@ class PolicyVersion(models.Model):
 
     def __str__(self) -> str:
         return f"{self.policy_id} v{self.number}"
+
+
+class Progress(models.TextChoices):
+    WAITING = "waiting", "Waiting"
+    RUNNING = "running", "Running"
+    DONE = "done", "Done"
+    FAILED = "failed", "Failed"
+    CANCELLED = "cancelled", "Cancelled"
+
+
+class ReplayRun(models.Model):
+    """A version over recorded decisions, as asked for and as far as it has come. `body` is what is replayed: a draft
+    may change meanwhile. Whoever works on it says so every half second (`beat_at`); one that falls silent has died, and
+    another takes over."""
+
+    id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
+    workspace = models.ForeignKey(Workspace, on_delete=models.CASCADE, related_name="+")
+    version = models.ForeignKey(PolicyVersion, on_delete=models.CASCADE, related_name="replays")
+    digest = models.CharField(max_length=64, help_text="Of the body")
+    body: models.JSONField[dict[str, Any], dict[str, Any]] = models.JSONField()
+    since = models.DateTimeField(null=True, blank=True, help_text="As wished; none: the newest 90 days")
+    until = models.DateTimeField(null=True, blank=True)
+    state = models.CharField(max_length=9, choices=Progress, default=Progress.WAITING)
+    done = models.IntegerField(default=0)
+    total = models.IntegerField(null=True, blank=True)
+    report: models.JSONField[Any, Any] = models.JSONField(null=True, blank=True)
+    fault = models.CharField(max_length=300, blank=True, default="")
+    started_by = models.ForeignKey(settings.AUTH_USER_MODEL, null=True, on_delete=models.SET_NULL, related_name="+")
+    asked_at = models.DateTimeField(default=timezone.now)
+    begun_at = models.DateTimeField(null=True, blank=True)
+    beat_at = models.DateTimeField(null=True, blank=True)
+    ended_at = models.DateTimeField(null=True, blank=True)
+    worker = models.UUIDField(null=True, blank=True)
+    tries = models.IntegerField(default=0)
+
+    class Meta:
+        constraints: ClassVar = [
+            models.UniqueConstraint(
+                fields=["version"],
+                condition=Q(state__in=[Progress.WAITING, Progress.RUNNING]),
+                name="one_open_replay_a_version",
+            )
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.version_id} {self.state}"
+
+    @property
+    def is_open(self) -> bool:
+        return self.state in (Progress.WAITING, Progress.RUNNING)
+
+    @property
+    def share(self) -> float:
+        """How much of it is done, 0 to 1."""
+        if self.state == Progress.DONE:
+            return 1.0
+        return min(1.0, self.done / self.total) if self.total else 0.0
 
 
 class Decision(models.Model):

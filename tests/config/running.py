@@ -15,7 +15,7 @@ from urllib.error import URLError
 
 ROOT = Path(__file__).resolve().parents[2]
 OURS = ("DATABASE_URL", "REDIS_URL", "DATABASE_URL_FILE", "REDIS_URL_FILE")
-PARTS = ("web", "digest", "worker", "beat", "postgres", "valkey")
+PARTS = ("web", "digest", "worker", "replay", "beat", "postgres", "valkey")
 
 
 class Running:

@@ -24,7 +24,7 @@ from orchestration.config.supervise import Supervisor, end_old, listen, share_me
 from orchestration.telemetry.retention import ensure_partitions
 
 USUAL = settings.BASE_DIR / "var" / "run"
-PARTS = ("demo", "beat", "worker", "digest", "web")
+PARTS = ("demo", "beat", "replay", "worker", "digest", "web")
 
 
 class Command(BaseCommand):
@@ -73,6 +73,7 @@ class Command(BaseCommand):
             supervisor.add("web", roles.web(server))
             supervisor.add("digest", roles.worker("digest", "digest", processes=2), nice=15, signs=True)
             supervisor.add("worker", roles.worker("worker", "work", processes=2), nice=5, signs=True)
+            supervisor.add("replay", roles.worker("replay", "replay", processes=1, tasks=1), nice=10)
             supervisor.add("beat", roles.beat, signs=True)
             if not wait_for(lambda: serves(address), 30, pause=0.05):
                 self.stdout.write(f"The web process does not answer. Its log: {state.logs / 'web.log'}")
