@@ -3,7 +3,7 @@
 1. facts     the ask's own, secrets taken out before any rule sees them, so that a replay sees the same
 2. evaluate  `policies.evaluate`: the strictest effect, every match, what was missing
 3. answer    as the caller is told it, and kept as it was told: the same key gets the same words again
-4. store     decision, key, what rules look back on, the hold if a person is asked, the ledger entry: `STORE`
+4. store     decision, key, what rules look back on, the hold if a person is asked, the ledger entry, webhooks: `STORE`
 
 `STORE` writes only if the rules were still those in force (`fresh`) and the key was not used before (`go`), so that
 deciding twice, with whatever raced in between, has one effect.
@@ -22,6 +22,8 @@ import orjson
 from uuid_utils.compat import uuid7
 
 from orchestration.control.facts import Who
+from orchestration.holds.told import SHOWN
+from orchestration.holds.told import told as hold_told
 from orchestration.ledger import entries
 from orchestration.policies import asks
 from orchestration.policies.asks import Ask
@@ -55,6 +57,17 @@ with fresh as (
     select r.* from go, jsonb_populate_recordset(null::holds_hold, %(hold)s::jsonb) r
 ), entry as (
     insert into ledger_entry select r.* from go, jsonb_populate_record(null::ledger_entry, %(entry)s::jsonb) r
+), message as (
+    insert into outbox_message
+        (id, workspace_id, endpoint_id, event, key, data, state, attempts, fence, due_at, created_at, error)
+    select gen_random_uuid(), e.workspace_id, e.id, m.event, m.event || ' ' || (m.data ->> 'id'), m.data,
+        'pending', 0, 0, now(), now(), ''
+    from go, outbox_endpoint e, lateral (
+        values ('hold.opened', %(opened)s::jsonb),
+            ('decision.made', (%(decision)s::jsonb - array['facts', 'answer', 'shadow', 'workspace_id', 'key_id',
+                'agent_id', 'imported', 'verdict', 'reviewer', 'minutes', 'outcome']))
+    ) m(event, data)
+    where e.workspace_id = %(workspace)s and m.data is not null and m.event = any(e.events)
 )
 select (select count(*) from fresh), (select count(*) from decision)
 """
@@ -175,6 +188,7 @@ def decide(asked: Asked, book: Book, facts: Mapping[str, Any]) -> Decided:
     }
     row["shadow"] = _shadow(book, facts, answer)
     entry = _entry(asked, answer, facts, told)
+    hold = _hold(asked, answer, told, hold_id, row) if hold_id else None
     values = {
         "workspace": asked.workspace_id,
         "generation": book.generation,
@@ -184,7 +198,8 @@ def decide(asked: Asked, book: Book, facts: Mapping[str, Any]) -> Decided:
         "at": asked.at,
         "decision": _json(row),
         "past": _json(_past(asked, decision_id, facts, answer)),
-        "hold": _json([_hold(asked, answer, told, hold_id, row)] if hold_id else []),
+        "hold": _json([hold] if hold else []),
+        "opened": _json(hold_told({**dict.fromkeys(SHOWN), **hold})) if hold else None,
         "entry": _json(entry),
     }
     return Decided(values, told, hold_id)

@@ -17,6 +17,8 @@ from django.utils import timezone
 from django.utils.text import slugify
 
 from orchestration.ledger import entries
+from orchestration.outbox import send
+from orchestration.outbox.models import Event
 from orchestration.policies import live, versions
 from orchestration.policies.models import Policy, PolicyVersion, State
 from orchestration.workspaces.models import User, Workspace
@@ -227,6 +229,9 @@ def _lock(policy_id: UUID) -> Policy:
 def _renewed(policy: Policy, kind: str, by: User, version: PolicyVersion) -> None:
     live.renew([policy.workspace_id])
     _note(policy, kind, by, _told(version))
+    if version.state == State.LIVE:
+        told = {"policy": policy.slug, "by": by.get_username(), **_told(version)}
+        send.announce(policy.workspace_id, Event.POLICY_PUBLISHED, f"{policy.pk} {version.number}", told)
 
 
 def _told(version: PolicyVersion) -> dict[str, Any]:
