@@ -5,10 +5,11 @@ Engine values in, numbers of a drawing out. Coordinates are those of the SVG: 81
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
-from dashboard.charts.lane_parts import PEOPLE, UNKNOWN, Part, Who, covered, parts_of
+from dashboard.charts.lane_parts import PEOPLE, UNKNOWN, Part, Who, covered
 from dashboard.charts.ticks import Tick, ticks
 from orchestration.lib.templatetags.baton import duration, named, plural
 from orchestration.telemetry.spans import Kind
@@ -99,9 +100,11 @@ class _Scale:
         return LEFT + (RIGHT - LEFT) * min(1.0, max(0.0, (ns - self.start) / self.length))
 
 
-def draw(story: Story, twice: Sequence[Duplicate], until_ns: int, *, live: bool) -> Drawing | None:
-    """`until_ns` is where the drawing ends: the run's end, or now while it goes on. None where no agent is known."""
-    parts = parts_of(story, until_ns if live else story.ended_ns)
+def draw(
+    story: Story, parts: dict[Who, list[Part]], twice: Sequence[Duplicate], until_ns: int, *, live: bool
+) -> Drawing | None:
+    """`parts` are those of `parts_of`; `until_ns` is where the drawing ends: the run's end, or now while it goes on.
+    None where no agent is known."""
     order = [who for who in (*story.agents, PEOPLE, UNKNOWN) if parts.get(who)]
     if not order:
         return None
@@ -117,7 +120,7 @@ def draw(story: Story, twice: Sequence[Duplicate], until_ns: int, *, live: bool)
         height - 8,
         ticks(scale.length / MS, LEFT, RIGHT, 60 if live else 24),
         list(lanes.values()),
-        arrows[:MOST_ARROWS],
+        arrows,
         _brackets(story, twice, lanes, scale),
         duration(scale.length / MS) if live else "",
         left_out,
@@ -208,18 +211,23 @@ def _failures(story: Story, lanes: dict[Who, Lane], scale: _Scale) -> None:
 
 
 def _arrows(story: Story, lanes: dict[Who, Lane], parts: dict[Who, list[Part]], scale: _Scale) -> Iterable[Arrow]:
+    """To where the other agent began. Of very many only those that do not lie on each other."""
+    starts = {who: sorted(part.start for part in each) for who, each in parts.items()}
+    apart = 0.0 if len(story.handoffs) <= MOST_ARROWS else (RIGHT - LEFT) / MOST_ARROWS
+    last = -apart
     for each in story.handoffs:
-        source = lanes.get((each.application, each.from_agent))
-        who = (each.to_application, each.to_agent)
-        target = lanes.get(who)
-        if source and target and source is not target:
-            begins = [part.start for part in parts[who] if part.start >= each.at_ns - SLACK_NS]
-            yield _arrow(scale.x(each.at_ns), source, scale.x(min(begins, default=each.at_ns)), target)
+        who, x = (each.to_application, each.to_agent), scale.x(each.at_ns)
+        source, target = lanes.get((each.application, each.from_agent)), lanes.get(who)
+        if source and target and source is not target and x - last >= apart:
+            place = bisect_left(starts[who], each.at_ns - SLACK_NS)
+            begun = starts[who][place] if place < len(starts[who]) else each.at_ns
+            yield _arrow(x, source, scale.x(begun), target)
+            last = x
 
 
 def _asked(story: Story, lanes: dict[Who, Lane], scale: _Scale) -> Iterable[Arrow]:
     people = lanes.get(PEOPLE)
-    for each in story.escalations:
+    for each in story.escalations[:MOST_ARROWS]:
         source = lanes.get((each.application, each.agent))
         if people and source:
             yield _arrow(scale.x(each.at_ns), source, scale.x(each.at_ns), people)

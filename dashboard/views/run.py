@@ -15,7 +15,8 @@ from django.views.decorators.http import require_safe
 
 from dashboard import telling
 from dashboard.charts.bars import Piece, placed
-from dashboard.charts.lane_parts import PEOPLE, covered, parts_of
+from dashboard.charts.lane_parts import PEOPLE, Who, covered, parts_of
+from dashboard.charts.lane_parts import Part as LanePart
 from dashboard.charts.lanes import Drawing, draw
 from dashboard.finding import Part
 from orchestration.lib.fragments import render_page_or_fragment
@@ -150,11 +151,15 @@ class RunPage:
 
     @cached_property
     def lanes(self) -> Drawing | None:
-        return draw(self.detail.story, self.detail.duplicates, self._until_ns, live=self.moves)
+        return draw(self.detail.story, self._parts, self.detail.duplicates, self._until_ns, live=self.moves)
+
+    @cached_property
+    def _parts(self) -> dict[Who, list[LanePart]]:
+        return parts_of(self.detail.story, self._until_ns)
 
     @cached_property
     def why(self) -> tuple[Part, ...]:
-        people = parts_of(self.detail.story, self._until_ns).get(PEOPLE, [])
+        people = self._parts.get(PEOPLE, [])
         return telling.why(self.detail, covered(people), int(self.elapsed_ms * 1e6))
 
     @property

@@ -8,6 +8,7 @@ from datetime import UTC, datetime, timedelta
 from itertools import islice
 from uuid import UUID
 
+from orchestration.lib.collector import paused
 from orchestration.lib.money import money
 from orchestration.registry import prices
 from orchestration.telemetry.spans import Kind, Outcome
@@ -78,15 +79,31 @@ def run(
     Rows `steps_from` and following of `view` (see `outline.shown`), at most `steps` of them (None: all); the first
     `listed` of each list (None: all). `opened` is the id of a step to be told with its attributes.
     """
-    told = _tell(workspace_id, id_or_trace_or_text)
-    if told is None:
-        return None
+    with paused():
+        told = _tell(workspace_id, id_or_trace_or_text)
+        return _detail(workspace_id, told, _Wanted(steps_from, steps, listed, view, opened, content)) if told else None
+
+
+@dataclass(frozen=True, slots=True)
+class _Wanted:
+    """What of a run is asked for, as `run` takes it."""
+
+    steps_from: int
+    steps: int | None
+    listed: int | None
+    view: str
+    opened: str
+    content: bool
+
+
+def _detail(workspace_id: int, told: tuple[RunLine, Story, str], wanted: _Wanted) -> RunDetail:
     line, story, currency = told
+    listed = wanted.listed
     slugs = _slugs(line)
     twice = duplicates(story)
     marked = {span_id for each in twice for span_id in (each.first, each.again)}
-    rows = shown(story.placed, view, {*marked, _span_id(opened)})
-    wanted = rows[steps_from:] if steps is None else rows[steps_from : steps_from + steps]
+    rows = shown(story.placed, wanted.view, {*marked, _span_id(wanted.opened)})
+    end = None if wanted.steps is None else wanted.steps_from + wanted.steps
     return RunDetail(
         run=line,
         steps=[
@@ -95,11 +112,11 @@ def run(
                 folded=row.folded,
                 repeats=row.placed.step.span_id in marked,
             )
-            for row in wanted
+            for row in rows[wanted.steps_from : end]
         ],
         step_count=len(story.placed),
         shown_count=len(rows),
-        steps_from=steps_from,
+        steps_from=wanted.steps_from,
         failures=[
             _step(placed, story.started_ns, slugs, currency)
             for placed in islice((each for each in story.placed if each.failed), listed)
@@ -136,7 +153,7 @@ def run(
         findings=[],
         duplicates=twice,
         story=story,
-        opened=_opened(workspace_id, told, opened, content=content) if opened else None,
+        opened=_opened(workspace_id, told, wanted.opened, content=wanted.content) if wanted.opened else None,
     )
 
 

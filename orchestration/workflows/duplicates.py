@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from functools import lru_cache
 
 from orchestration.lib.names import forms
 from orchestration.workflows.story import Story, ToolCall
@@ -41,7 +42,7 @@ def duplicates(story: Story) -> list[Duplicate]:
     found = []
     for call in sorted(story.tool_calls, key=lambda each: each.at_ns):
         arguments = asked.get(call.span_id)
-        key = (forms(call.tool)[1], arguments)
+        key = (_bare(call.tool), arguments)
         first = made.get(key)
         if arguments is not None and call.ok:
             if first is None or changed.get(call.system, 0) > first.at_ns:
@@ -53,6 +54,13 @@ def duplicates(story: Story) -> list[Duplicate]:
     return found
 
 
+@lru_cache(maxsize=4096)
+def _bare(tool: str) -> str:
+    """Without the prefix of a server: agents may reach the same tool through different ones."""
+    return forms(tool)[1]
+
+
+@lru_cache(maxsize=4096)
 def looks(tool: str) -> bool:
     """Whether a tool's name says that it only looks: `crm.get_customer`, `kb.search`, `LookupInvoice`."""
     own = re.split(r"__|[./:]", tool)[-1]

@@ -54,16 +54,29 @@ def shown(placed: Sequence[Placed], view: str, marked: Collection[bytes] = ()) -
     rows = outline(placed)
     if view == "all" or (view == "folded" and len(rows) <= FEW):
         return [Line(each) for each in rows]
-    by_key = {_key(each): each for each in rows}
-    kept: set[_Key] = set()
-    for each in rows:
+    keys = [_key(each) for each in rows]
+    places = {key: place for place, key in enumerate(keys)}
+    above = [places.get((each.step.trace_id, each.parent), -1) if each.parent else -1 for each in rows]
+    kept = [False] * len(rows)
+    for place, each in enumerate(rows):
         if each.step.span_id in marked or (is_problem(each) if view == "problems" else _tells(each)):
-            _keep(each, by_key, kept)
-    hidden: dict[_Key, int] = {}
-    for each in rows:
-        if _key(each) not in kept and (above := _kept_above(each, by_key, kept)):
-            hidden[above] = hidden.get(above, 0) + 1
-    return [Line(each, hidden.get(_key(each), 0)) for each in rows if _key(each) in kept]
+            at = place
+            while at >= 0 and not kept[at]:
+                kept[at] = True
+                at = above[at]
+    hidden = [0] * len(rows)
+    for place in range(len(rows)):
+        if not kept[place] and (at := _kept_above(place, above, kept)) >= 0:
+            hidden[at] += 1
+    return [Line(each, count) for each, has, count in zip(rows, kept, hidden, strict=True) if has]
+
+
+def _kept_above(place: int, above: Sequence[int], kept: Sequence[bool]) -> int:
+    """The nearest row above that is kept, -1 for none; a ring of parents leads nowhere."""
+    steps, at = 0, above[place]
+    while at >= 0 and not kept[at] and steps < len(above):
+        steps, at = steps + 1, above[at]
+    return at if at >= 0 and kept[at] else -1
 
 
 def is_problem(each: Placed) -> bool:
@@ -72,23 +85,6 @@ def is_problem(each: Placed) -> bool:
 
 def _tells(each: Placed) -> bool:
     return not each.depth or each.kind in _TELLING or not each.step.end_ns or is_problem(each)
-
-
-def _keep(each: Placed | None, by_key: dict[_Key, Placed], kept: set[_Key]) -> None:
-    while each is not None and _key(each) not in kept:
-        kept.add(_key(each))
-        each = by_key.get(_above(each)) if each.parent else None
-
-
-def _kept_above(each: Placed, by_key: dict[_Key, Placed], kept: set[_Key]) -> _Key | None:
-    seen: set[_Key] = set()
-    at = by_key.get(_above(each)) if each.parent else None
-    while at is not None and _key(at) not in seen:
-        if _key(at) in kept:
-            return _key(at)
-        seen.add(_key(at))
-        at = by_key.get(_above(at)) if at.parent else None
-    return None
 
 
 def _key(each: Placed) -> _Key:

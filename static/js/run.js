@@ -62,8 +62,6 @@
   document.addEventListener("keydown", (event) => {
     if (body.dataset.keys === "off" || event.defaultPrevented || event.ctrlKey || event.metaKey || event.altKey) return;
     if (event.target.closest("input, textarea, select, [contenteditable], [popover]:popover-open, dialog[open]")) return;
-    const tab = document.querySelector(`[data-tab="${CSS.escape(event.key)}"]`);
-    if (tab) { event.preventDefault(); tab.click(); return; }
     const act = acts[event.key.toLowerCase()];
     if (act) { event.preventDefault(); act(); }
   });
