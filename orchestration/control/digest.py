@@ -55,7 +55,7 @@ from orchestration.workspaces.models import Workspace
 log = structlog.get_logger(__name__)
 SETTLE_EACH_S = 0.5
 HURRIED_S = 0.5  # a delivery that waits for longer means that more comes in than goes through
-LATE_S = 4.0  # that a run may be settled late in the meantime
+LATE_S = 2.0  # that a run may be settled late in the meantime
 UNPACKED = 64 << 20  # bytes; the door lets in less
 BATCH_UNPACKED = 32 << 20  # of bodies in one transaction: decoded they take many times that
 EPOCH, MICROSECOND = datetime(1970, 1, 1, tzinfo=UTC), timedelta(microseconds=1)
