@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from math import log10
 from typing import Any
 
+from django.utils import timezone
+
 from orchestration.lib.stats import BOUNDS_US
 from orchestration.lib.templatetags.baton import duration, number
 from orchestration.workflows.paces import Pace
 
+NAMES_APART = 0.07  # of the chart's height
 FEW = 5  # runs below which a part of the window is a gap
 QUANTILES = ((0.1, "p10"), (0.5, "p50"), (0.9, "p90"), (0.99, "p99"))
 _TICKS = tuple(
@@ -33,18 +36,19 @@ class Chart:
 def bands(parts: Sequence[Pace], since: datetime, until: datetime) -> Chart | None:
     """p10 to p90 as a band, p50 as a line, p99 dotted, over the window."""
     step = (until - since) / len(parts)
-    at = [since + step * (i + 0.5) for i in range(len(parts))]
+    at = [timezone.localtime(since + step * (i + 0.5)) for i in range(len(parts))]  # as the viewer's clock says
     lines = {name: [part.percentile(q) if part.n >= FEW else None for part in parts] for q, name in QUANTILES}
     known = [value for line in lines.values() for value in line if value]
     if len(known) < 2 * len(QUANTILES):
         return None
-    x = [moment.isoformat() for moment in at]
+    x = [moment.replace(tzinfo=None).isoformat() for moment in at]
+    axis = _log(known)
     traces = [
-        _line(x, lines["p10"], "p10", "edge"),
-        {**_line(x, lines["p90"], "p90", "edge"), "fill": "tonexty"},
+        *_band(x, lines["p10"], lines["p90"]),
         _line(x, lines["p50"], "p50", "main"),
         _line(x, lines["p99"], "p99", "far"),
     ]
+    _unname_close(traces, axis["range"])
     words = (
         f"Durations over time: the median goes from {_ends(lines['p50'])}, nine in ten end within {_ends(lines['p90'])}"
     )
@@ -53,7 +57,8 @@ def bands(parts: Sequence[Pace], since: datetime, until: datetime) -> Chart | No
         for i, (moment, part) in enumerate(zip(at, parts, strict=True))
         if part.n
     ]
-    layout = {"yaxis": _log(known), "xaxis": {"type": "date"}, "hovermode": "x unified"}
+    marks = "%-d %b" if until - since > timedelta(days=2) else "%H:%M"
+    layout = {"yaxis": axis, "xaxis": {"type": "date", "tickformat": marks}, "hovermode": "x unified"}
     return Chart(
         "bands", words, {"data": traces, "layout": layout}, ["Around", "Runs", "p10", "p50", "p90", "p99"], rows
     )
@@ -98,6 +103,30 @@ def _line(x: Sequence[str], y: Sequence[float | None], name: str, part: str) -> 
         "customdata": said,
         "hovertemplate": f"{name} %{{customdata}}<extra></extra>",
     }
+
+
+def _band(x: Sequence[str], low: Sequence[float | None], high: Sequence[float | None]) -> Iterator[dict[str, Any]]:
+    """The band, anew after each gap: filled across one it would claim what is not known."""
+    begin = 0
+    for end in [*(i for i, value in enumerate(low) if value is None), len(low)]:
+        if end > begin:
+            yield _line(x[begin:end], low[begin:end], "p10", "edge")
+            yield {**_line(x[begin:end], high[begin:end], "p90", "edge"), "fill": "tonexty"}
+        begin = end + 1
+
+
+def _unname_close(traces: Sequence[dict[str, Any]], bounds: Sequence[float]) -> None:
+    """Lines are named at their ends, each once: of names that would lie on each other the later one stays."""
+    taken: list[float] = []
+    seen: set[str] = set()
+    for trace in reversed(traces):
+        last = next((value for value in reversed(trace["y"]) if value is not None), None)
+        place = (log10(last) - bounds[0]) / (bounds[1] - bounds[0]) if last else 0.0
+        if trace["name"] in seen or any(abs(place - other) < NAMES_APART for other in taken):
+            trace["name"] = ""
+            continue
+        seen.add(trace["name"])
+        taken.append(place)
 
 
 def _lonely(y: Sequence[float | None]) -> bool:
