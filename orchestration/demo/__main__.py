@@ -59,31 +59,45 @@ def lived(url: str, key: str, memory: Memory, wishes: tuple[int, float], stop: t
         memory.write(memory.telling().and_first(gap))
     after = max(told, now - FRESH_NS)
     memory.told(plan, after)
-    past = tell_the_past() if memory.telling().left else None
+    past = Past(memory)
+    past.mind()
     company = found(url, key, plan, Stage())
     company.sight.after_ns = after
     company.open(after)
     company.stage.rush(time.time_ns())
-    company.stage.begin(notes(company, memory))
+    company.stage.begin(notes(company, past))
     print(f"agents at work for {url}", flush=True)
     company.stage.play(stop.wait, to_the_end=False)
-    if past:
-        past.terminate()
-        past.wait()
+    past.stop()
     if say_goodbye(company)["dropped"] == 0:
         memory.told(plan, company.stage.now())
 
 
-def tell_the_past() -> subprocess.Popen[bytes]:
-    """It ends with us, whatever ends us: then its standard input is closed."""
-    return subprocess.Popen([sys.executable, "-m", "orchestration.demo.history"], stdin=subprocess.PIPE)
+class Past:
+    """The process that tells the past. It ends with us, whatever ends us: then its standard input is closed."""
+
+    def __init__(self, memory: Memory) -> None:
+        self.memory = memory
+        self.process: subprocess.Popen[bytes] | None = None
+
+    def mind(self) -> None:
+        """Have it told as long as something is left: Baton may have been away for a while."""
+        if (self.process is None or self.process.poll() is not None) and self.memory.telling().left:
+            command = [sys.executable, "-m", "orchestration.demo.history"]
+            self.process = subprocess.Popen(command, stdin=subprocess.PIPE)
+
+    def stop(self) -> None:
+        if self.process:
+            self.process.terminate()
+            self.process.wait()
 
 
-def notes(company: Company, memory: Memory) -> Story:
+def notes(company: Company, past: Past) -> Story:
     """Writes down now and then until when all is told, with some reserve for what still waits to be sent."""
     while True:
         yield NOTED_S
-        memory.told(company.plan, max(company.sight.after_ns, company.stage.now() - RETOLD_NS))
+        past.memory.told(company.plan, max(company.sight.after_ns, company.stage.now() - RETOLD_NS))
+        past.mind()
 
 
 def say_goodbye(company: Company) -> dict[str, int]:

@@ -12,7 +12,12 @@ from pathlib import Path
 import pytest
 from django.core.management import CommandError, call_command
 
+from orchestration.demo.arrivals import Plan
+from orchestration.demo.company import found
+from orchestration.demo.history import PATIENT, tell
 from orchestration.demo.management.commands.demo import Command
+from orchestration.demo.memory import Memory, Telling, past_of
+from orchestration.demo.stage import Stage
 from tests.client.receiver import receiver
 
 CHECKOUT = Path(__file__).resolve().parents[2]
@@ -49,6 +54,41 @@ def test_it_works_until_it_is_told_to_end_and_then_sends_all_it_has(tmp_path: Pa
     assert got.requests[0][1]["Authorization"] == "Bearer a-secret-key"
     assert b"a-secret-key" not in argv
     assert int(status.partition("VmRSS:")[2].split()[0]) < 60_000
+
+
+def test_a_past_is_told_once_and_a_hard_end_loses_none_of_it(tmp_path: Path) -> None:
+    def enough() -> bool:
+        return bool(got.spans) and "history: part 1 " in log.read_text()
+
+    log = tmp_path / "log"
+    memory = Memory(tmp_path / "memory", "a-key")
+    plan, _ = memory.company(time.time_ns(), 1, 0.4)
+    memory.write(Telling(past_of(plan).left[:3], 3))
+    with receiver() as got:
+        about = {"BATON_KEY": "a-key", "BATON_DEMO_URL": got.url, "BATON_DEMO_RATE": "1", "BATON_DEMO_SEED": "1"}
+        about |= {"BATON_DEMO_MEMORY": str(memory.folder)}
+        for number in (signal.SIGKILL, signal.SIGTERM):
+            with log.open("w") as out:
+                process = subprocess.Popen(
+                    [sys.executable, "-m", "orchestration.demo"], cwd=CHECKOUT, env=os.environ | about, stdout=out
+                )
+                while not (enough() if number == signal.SIGKILL else not memory.telling().left):
+                    time.sleep(0.02)
+                process.send_signal(number)
+                process.wait(10)
+
+    assert process.returncode == 0
+    assert {span["spanId"] for span in got.spans} >= told_of(plan)
+    assert memory.telling().left == []
+
+
+def told_of(plan: Plan) -> set[str]:
+    """The spans of the three days, told without any trouble."""
+    with receiver() as got:
+        company = found(got.url, "a-key", plan, Stage(), PATIENT)
+        assert all(tell(company, chapter) for chapter in past_of(plan).left[:3])
+        company.close(30.0)
+    return {span["spanId"] for span in got.spans}
 
 
 @pytest.mark.parametrize(
