@@ -34,6 +34,7 @@ PLACES = (
     Place("Observe", "workflows", "Workflows", "flow", "w", ("workflow",), docked=True),
     Place("Observe", "runs", "Runs", "run", "r", ("run",), docked=True),
     Place("Observe", "agents", "Agents", "agent", "a", ("agent",), docked=True),
+    Place("Decide", "policies", "Policies", "policy", "p", ("policy", "edit_policy", "policy_version", "policy_diff")),
     Place("Settings", "profile", "Profile", "user"),
     Place("Settings", "members", "Members", "user", needs="admin"),
     Place("Settings", "keys", "Keys", "key", needs="admin"),

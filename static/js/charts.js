@@ -5,11 +5,11 @@
   if (!window.Plotly) return;
   const LIGHT = {
     text: "#646b77", colours: ["#2f63e6", "#d87d00", "#9dbcf9", "#1f9d69", "#dd3d43", "#646b77"], grid: "#edeff2", zero: "#d3d7dd",
-    hover: { bgcolor: "#ffffff", bordercolor: "#d3d7dd", font: "#14161b" }, band: "rgba(100,107,119,.13)",
+    hover: { bgcolor: "#ffffff", bordercolor: "#d3d7dd", font: "#14161b" }, band: "rgba(100,107,119,.13)", surface: "#ffffff",
   };
   const DARK = {
     text: "#8b929e", colours: ["#6d98ff", "#e9a92f", "#3a5696", "#37a874", "#ee5a5f", "#8b929e"], grid: "#1e2228", zero: "#343a44",
-    hover: { bgcolor: "#191c22", bordercolor: "#343a44", font: "#eceef2" }, band: "rgba(139,146,158,.13)",
+    hover: { bgcolor: "#191c22", bordercolor: "#343a44", font: "#eceef2" }, band: "rgba(139,146,158,.13)", surface: "#111317",
   };
   const system = matchMedia("(prefers-color-scheme: dark)"), narrow = matchMedia("(max-width: 760px)");
   const theme = () => (document.documentElement.dataset.theme ?? (system.matches ? "dark" : "light")) === "dark" ? DARK : LIGHT;
@@ -18,17 +18,23 @@
     main: (t) => ({ line: { width: 1.75, color: t.colours[0] }, marker: { size: 5, color: t.colours[0] } }),
     far: (t) => ({ line: { width: 1.25, color: t.text, dash: "dot" }, marker: { size: 4, color: t.text } }),
     bars: (t) => ({ marker: { color: t.colours[0] } }),
+    human: (t) => trade(t, 1), fail: (t) => trade(t, 4),
   };
+  // Of two charts over one axis: the area in the colour of what it costs, and its value where a limit stands.
+  const trade = (t, place) => ({ line: { width: 1.75, color: t.colours[place] }, fillcolor: `${t.colours[place]}29`, marker: { size: 8, color: t.colours[place], line: { width: 1.5, color: t.surface } }, textfont: { size: 11, color: t.hover.font } });
+  const ROLES = { now: (t) => t.text, draft: (t) => t.colours[0], text: (t) => t.text };
+  const axes = (t, own) => Object.fromEntries(Object.entries(own).filter(([name]) => /^yaxis\d/.test(name)).map(([name, its]) => [name, axis(t, its, true)]));
   const axis = (t, own, grid) => ({ showgrid: grid, gridcolor: t.grid, zeroline: false, zerolinecolor: t.zero, ticks: "", automargin: grid, nticks: narrow.matches ? 4 : 7, ...own });
   const layout = (t, own) => ({
     paper_bgcolor: "rgba(0,0,0,0)", plot_bgcolor: "rgba(0,0,0,0)", colorway: t.colours,
     font: { family: getComputedStyle(document.body).fontFamily, size: 11, color: t.text },
     margin: { l: 40, r: 34, t: 8, b: 24, pad: 0 }, height: narrow.matches ? 190 : 240, showlegend: false, dragmode: false, bargap: 0.16, separators: ".,", uirevision: "same",
     hoverlabel: { bgcolor: t.hover.bgcolor, bordercolor: t.hover.bordercolor, font: { color: t.hover.font } },
-    ...own, xaxis: axis(t, own.xaxis, false), yaxis: axis(t, own.yaxis, true), annotations: own.annotations,
+    ...own, xaxis: axis(t, own.xaxis, false), yaxis: axis(t, own.yaxis, true), ...axes(t, own), annotations: own.annotations,
+    shapes: own.shapes?.map((each) => ({ ...each, line: { width: 1.5, color: ROLES[each.name](t) } })),
   });
   // Each line is named at its end, where there is a value.
-  const ends = (t, figure) => figure.data.filter((trace) => trace.type === "scatter").map((trace) => {
+  const ends = (t, figure) => figure.data.filter((trace) => trace.type === "scatter" && trace.name).map((trace) => {
     const last = trace.y.findLastIndex((value) => value !== null);
     if (last < 0) return null;
     const y = figure.layout.yaxis.type === "log" ? Math.log10(trace.y[last]) : trace.y[last];
@@ -38,7 +44,7 @@
   const draw = (holder) => {
     const figure = JSON.parse(holder.querySelector("script[type='application/json']").textContent), t = theme();
     const data = figure.data.map((trace) => ({ ...trace, ...MARKS[trace.meta](t) }));
-    Plotly.react(holder.querySelector(".plot"), data, layout(t, { ...figure.layout, annotations: ends(t, figure) }), { displayModeBar: false, responsive: true });
+    Plotly.react(holder.querySelector(".plot"), data, layout(t, { ...figure.layout, annotations: [...ends(t, figure), ...(figure.layout.annotations ?? []).map((each) => ({ ...each, font: { size: 11, color: ROLES[each.name](t) } }))] }), { displayModeBar: false, responsive: true });
   };
   const buttons = new WeakMap();
   const show = (holder, table) => {

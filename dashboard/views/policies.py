@@ -1,0 +1,203 @@
+"""`/policies/`: what agents may do alone, what that asks of people, and which rules look wrong."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from datetime import timedelta
+from uuid import UUID
+
+from django.contrib import messages
+from django.db import transaction
+from django.db.models import Prefetch
+from django.http import HttpResponse, HttpResponseRedirect
+from django.urls import reverse
+from django.utils import timezone
+from django.views.decorators.http import require_http_methods
+
+from dashboard.finding import Finding, say
+from dashboard.narrowing import text_of
+from dashboard.policy_starters import STARTERS, Starter, body_of
+from dashboard.policy_words import effect_words, in_words, lower, scope_words
+from dashboard.proof import freshly_proven
+from orchestration.lib.fragments import render_page_or_fragment
+from orchestration.lib.pulse import publish
+from orchestration.lib.templatetags.baton import number, plural
+from orchestration.policies import lifecycle, live, rulebook, standing
+from orchestration.policies.effects import WORDS, Effect, Kind
+from orchestration.policies.models import Policy, PolicyVersion, Rulebook, State
+from orchestration.policies.rulebook import DEFAULTS
+from orchestration.policies.standing import Figures, Shadow
+from orchestration.workspaces.current import MEMBER, Here, NotAllowed, needs
+from orchestration.workspaces.models import Workspace
+
+TWICE = timedelta(seconds=30)  # within which the same new policy is a form sent twice
+
+
+@dataclass(slots=True)
+class PolicyRow:
+    policy: Policy
+    words: str
+    scope: str
+    figures: Figures
+    shadow: Shadow
+    edited: PolicyVersion | None
+    draft: PolicyVersion | None
+    flags: list[tuple[str, str]] = field(default_factory=list)  # word, and why
+
+
+@dataclass(frozen=True, slots=True)
+class PoliciesPage:
+    rows: list[PolicyRow]
+    retired: list[Policy]
+    book: Rulebook
+    default: Figures
+    default_words: str
+    defaults: list[tuple[str, str]]
+    finding: Finding
+    starters: tuple[Starter, ...]
+    q: str
+    total: int
+
+
+@require_http_methods(["GET", "HEAD", "POST"])
+@needs(MEMBER)
+def listing(request: Here) -> HttpResponse:
+    if request.method == "POST":
+        if not request.is_admin:
+            raise NotAllowed("admin")
+        return change_rules(request) if request.POST.get("do") == "rules" else create(request)
+    context = {"page": policies_page(request)}
+    fragments = {"policies": "dashboard/_policies_rows.html"}
+    return render_page_or_fragment(request, "dashboard/policies.html", fragments, context)
+
+
+def create(request: Here) -> HttpResponse:
+    """A draft with a name, and on to its editor."""
+    name, body = request.POST.get("name", "").strip(), body_of(request.POST.get("starter", ""))
+    try:
+        with transaction.atomic():
+            Workspace.objects.select_for_update().get(pk=request.workspace.pk)  # the same form twice is one policy
+            policy = _just_made(request, name)
+            if policy is None:
+                policy = lifecycle.create(request.workspace, name, request.user, body).policy
+    except lifecycle.NotNow as error:
+        messages.error(request, str(error), extra_tags="crit")
+        return HttpResponseRedirect(reverse("dashboard:policies"))
+    publish(request.workspace.pk, "policy")
+    return HttpResponseRedirect(reverse("dashboard:edit_policy", args=[policy.slug]))
+
+
+def _just_made(request: Here, name: str) -> Policy | None:
+    mine = Policy.objects.filter(workspace=request.workspace, name=name[:120], created_by=request.user)
+    return mine.filter(created_at__gt=timezone.now() - TWICE).first()
+
+
+@freshly_proven
+def change_rules(request: Here) -> HttpResponse:
+    """What holds when no policy speaks, and whether publishing takes two people."""
+    try:
+        with transaction.atomic():
+            rulebook.set_default(request.workspace, request.POST.get("default", ""), request.user)
+            rulebook.set_two_people(request.workspace, request.POST.get("two_people") == "on", request.user)
+    except lifecycle.NotNow as error:
+        messages.error(request, f"Nothing was changed. {error}", extra_tags="crit")
+    else:
+        messages.success(request, "Saved what holds for all policies.", extra_tags="ok")
+        publish(request.workspace.pk, "policy")
+    return HttpResponseRedirect(reverse("dashboard:policies"))
+
+
+def policies_page(request: Here) -> PoliciesPage:
+    workspace = request.workspace
+    book = rulebook.rulebook(workspace)
+    found = standing.figures(workspace.pk)
+    policies = list(_policies(workspace))
+    overruled = standing.overruled(workspace.pk, book.generation, live.book(workspace.pk).rules)
+    rows = [row_of(policy, found, overruled) for policy in policies if not is_retired(policy)]
+    q = text_of(request, "q")
+    shown = [row for row in rows if q.casefold() in f"{row.policy.name} {row.words} {row.scope}".casefold()]
+    default = found.get(None, Figures())
+    return PoliciesPage(
+        rows=shown,
+        retired=[policy for policy in policies if is_retired(policy)],
+        book=book,
+        default=default,
+        default_words=effect_words(Effect(Kind(book.default_effect))),
+        defaults=[(kind.value, WORDS[kind]) for kind in DEFAULTS],
+        finding=finding(rows, book, default),
+        starters=() if rows else STARTERS,
+        q=q,
+        total=len(rows),
+    )
+
+
+def _policies(workspace: Workspace) -> list[Policy]:
+    versions = PolicyVersion.objects.select_related("author").order_by("-number")
+    return list(
+        Policy.objects.filter(workspace=workspace)
+        .prefetch_related(Prefetch("versions", versions))
+        .order_by("name", "created_at")
+    )
+
+
+def is_retired(policy: Policy) -> bool:
+    return policy.retired_at is not None and not any(v.state == State.DRAFT for v in policy.versions.all())
+
+
+def row_of(policy: Policy, found: dict[UUID | None, Figures], overruled: dict[UUID, list[str]]) -> PolicyRow:
+    versions = list(policy.versions.all())
+    draft = next((version for version in versions if version.state == State.DRAFT), None)
+    current = next((version for version in versions if version.number == policy.live), None)
+    said = current or next((v for v in versions if v.state == State.SHADOW), None) or draft or versions[0]
+    row = PolicyRow(
+        policy,
+        in_words(said.body),
+        scope_words(said.body["scope"]),
+        found.get(policy.pk, Figures()),
+        standing.shadow_of(policy),
+        max(versions, key=lambda version: version.saved_at),
+        draft,
+    )
+    row.flags = flags(policy, current, row.figures, overruled.get(policy.pk, []))
+    return row
+
+
+def flags(policy: Policy, current: PolicyVersion | None, figures: Figures, by: list[str]) -> list[tuple[str, str]]:
+    found = []
+    if by:
+        found.append(("Conflict", f"{', '.join(by)} is stricter in every recent case of the same scope"))
+    since = current.published_at if current else None
+    if since and since < timezone.now() - standing.QUIET and not figures.decisions:
+        found.append(("Unused", f"It decided nothing in {standing.DAYS} days"))
+    return found
+
+
+def finding(rows: list[PolicyRow], book: Rulebook, default: Figures) -> Finding:
+    """The first that holds: nothing is live, a second person is waited for, rules in conflict, what is asked of
+    people."""
+    in_force = [row for row in rows if row.policy.live is not None]
+    otherwise = f"Where none speaks: {lower(WORDS[Kind(book.default_effect)])}."
+    if not in_force:
+        return Finding(say("No policy is live"), say(f"Every ask of an agent is answered the same. {otherwise}"))
+    lede = say(f"{plural(len(in_force), 'policy is,policies are')} live. {otherwise}")
+    waiting = [row for row in rows if row.draft and row.draft.proposed_by_id]
+    if waiting:
+        title = f"{plural(len(waiting), 'policy waits,policies wait')} for a second person"
+        return Finding(say(title), lede)
+    conflicts = [row for row in in_force if row.flags and row.flags[0][0] == "Conflict"]
+    if conflicts:
+        title = (
+            f"{plural(len(conflicts), 'policy decides,policies decide')} nothing: others of the same scope are stricter"
+        )
+        return Finding(say(title), lede)
+    tickets = sum(row.figures.a_day for row in in_force)
+    if not tickets:
+        return Finding(
+            say(f"{plural(len(in_force), 'policy has,policies have')} asked nobody in {standing.DAYS} days"), lede
+        )
+    asks = (
+        f"Policies ask people {tickets:.1f} times a day"
+        if tickets < 10
+        else f"Policies ask people {number(tickets)} times a day"
+    )
+    return Finding(say(asks), lede)

@@ -1,0 +1,203 @@
+"""`/policies/<slug>/`: what is live, who said so and when, what changed; read by everybody, changed by admins."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from functools import cached_property
+
+from django.http import Http404, HttpResponse
+from django.shortcuts import render
+from django.views.decorators.http import require_safe
+
+from dashboard.policy_check import Token, tokens
+from dashboard.policy_words import TONES, Line, difference, effect_words, in_words, scope_words
+from orchestration.lib.fragments import render_page_or_fragment
+from orchestration.policies import lifecycle, standing
+from orchestration.policies.effects import WORDS, Effect, Kind
+from orchestration.policies.models import Decision, Policy, PolicyVersion, State
+from orchestration.policies.standing import Figures, Shadow
+from orchestration.workspaces.current import MEMBER, Here, needs, nothing_here
+
+TABS = ("rule", "changes", "history")
+RECENT = 10
+VERDICTS = {"approve": "Approved", "reject": "Rejected", "amend": "Amended", "more": "Asked for more"}
+FAIL = {"closed": "A person is asked", "open": "It passes, and the answer says so"}
+
+
+@dataclass(frozen=True, slots=True)
+class Said:
+    """An effect as a pill and what stands beside it."""
+
+    pill: str
+    tone: str
+    more: str
+    words: str
+
+
+@dataclass(frozen=True, slots=True)
+class VersionRow:
+    version: PolicyVersion
+    before: int | None  # the version that it is compared with
+    lines: list[Line]
+    may_revert: bool
+
+
+@dataclass
+class PolicyPage:
+    """One policy as its page needs it."""
+
+    policy: Policy
+    version: PolicyVersion
+    versions: list[PolicyVersion] = field(default_factory=list)
+    tab: str = "rule"
+
+    @cached_property
+    def live(self) -> PolicyVersion | None:
+        return next((version for version in self.versions if version.number == self.policy.live), None)
+
+    @cached_property
+    def draft(self) -> PolicyVersion | None:
+        return next((version for version in self.versions if version.state == State.DRAFT), None)
+
+    @cached_property
+    def trying(self) -> PolicyVersion | None:
+        return next((version for version in self.versions if version.state == State.SHADOW), None)
+
+    @property
+    def words(self) -> str:
+        return in_words(self.version.body)
+
+    @property
+    def scope(self) -> str:
+        return scope_words(self.version.body["scope"])
+
+    @property
+    def code(self) -> list[list[Token]]:
+        return tokens(self.version.body["condition"])
+
+    @property
+    def then(self) -> Said:
+        return said(self.version.body["then"])
+
+    @property
+    def otherwise(self) -> Said | None:
+        return said(self.version.body["otherwise"]) if self.version.body.get("otherwise") else None
+
+    @property
+    def share(self) -> float:
+        return Effect.of(self.version.body["then"]).check_share
+
+    @property
+    def fail(self) -> str:
+        return FAIL[self.version.body["fail_mode"]]
+
+    @cached_property
+    def figures(self) -> Figures:
+        return standing.figures(self.policy.workspace_id).get(self.policy.pk, Figures())
+
+    @cached_property
+    def shadow(self) -> Shadow:
+        return standing.shadow_of(self.policy)
+
+    @cached_property
+    def decisions(self) -> list[Decision]:
+        mine = Decision.objects.filter(workspace_id=self.policy.workspace_id, policy_id=self.policy.pk)
+        found = list(mine.order_by("-at").defer("facts", "answer")[:RECENT])
+        for each in found:
+            each.told = WORDS[Kind(each.effect)]  # type: ignore[attr-defined]
+            each.judged = VERDICTS.get(each.verdict, each.verdict)  # type: ignore[attr-defined]
+        return found
+
+    @cached_property
+    def history(self) -> list[VersionRow]:
+        return [version_row(self.policy, version, self.versions) for version in self.versions]
+
+    @cached_property
+    def pair(self) -> tuple[PolicyVersion, PolicyVersion] | None:
+        """What the tab Changes sets side by side: what is next against what is live, else the last two that were."""
+        after = self.draft or self.trying
+        if after and self.live:
+            return self.live, after
+        was = [version for version in self.versions if version.published_at]
+        return (was[1], was[0]) if len(was) > 1 else None
+
+    @property
+    def changes(self) -> list[Line]:
+        return difference(self.pair[0].body, self.pair[1].body) if self.pair else []
+
+    @property
+    def needs_second(self) -> bool:
+        return lifecycle.needs_second(self.policy)
+
+
+@require_safe
+@needs(MEMBER)
+def page(request: Here, slug: str) -> HttpResponse:
+    found = policy_page(request, slug)
+    tab = request.GET.get("tab", "rule")
+    found.tab = tab if tab in TABS else "rule"
+    fragments = {"shadow": "dashboard/_policy_shadow.html", "decided": "dashboard/_policy_decided.html"}
+    return render_page_or_fragment(request, "dashboard/policy.html", fragments, context(found))
+
+
+@require_safe
+@needs(MEMBER)
+def version(request: Here, slug: str, number: int) -> HttpResponse:
+    """An earlier version, as it stood."""
+    found = policy_page(request, slug)
+    found.version = numbered(found, number)
+    return render(request, "dashboard/policy.html", context(found) | {"alone": True})
+
+
+@require_safe
+@needs(MEMBER)
+def diff(request: Here, slug: str, a: int, b: int) -> HttpResponse:
+    found = policy_page(request, slug)
+    found.tab, found.pair = "changes", (numbered(found, a), numbered(found, b))
+    return render(request, "dashboard/policy.html", context(found))
+
+
+def context(found: PolicyPage) -> dict[str, object]:
+    return {"page": found, "policy": found.policy}
+
+
+def policy_page(request: Here, slug: str) -> PolicyPage:
+    policy = policy_of(request, slug)
+    versions = list(policy.versions.select_related("author", "published_by", "proposed_by").order_by("-number"))
+    if not versions:
+        raise Http404("This policy has no version")
+    found = PolicyPage(policy, versions[0], versions)
+    found.version = found.live or found.trying or found.draft or versions[0]
+    return found
+
+
+def policy_of(request: Here, slug: str) -> Policy:
+    policy = Policy.objects.filter(workspace=request.workspace, slug=slug).first()
+    if policy is None:
+        raise nothing_here(request, Policy.objects.filter(slug=slug))
+    return policy
+
+
+def numbered(found: PolicyPage, number: int) -> PolicyVersion:
+    version = next((version for version in found.versions if version.number == number), None)
+    if version is None:
+        raise Http404("This policy has no such version")
+    return version
+
+
+def version_row(policy: Policy, version: PolicyVersion, every: list[PolicyVersion]) -> VersionRow:
+    base = version.based_on or next((each.number for each in every if each.number < version.number), None)
+    before = next((each for each in every if each.number == base), None)
+    lines = [line for line in difference(before.body, version.body) if line.sign] if before else []
+    reverts = version.published_at is not None and version.number != policy.live
+    return VersionRow(version, before.number if before else None, lines, reverts)
+
+
+def said(stored: dict[str, object]) -> Said:
+    effect = Effect.of(stored)
+    pill = WORDS[effect.kind]
+    more = effect_words(effect).removeprefix(pill).lstrip(" ,:").removeprefix("who knows ")
+    if effect.kind == Kind.ALLOW:
+        more = ""  # what is checked afterwards has a place of its own
+    skill = f"skill {more}" if effect.kind == Kind.HOLD and effect.skill else more
+    return Said(pill, TONES.get(effect.kind, ""), skill, effect.words)
