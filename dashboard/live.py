@@ -26,7 +26,7 @@ from orchestration.workspaces.current import MEMBER, settle_in
 
 log = structlog.get_logger(__name__)
 
-TOPICS = ("run", "agent", "load", "policy")
+TOPICS = ("run", "agent", "load", "policy", "batch")
 QUIET_S = 15.0  # something is said at least this often, so that proxies keep the stream open
 LIFE_S = 600.0  # then the page opens another, and its rights are looked at again
 BLIND_S = 5.0  # without Redis nothing is heard: pages are told to look this often

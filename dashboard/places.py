@@ -13,6 +13,7 @@ from django.utils import timezone
 from django.utils.functional import SimpleLazyObject
 
 from orchestration.control.states import census
+from orchestration.holds.models import Hold
 from orchestration.workflows import stats
 from orchestration.workspaces.current import MEMBER, Here
 
@@ -27,13 +28,15 @@ class Place:
     inside: tuple[str, ...] = ()  # addresses of pages that lie within it
     needs: str = MEMBER
     docked: bool = False  # on the narrow screen's bar, which holds four
+    screen: str = "dashboard"
 
 
 PLACES = (
     Place("Observe", "overview", "Overview", "overview", "o", docked=True),
-    Place("Observe", "workflows", "Workflows", "flow", "w", ("workflow",), docked=True),
+    Place("Observe", "workflows", "Workflows", "flow", "w", ("workflow",)),
     Place("Observe", "runs", "Runs", "run", "r", ("run",), docked=True),
     Place("Observe", "agents", "Agents", "agent", "a", ("agent",), docked=True),
+    Place("Decide", "inbox", "Inbox", "inbox", "i", ("decide", "undo"), docked=True, screen="escalations"),
     Place("Decide", "policies", "Policies", "policy", "p", ("policy", "edit_policy", "policy_version", "policy_diff")),
     Place("Settings", "profile", "Profile", "user"),
     Place("Settings", "members", "Members", "user", needs="admin"),
@@ -54,6 +57,11 @@ class Item:
     current: bool
     count: int | None = None
 
+    @property
+    def look(self) -> str:
+        """Of the number: people's time is marigold."""
+        return "count due" if self.place.name == "inbox" else "count"
+
 
 @dataclass(frozen=True, slots=True)
 class Group:
@@ -64,7 +72,7 @@ class Group:
 def open_places(request: Here) -> list[tuple[Place, str]]:
     """Those that this person may enter, with their addresses."""
     mine = [place for place in PLACES if place.needs == MEMBER or request.membership.has(place.needs)]
-    return [(place, reverse(f"dashboard:{place.name}")) for place in mine]
+    return [(place, reverse(f"{place.screen}:{place.name}")) for place in mine]
 
 
 def groups(request: Here) -> list[Group]:
@@ -79,10 +87,12 @@ def groups(request: Here) -> list[Group]:
 
 
 def counts(workspace_id: int) -> dict[str, int]:
-    """Runs in progress beside Workflows and active agents beside Agents; what is 0 is not said."""
+    """Runs in progress beside Workflows, active agents beside Agents, cases that wait beside Inbox; what is 0 is not
+    said."""
     found = {
         "workflows": sum(stats.in_progress(workspace_id).values()),
         "agents": census(workspace_id, timezone.now()).active,
+        "inbox": Hold.objects.filter(workspace_id=workspace_id).open().count(),
     }
     return {name: n for name, n in found.items() if n}
 

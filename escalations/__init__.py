@@ -1,6 +1,6 @@
-"""The reviewers' pages: what needs a person's decision, in batches of like cases.
+"""The reviewers' pages: what needs a person's decision.
 
-Empty for now: agents cannot ask for a decision yet, so there is nothing to decide. It will turn holds into escalations,
-group them, find who is qualified, and hand back what people answered. Imports any room of `orchestration` and never
-`dashboard`.
+For now a plain list of open holds, most urgent first, in which each is decided for itself. It will group like cases,
+find who is qualified, and learn how they are best handled. Files: `cases` what the list shows, `views/inbox` the page
+and the verdicts. Imports any room of `orchestration` and never `dashboard`.
 """

@@ -16,6 +16,7 @@ from orchestration.api.root import api
 
 urlpatterns = [
     path("", include("dashboard.urls")),
+    path("", include("escalations.urls")),
     path("accounts/login/", login, name="account_login"),
     path("accounts/logout/", logout, name="account_logout"),
     path("accounts/again/", reauthenticate, name="account_reauthenticate"),

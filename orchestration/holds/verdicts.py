@@ -149,6 +149,7 @@ def _expire(hold: Hold, now: datetime) -> None:
         revision=F("revision") + 1,
         verdict=Answered.REJECT,
         note="Nobody answered in time, and the policy says that this means no.",
+        decided_at=now,
         applied_at=now,
     )
     hold.verdict, hold.note = Answered.REJECT, "nobody answered in time"

@@ -2,7 +2,7 @@
 // before it; signals that come while it is under way, or sooner than its pace (`data-pace` in
 // ms, or `throttle` in its hx-trigger), are answered
 // together afterwards, so the last one is never lost. (htmx alone would lose those that it queues on a swapped region.)
-export const TOPICS = ["run", "agent", "load", "policy"];
+export const TOPICS = ["run", "agent", "load", "policy", "batch"];
 const PACE = 2000, HELD = 5000;
 const asked = new Map(), later = new Map(), under = new Set(), again = new Set();
 

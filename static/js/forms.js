@@ -30,4 +30,4 @@ const turn = (form) => {
   document.body.dispatchEvent(new CustomEvent("theme:changed"));
 };
 
-setTimeout(() => document.querySelectorAll(".toast").forEach((each) => each.remove()), TOAST_MS);
+setTimeout(() => document.querySelectorAll(".toast:not(.undo)").forEach((each) => each.remove()), TOAST_MS);
