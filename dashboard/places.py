@@ -38,6 +38,7 @@ PLACES = (
     Place("Observe", "agents", "Agents", "agent", "a", ("agent",), docked=True),
     Place("Decide", "inbox", "Inbox", "inbox", "i", ("decide", "undo"), docked=True, screen="escalations"),
     Place("Decide", "policies", "Policies", "policy", "p", ("policy", "edit_policy", "policy_version", "policy_diff")),
+    Place("Prove", "ledger", "Ledger", "lock", "l", ("entry",)),
     Place("Settings", "profile", "Profile", "user"),
     Place("Settings", "members", "Members", "user", needs="admin"),
     Place("Settings", "keys", "Keys", "key", needs="admin"),

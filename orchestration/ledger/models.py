@@ -26,6 +26,8 @@ class Entry(models.Model):
         indexes: ClassVar = [
             models.Index(fields=["workspace", "at"], name="entry_at"),
             models.Index(fields=["workspace", "subject_kind", "subject_id"], name="entry_subject"),
+            models.Index(fields=["workspace", "kind", "-id"], name="entry_kind"),
+            models.Index(fields=["workspace", "-id"], name="entry_newest"),
         ]
 
     def __str__(self) -> str:

@@ -1,0 +1,118 @@
+"""`/ledger/`."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from pathlib import Path
+from uuid import UUID, uuid4
+
+import orjson
+import pytest
+from django.db import connection
+from django.test import Client
+from pytest_django import Settings
+
+from orchestration.ledger import chain, entries, evidence
+from orchestration.workspaces.models import User, Workspace
+
+pytestmark = pytest.mark.django_db
+NAME = "bot <b>\u202e"
+
+
+@pytest.fixture(autouse=True)
+def outside(settings: Settings, tmp_path: Path) -> None:
+    settings.LEDGER_CHECKPOINTS = tmp_path
+
+
+@pytest.fixture
+def entry(workspace: Workspace) -> UUID:
+    told = {"effect": "hold", "action": "refund", "amount": "620", "matches": {"hold": ["refund-limit@7"]}}
+    made = entries.record(workspace.pk, "decision", ("decision", "d-1"), f"agent:{NAME}", told, datetime.now(UTC))
+    chain.link()
+    return made
+
+
+def text(client: Client, address: str, **headers: str) -> str:
+    answer = client.get(address, headers=headers)
+    assert answer.status_code == 200
+    return answer.content.decode()
+
+
+def test_an_entry_is_listed_with_who_what_rule_and_place(as_operator: Client, entry: UUID) -> None:
+    page = text(as_operator, "/ledger/")
+
+    assert "refund of 620" in page
+    assert "refund-limit v7" in page
+    assert "<b>\u202e" not in page
+    assert f"/ledger/{entry}/" in page
+
+
+def test_the_list_alone_is_what_is_in_the_page(as_operator: Client, entry: UUID) -> None:
+    part = text(as_operator, "/ledger/", HX_Request="true", HX_Target="entries")
+
+    assert "<html" not in part
+    assert "refund-limit v7" in part
+
+
+def test_filters_narrow_and_say_when_nothing_fits(as_operator: Client, entry: UUID) -> None:
+    assert "refund of 620" in text(as_operator, "/ledger/?kind=decision&q=bot")
+    assert "No entries match" in text(as_operator, "/ledger/?kind=verdict")
+
+
+def test_verify_lists_each_check(as_operator: Client, entry: UUID) -> None:
+    page = text(as_operator, f"/ledger/{entry}/?verify=1")
+
+    assert "Proved." in page
+    assert page.count("Good: ") == 6
+
+
+def test_a_changed_entry_is_not_proved(as_operator: Client, entry: UUID) -> None:
+    with connection.cursor() as cursor:
+        cursor.execute("alter table ledger_entry disable trigger all")
+        cursor.execute("update ledger_entry set body = replace(body, '620', '62')")
+
+    assert "Not proved." in text(as_operator, f"/ledger/{entry}/?verify=1")
+
+
+def test_an_admin_can_verify_the_whole_chain(client: Client, admin: User, operator: User, entry: UUID) -> None:
+    client.force_login(admin)
+    assert "are as they were recorded" in text(client, "/ledger/?verify=all", HX_Request="true", HX_Target="verify")
+
+    client.force_login(operator)
+    assert "The whole chain" not in text(client, "/ledger/?verify=all")
+
+
+def test_evidence_can_be_checked_elsewhere(as_operator: Client, entry: UUID) -> None:
+    answer = as_operator.get("/ledger/?as=evidence")
+
+    bundle = orjson.loads(answer.content)
+    assert "attachment" in answer["Content-Disposition"]
+    assert len(bundle["entries"]) == 1
+    assert evidence.check(bundle) == []
+
+
+def test_another_workspaces_entry_is_not_there(client: Client, stranger: User, entry: UUID) -> None:
+    client.force_login(stranger)
+
+    assert client.get(f"/ledger/{entry}/").status_code == 404
+    assert "refund of 620" not in text(client, "/ledger/")
+
+
+def test_nobody_is_let_in_without_logging_in(client: Client, entry: UUID) -> None:
+    assert client.get("/ledger/").status_code == 302
+    assert client.get(f"/ledger/{uuid4()}/").status_code == 302
+
+
+def test_only_reading_is_served(as_operator: Client, entry: UUID) -> None:
+    assert as_operator.post("/ledger/").status_code == 405
+
+
+def test_the_api_proves_an_entry_and_no_other_workspaces(as_operator: Client, client: Client, entry: UUID) -> None:
+    made = as_operator.get(f"/api/v1/ledger/entries/{entry}/proof").json()
+    heads = as_operator.get("/api/v1/ledger/checkpoints").json()
+
+    assert evidence.check({"format": evidence.FORMAT, "checkpoint": made["checkpoint"], "entries": [made]}) == []
+    assert heads["items"][0] == made["checkpoint"]
+    assert as_operator.get(f"/api/v1/ledger/entries/{uuid4()}/proof").status_code == 404
+    assert as_operator.get("/api/v1/ledger/entries").json()["items"][0]["id"] == str(entry)
+    assert as_operator.get("/api/v1/ledger/entries?cursor=x").status_code == 422
