@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import uvicorn
-from celery import signals
+from celery import concurrency, signals
 from celery.exceptions import SecurityWarning
 from celery.utils.dispatch import Signal
 from django.conf import settings
@@ -49,10 +49,12 @@ def web(server: socket.socket) -> Callable[[], None]:
     return work
 
 
-def worker(name: str, queue: str, *, processes: int, tasks: int | None = None) -> Callable[[], None]:
-    """`tasks`: after so many a child is replaced, so that what one needed is given back."""
+def worker(name: str, queue: str, *, processes: int) -> Callable[[], None]:
+    """`processes` that wait for work; 0: one is made for each task (`forking`)."""
 
     def work() -> None:
+        os.environ["CELERY_SKIP_CHECKS"] = "1"  # the supervisor has made them, and the memory they touch is not shared
+        concurrency.ALIASES["custom"] = "orchestration.config.forking:TaskPool"  # type: ignore[attr-defined]
         give_signs(name, signals.task_received)
         warnings.simplefilter("ignore", SecurityWarning)  # about root, whose danger is pickle; we take JSON only
         app.worker_main(
@@ -61,10 +63,9 @@ def worker(name: str, queue: str, *, processes: int, tasks: int | None = None) -
                 "worker",
                 f"--queues={queue}",
                 f"--hostname={name}@baton",
-                f"--concurrency={processes}",
+                f"--concurrency={processes or 1}",
                 f"--max-memory-per-child={CHILD_KILOBYTES}",
-                *([f"--max-tasks-per-child={tasks}"] if tasks else []),
-                "--pool=prefork",
+                f"--pool={'prefork' if processes else 'custom'}",
                 "--loglevel=WARNING",
                 "--without-gossip",
                 "--without-mingle",
