@@ -42,6 +42,7 @@ PLACES = (
     Place("Settings", "profile", "Profile", "user"),
     Place("Settings", "members", "Members", "user", needs="admin"),
     Place("Settings", "keys", "Keys", "key", needs="admin"),
+    Place("Settings", "webhooks", "Webhooks", "out", inside=("webhook",), needs="admin"),
     Place("Settings", "connections", "Connections", "pulse", needs="operator"),
     Place("Settings", "prices", "Prices", "coin", needs="admin"),
     Place("Settings", "retention", "Retention", "db", needs="admin"),

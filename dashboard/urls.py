@@ -25,6 +25,7 @@ from dashboard.views import (
     runs,
     search,
     settings,
+    webhooks,
     workflow,
     workflows,
 )
@@ -65,6 +66,15 @@ urlpatterns = [
     path("settings/keys/<int:key_id>/revoke/", keys.withdraw, name="revoke_key"),
     path("settings/connections/", connections.page, name="connections"),
     path("settings/connections/test/", connections.test, name="test_span"),
+    path("settings/webhooks/", webhooks.page, name="webhooks"),
+    path("settings/webhooks/retry/", webhooks.retry_all, name="retry_webhooks"),
+    path("settings/webhooks/<int:endpoint_id>/", webhooks.detail, name="webhook"),
+    path("settings/webhooks/<int:endpoint_id>/rotate/", webhooks.turn, name="rotate_webhook"),
+    path("settings/webhooks/<int:endpoint_id>/test/", webhooks.trial, name="try_webhook"),
+    path("settings/webhooks/<int:endpoint_id>/remove/", webhooks.remove, name="remove_webhook"),
+    path(
+        "settings/webhooks/<int:endpoint_id>/messages/<uuid:message_id>/retry/", webhooks.retry, name="retry_webhook"
+    ),
     path("settings/prices/", prices.page, name="prices"),
     path("settings/prices/start/", prices.start, name="starting_prices"),
     path("settings/prices/currency/", prices.currency, name="currency"),

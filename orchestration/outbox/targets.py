@@ -14,6 +14,7 @@ from urllib.parse import urlsplit
 from django.conf import settings
 
 MOST_CHARS = 2000
+OPEN_LETTER = "The address begins with https://, else anybody on the way could read what is sent."
 PORTS = {"https": 443, "http": 80}
 # addresses that carry another one, which a router on the way may unpack
 _CARRIERS = [ipaddress.ip_network(each) for each in ("64:ff9b::/96", "64:ff9b:1::/48", "2002::/16", "2001::/32")]
@@ -44,6 +45,8 @@ class Target:
 def resolve(url: str) -> Target:
     """Looks the name up, once. Raises Refused."""
     secure, host, port, path = _parts(url)
+    if not secure and not settings.WEBHOOK_NETWORKS:
+        raise Refused(OPEN_LETTER)
     try:
         found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, proto=socket.IPPROTO_TCP)
     except (OSError, UnicodeError):
@@ -85,7 +88,7 @@ def _check(address: Address, *, secure: bool) -> None:
     if any(address in network for network in settings.WEBHOOK_NETWORKS):
         return
     if not secure:
-        raise Refused("The address begins with https://, else anybody on the way could read what is sent.")
+        raise Refused(OPEN_LETTER)
     carried = any(address in network for network in _CARRIERS)
     if not address.is_global or address.is_multicast or address.is_reserved or carried:
         raise Refused(

@@ -31,6 +31,8 @@ PAGES: dict[str, set[str]] = {
     "/settings/members/": ADMIN,
     "/settings/keys/": ADMIN,
     "/settings/prices/": ADMIN,
+    "/settings/webhooks/": ADMIN,
+    "/inbox/": MEMBER,
     "/settings/retention/": ADMIN,
 }
 # Settings that are written to, and who may; each is asked for a thing that is not there, so that nothing is changed.
@@ -41,6 +43,9 @@ WRITES: dict[str, set[str]] = {
     "/settings/keys/999/rotate/": ADMIN,
     "/settings/keys/999/revoke/": ADMIN,
     "/settings/prices/999/restore/": ADMIN,
+    "/settings/webhooks/999/test/": ADMIN,
+    "/settings/webhooks/999/rotate/": ADMIN,
+    "/settings/webhooks/999/remove/": ADMIN,
     "/settings/prices/start/": ADMIN,
     "/settings/prices/currency/": ADMIN,
     "/settings/retention/content/": ADMIN,

@@ -22,7 +22,7 @@ def sidebar(text: str) -> str:
 
 
 def test_every_place_has_a_page() -> None:
-    assert [place.name for place in PLACES if not reverse(f"dashboard:{place.name}").startswith("/")] == []
+    assert [place.name for place in PLACES if not reverse(f"{place.screen}:{place.name}").startswith("/")] == []
 
 
 def test_no_two_places_share_a_key() -> None:
