@@ -21,6 +21,8 @@ LANE, TOP, BAR = 64, 42, 20  # a lane's height, the first bar's top, a bar's hei
 MOST_LANES = 12
 MOST_ARROWS = 24
 MOST_BRACKETS = 3
+HAIR = 1.5  # between two bars that are drawn as one
+WIDE = 6.0  # of a bar that can be pressed
 NAME = 17  # characters that fit beside the lanes
 MS = 1_000_000
 SLACK_NS = 1_000 * MS
@@ -161,13 +163,13 @@ def _bars(parts: Sequence[Part], scale: _Scale) -> Iterable[Bar]:
         x, end = scale.x(part.start), scale.x(part.end)
         end = min(RIGHT, max(x + 2, end))
         last = layers[newest[part.tone]] if part.tone in newest else None
-        if last is not None and x >= last[0] and x - last[1] < 0.8 and (end - x < 4 or end <= last[1]):
+        if last is not None and x >= last[0] and x - last[1] < HAIR and (end - x < 4 or end <= last[1]):
             layers[newest[part.tone]] = (last[0], max(end, last[1]), part.tone, "")
         else:
             newest[part.tone] = len(layers)
             layers.append((x, end, part.tone, part.span))
     for x, end, tone, span in layers:
-        yield Bar(f"{min(x, RIGHT - 2):.1f}", f"{max(2.0, end - x):.1f}", tone, span)
+        yield Bar(f"{min(x, RIGHT - 2):.1f}", f"{max(2.0, end - x):.1f}", tone, span if end - x >= WIDE else "")
 
 
 def _gates(story: Story, lanes: dict[Who, Lane], scale: _Scale) -> None:
@@ -241,8 +243,10 @@ def _arrow(x1: float, source: Lane, x2: float, target: Lane) -> Arrow:
 
 
 def _brackets(story: Story, twice: Sequence[Duplicate], lanes: dict[Who, Lane], scale: _Scale) -> list[Bracket]:
-    starts = {each.step.span_id: each.step for each in story.placed}
     found: list[Bracket] = []
+    if len(twice) > 4 * MOST_BRACKETS:  # a rule and no exception: three of many would say little
+        return found
+    starts = {each.step.span_id: each.step for each in story.placed}
     for each in twice:
         first, again = lanes.get(each.first_agent), lanes.get(each.again_agent)
         if first and again and first is not again and len(found) < MOST_BRACKETS:
