@@ -33,6 +33,9 @@ class Links:
         """Runs that are not over, whenever they began."""
         return f"{reverse('dashboard:runs')}?{urlencode(narrowed)}"
 
+    def inbox(self) -> str:
+        return reverse("escalations:inbox")
+
     def health(self) -> str:
         return self._to("health", {})
 

@@ -64,14 +64,20 @@ def role_of(membership: Membership) -> str:
 def _first_for(role: str, item: Item) -> int:
     """Operators ask what is stuck and fails: by cost. Reviewers what they must decide, admins what people should stop
     deciding: those first. Otherwise the order stays."""
-    first = {"reviewer": "asked", "admin": "asks"}.get(role)
-    return 0 if item.kind == first else 1
+    first = {"reviewer": ("overdue", "asked"), "admin": ("asks",)}.get(role, ())
+    return first.index(item.kind) if item.kind in first else len(first)
 
 
 def _late(item: Item, now: datetime, to: Links) -> Need:
     title = say(f"Figures are {_for(item, now)} behind")
     sub = say(f"{plural(item.count, 'span waits,spans wait')} to be stored")
     return Need("need-late", "clock", "sys", title, to.health(), sub, "Late")
+
+
+def _overdue(item: Item, now: datetime, to: Links) -> Need:
+    title = say(f"{plural(item.count, 'case is,cases are')} late")
+    sub = say(f"Nobody decided in time; the first was due at {_moment(item.since, now)}")
+    return Need("need-overdue", "user", "human", title, to.inbox(), sub, clock=_for(item, now))
 
 
 def _asked(item: Item, now: datetime, to: Links) -> Need:
@@ -143,6 +149,7 @@ def _moment(at: datetime | None, now: datetime) -> str:
 
 _ROWS: dict[str, Callable[[Item, datetime, Links], Need]] = {
     "late": _late,
+    "overdue": _overdue,
     "asked": _asked,
     "stalled": _stalled,
     "silent": _silent,

@@ -14,7 +14,7 @@ from typing import Any
 
 from django.db.models import Count, Min
 
-from orchestration.control import health_figures, usage
+from orchestration.control import health_figures, held, usage
 from orchestration.control.states import Signs, signs_of, state_of
 from orchestration.control.usage import Use
 from orchestration.lib.stats import wilson
@@ -33,8 +33,9 @@ MOST_SILENT = 2  # of one kind told one by one; more are told together
 
 @dataclass(frozen=True, slots=True)
 class Item:
-    """One thing that needs somebody. `kind`: late | asked | stalled | silent | system | agent | workflow (these three
-    fail) | asks (people, most often). `subject` is whom it is about, "" where there are several."""
+    """One thing that needs somebody. `kind`: late | overdue (holds) | asked | stalled | silent | system | agent |
+    workflow (these three fail) | asks (people, most often). `subject` is whom it is about, "" where there are
+    several."""
 
     kind: str
     subject: str
@@ -51,6 +52,7 @@ def attention(workspace_id: int, now: datetime) -> list[Item]:
     """Everything that needs somebody, dearest first, then what has waited longest."""
     found = [
         *_late(workspace_id, now),
+        *_overdue(workspace_id, now),
         *_still(workspace_id, now),
         *_silent(workspace_id, now),
         *_failing_calls(workspace_id, now),
@@ -66,6 +68,13 @@ def _late(workspace_id: int, now: datetime) -> Iterator[Item]:
     held = Run.objects.filter(workspace_id=workspace_id, status__in=[RunStatus.RUNNING, RunStatus.WAITING]).count()
     backlog = health_figures.flow(workspace_id, LATELY, now).backlog
     yield Item("late", "", "", backlog, 0, 0, now - timedelta(seconds=waits_s), max(1, held))
+
+
+def _overdue(workspace_id: int, now: datetime) -> Iterator[Item]:
+    """Holds that nobody answered in time: each holds up its run."""
+    late = held.late(workspace_id, now)
+    if late:
+        yield Item("overdue", "", "", late.count, 0, 0, late.since, late.count)
 
 
 def _still(workspace_id: int, now: datetime) -> Iterator[Item]:

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from orchestration.control import health_figures, usage
+from orchestration.control import health_figures, held, usage
 from orchestration.control.health_figures import SpanFlow
 from orchestration.control.points import Points, points
 from orchestration.control.states import Census, census
@@ -83,7 +83,7 @@ def overview(workspace_id: int, window: timedelta, now: datetime) -> Overview:
         bottlenecks=slow,
         failing_agents=_named(workspace_id, failing),
         durations=stats.durations_of(lines),
-        holds=_holds(whole, waiting),
+        holds=_holds(workspace_id, (since, now), whole, waiting),
         spans=health_figures.flow(workspace_id, window, now),
         runs_waiting=waiting,
         runs_ended=stats.durations_in(whole),
@@ -111,7 +111,8 @@ def _named(workspace_id: int, failing: list[tuple[int, Use]]) -> list[FailingAge
     ]
 
 
-def _holds(whole: Mapping[int, Pace], waiting: int) -> HoldFigures:
-    """Until there are holds of Baton's own: runs that wait for a person, and how many of the ended ones had asked."""
-    ended, asked = whole.get(Measure.DURATION, NOTHING).n, whole.get(Measure.ESCALATED, NOTHING).n
-    return HoldFigures(waiting, 100 * asked / ended if ended else None)
+def _holds(workspace_id: int, when: tuple[datetime, datetime], whole: Mapping[int, Pace], waiting: int) -> HoldFigures:
+    """What people are asked, be it by a hold or by a run that was seen to wait; one that does both counts once."""
+    ended, seen = whole.get(Measure.DURATION, NOTHING).n, whole.get(Measure.ESCALATED, NOTHING).n
+    asked = seen + held.opened(workspace_id, *when)
+    return HoldFigures(held.waiting(workspace_id, waiting), 100 * asked / ended if ended else None)

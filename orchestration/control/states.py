@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
 from django.db import connection
 
+from orchestration.control.held import held_agents
 from orchestration.lib.names import normal
 from orchestration.registry.models import Agent
 from orchestration.telemetry.liveness import usual_gap_s
@@ -67,6 +68,7 @@ class Signs:
     step: str = ""
     step_at: datetime | None = None
     process: bool = False
+    held: bool = False  # a hold of its own is open
 
     @property
     def current(self) -> Current | None:
@@ -79,7 +81,9 @@ NO_SIGNS = Signs()
 
 
 def state_of(signs: Signs, now: datetime) -> str:
-    """The first state that holds. Quarantined and held come before these once there are such rows."""
+    """The first state that holds. Quarantined comes before these once there are such rows."""
+    if signs.held:
+        return "held"
     if signs.last and signs.run_status == RunStatus.WAITING:
         return "waiting"
     if signs.open_step:
@@ -96,7 +100,13 @@ def state_of(signs: Signs, now: datetime) -> str:
 
 
 def signs_of(workspace_id: int) -> dict[int, Signs]:
-    """Signs of all agents ever heard of, by agent id."""
+    """Signs of all agents ever heard of or held, by agent id."""
+    signs = _signs_heard(workspace_id)
+    held = held_agents(workspace_id)
+    return signs | {agent_id: replace(signs.get(agent_id, NO_SIGNS), held=True) for agent_id in held}
+
+
+def _signs_heard(workspace_id: int) -> dict[int, Signs]:
     heard = _heard(workspace_id)
     processes = _processes(workspace_id, [row[0] for row in heard if row[7]])
     at_work = _open_steps(workspace_id)

@@ -150,3 +150,12 @@ def test_admins_alone_are_told_which_workflow_asks_people_most(
     client.force_login(request.getfixturevalue(role))
 
     assert ("asks people most" in client.get("/", headers=region("attention")).content.decode()) is told
+
+
+def test_late_cases_lead_to_the_inbox_and_come_first_for_reviewers() -> None:
+    late = Item("overdue", "", "", 3, 0, 0, AGO, 3)
+
+    need = needs_of([*ITEMS, late], "reviewer", NOW, Links("7d")).shown[0]
+
+    assert in_words(need.title) == "3 cases are late"
+    assert (need.href, need.clock) == ("/inbox/", "14 m")
