@@ -16,7 +16,7 @@ from ninja import NinjaAPI
 from ninja.errors import HttpError, ValidationError
 from ninja.renderers import BaseRenderer
 
-from orchestration.api import description, figures, hold_lists, ledger, runs
+from orchestration.api import description, figures, hold_lists, ledger, policies, runs
 from orchestration.api.refusals import Refused, problem, unavailable
 from orchestration.lib.paging import BadCursor
 
@@ -86,6 +86,7 @@ api = Api(
 api.add_router("", figures.router)
 api.add_router("", runs.router)
 api.add_router("", hold_lists.router)
+api.add_router("", policies.router)
 api.add_router("", ledger.router)
 
 
