@@ -89,9 +89,9 @@ def _layout(
         }
         for v, n in marked
     ]
-    titles += [_title("Tickets a day", 1.0), _title("Missed errors", FOOT[1])]
+    titles += [_title("Tickets a day", 1.0), _title("Missed errors", FOOT[1] + 0.06)]
     return {
-        "xaxis": {"title": {"text": "Limit for acting alone"}, "anchor": "y2", "tickformat": ",~r"},
+        "xaxis": {"title": {"text": "Limit for acting alone", "font": {"size": 11}}, "anchor": "y2", "tickformat": ",~r"},
         "yaxis": {"domain": TOP, "rangemode": "tozero", "nticks": 4, "range": [0, max(*tickets, 1) * 1.15]},
         "yaxis2": {"domain": FOOT, "rangemode": "tozero", "nticks": 3, "range": [0, max(*missed, 1) * 1.2]},
         "shapes": shapes,
