@@ -19,6 +19,7 @@ from dashboard.charts.lane_parts import PEOPLE, Who, covered, parts_of
 from dashboard.charts.lane_parts import Part as LanePart
 from dashboard.charts.lanes import Drawing, draw
 from dashboard.finding import Part
+from orchestration.control.gates import Gate, gates
 from orchestration.lib.fragments import render_page_or_fragment
 from orchestration.lib.templatetags.baton import duration, plural
 from orchestration.workflows import account
@@ -185,6 +186,10 @@ class RunPage:
     @property
     def reads_content(self) -> bool:
         return may_read_content(self.request.membership)
+
+    @property
+    def gates(self) -> list[Gate]:
+        return gates(self.request.workspace.pk, self.run)
 
     @property
     def facts(self) -> list[tuple[str, str]]:
