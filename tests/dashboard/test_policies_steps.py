@@ -1,0 +1,232 @@
+"""What a version would have done, and the steps to live, on the pages."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from django.test import Client
+from django.utils import timezone
+
+from dashboard.charts.backtest import curve
+from orchestration.ledger.models import Entry
+from orchestration.policies import lifecycle, live, rulebook, versions
+from orchestration.policies.models import Decision, Policy, PolicyVersion, Progress, ReplayRun, State
+from orchestration.workspaces.models import User, Workspace
+from tests.dashboard.conftest import region
+from tests.dashboard.policy_scene import BODY, decided, draft, published, ran, replayed, report, sent
+from tests.dashboard.test_policies_editor import EDIT, second_admin, text
+
+
+@pytest.fixture
+def version(workspace: Workspace, admin: User) -> PolicyVersion:
+    return draft(workspace, admin)
+
+
+# ---- what it would have done
+
+
+def test_a_replay_begins_with_what_was_typed(as_admin: Client, workspace: Workspace, version: PolicyVersion) -> None:
+    decided(workspace, 3)
+
+    as_admin.post(EDIT, sent(do="replay", seen=version.digest, **{"limit-value": ["900", ""]}))
+
+    run = ReplayRun.objects.get(version=version)
+    assert run.body["limits"] == {"limit": 900.0}
+
+
+def test_the_report_tells_tickets_and_errors_together(
+    as_admin: Client, workspace: Workspace, version: PolicyVersion
+) -> None:
+    ran(version)
+
+    seen = text(as_admin.get(EDIT, headers=region("backtest")))
+
+    assert seen.strip().startswith('<section class="panel bt" id="backtest"')
+    for said in ("4,218 decisions, 24 Oct to 23 Nov", "40.8", "20.4", "52 m", "17 m", "R-20918", "Chargeback"):
+        assert said in seen
+    assert "2 more errors, worth 1,730 in all, against 155.6 hours of waiting saved a week." in seen
+    assert "40 of 612 freed cases were never reviewed" in seen
+    assert 'data-chart="tradeoff"' in seen
+
+
+@pytest.mark.parametrize(
+    ("more", "says"),
+    [
+        ({"freed": 0, "held": 0}, "No recorded decision would have come out otherwise."),
+        ({"after": {**report()["after"], "missed": 1}}, "As many missed errors as now, with"),
+        ({"after": {**report()["after"], "missed": 0, "missed_amount": 0.0}}, "1 error fewer, worth 100 in all, with"),
+    ],
+)
+def test_each_consequence_has_its_words(
+    as_admin: Client, version: PolicyVersion, more: dict[str, Any], says: str
+) -> None:
+    ran(version, report=report(**more))
+
+    assert says in text(as_admin.get(EDIT))
+
+
+def test_a_replay_that_runs_tells_how_far_it_is_and_keeps_the_last_in_view(
+    as_admin: Client, version: PolicyVersion
+) -> None:
+    ran(version)
+    ran(version, state=Progress.RUNNING, done=50, total=200, report=None, ended_at=None, beat_at=timezone.now())
+
+    seen = text(as_admin.get(EDIT, headers=region("backtest")))
+
+    assert "Replaying 50 of 200 decisions" in seen
+    assert 'value="25"' in seen
+    assert "load delay:1500ms" in seen
+    assert "R-20918" in seen
+
+
+@pytest.mark.parametrize(
+    ("more", "says"),
+    [
+        ({"digest": "0" * 64}, "Of an earlier draft"),
+        ({"ended_at": timezone.now() - timedelta(hours=30)}, "Older than a day"),
+        ({"state": Progress.FAILED, "fault": "Its worker died 3 times.", "report": None}, "Its worker died 3 times."),
+    ],
+)
+def test_a_result_that_does_not_stand_says_so(
+    as_admin: Client, version: PolicyVersion, more: dict[str, Any], says: str
+) -> None:
+    ran(version, **more)
+
+    assert says in text(as_admin.get(EDIT))
+
+
+def test_the_curve_has_one_axis_and_both_measures() -> None:
+    chart = curve(report()["curve"], 30, 500, 1000)
+
+    assert chart
+    assert chart.words == (
+        "As the limit goes from 500 to 1,000, tickets go from 53.3 to 40.0 a day and missed errors from 1 to 2"
+    )
+    assert {trace["yaxis"] for trace in chart.figure["data"]} == {"y", "y2"}
+    assert {trace["xaxis"] for trace in chart.figure["data"]} == {"x"}
+    assert curve([], 30, None, None) is None
+
+
+# ---- steps
+
+
+def test_publishing_asks_for_the_password(as_admin: Client, version: PolicyVersion) -> None:
+    answer = as_admin.post("/policies/refund-limit/publish/", {"version": 1, "reason": "Go"})
+
+    assert answer["Location"].startswith("/accounts/again/")
+    assert Policy.objects.get(pk=version.policy_id).live is None
+
+
+def test_what_was_seen_goes_live(proven: Client, workspace: Workspace, version: PolicyVersion) -> None:
+    fields = sent(seen=version.digest, version="1", reason="Go", **{"limit-value": ["450", ""]})
+
+    answer = proven.post("/policies/refund-limit/publish/", fields, follow=True)
+
+    assert "Published v1" in text(answer)
+    assert live.book(workspace.pk).rules[0].limits == {"limit": 450.0}
+    assert Entry.objects.filter(workspace=workspace.pk, kind="policy.published").count() == 1
+
+
+def test_without_a_reason_or_a_replay_nothing_goes_live(
+    proven: Client, workspace: Workspace, version: PolicyVersion
+) -> None:
+    fields = sent(seen=version.digest, version="1", reason="")
+    assert "why this changes" in text(proven.post("/policies/refund-limit/publish/", fields, follow=True))
+
+    decided(workspace, 1)
+    fields["reason"] = "Go"
+
+    assert "Replay this version" in text(proven.post("/policies/refund-limit/publish/", fields, follow=True))
+    assert Policy.objects.get(pk=version.policy_id).live is None
+
+
+def test_the_dialog_names_consequences_in_numbers(as_admin: Client, version: PolicyVersion) -> None:
+    ran(version)
+
+    seen = text(as_admin.get(EDIT))
+
+    assert "Tickets go from 40.8 to 20.4 a day, missed errors from 1 to 3; 612 recorded decisions" in seen
+    assert "40 freed cases were never reviewed by anybody." in seen
+
+
+def test_a_second_admin_publishes_what_is_sensitive(
+    proven: Client, workspace: Workspace, version: PolicyVersion, admin: User
+) -> None:
+    rulebook.describe(version.policy_id, admin, name="Refund limit", purpose="", sensitive=True)
+    proven.post("/policies/refund-limit/publish/", {"version": 1, "reason": "Please look"})
+    assert "There is no other admin here yet" in text(proven.get(EDIT))
+    second_admin(workspace)
+    other = Client()
+    other.post("/accounts/login/", {"login": "second", "password": "second-password-12"})
+
+    assert "admin asks to publish it: Please look" in text(other.get("/policies/refund-limit/"))
+    other.post("/policies/refund-limit/publish/", {"version": 1, "reason": "Agreed"})
+
+    assert Policy.objects.get(pk=version.policy_id).live == 1
+
+
+def test_a_shadow_runs_and_stops(as_admin: Client, workspace: Workspace, version: PolicyVersion) -> None:
+    for _ in range(2):
+        as_admin.post("/policies/refund-limit/shadow/", sent(seen=version.digest))
+    assert [rule.version for rule in live.book(workspace.pk).shadows] == [1]
+
+    as_admin.post("/policies/refund-limit/unshadow/")
+
+    assert live.book(workspace.pk).shadows == ()
+
+
+def test_one_press_reverts_and_a_second_one_is_none(proven: Client, workspace: Workspace, admin: User) -> None:
+    policy = published(workspace, admin)
+    replayed(lifecycle.save_draft(policy.pk, admin, BODY | {"limits": {"limit": 900}}))
+    lifecycle.publish(policy.pk, 2, admin, "More")
+
+    for _ in range(2):
+        proven.post("/policies/refund-limit/revert/", {"version": 1, "live": 2})
+
+    policy.refresh_from_db()
+    assert (policy.live, policy.versions.count()) == (3, 3)
+    assert live.book(workspace.pk).rules[0].limits == {"limit": 500.0}
+
+
+def test_a_policy_is_retired_and_a_draft_discarded(proven: Client, workspace: Workspace, admin: User) -> None:
+    published(workspace, admin)
+    proven.post("/policies/refund-limit/retire/", {"reason": "Gone"})
+    assert live.book(workspace.pk).rules == ()
+    assert "1 retired policy" in text(proven.get("/policies/"))
+
+    draft(workspace, admin, "Never mind")
+    answer = proven.post("/policies/never-mind/discard/")
+
+    assert answer["Location"] == "/policies/"
+    assert not Policy.objects.filter(slug="never-mind").exists()
+
+
+def test_name_and_purpose_change_without_a_version(
+    proven: Client, workspace: Workspace, version: PolicyVersion
+) -> None:
+    proven.post(
+        "/policies/refund-limit/describe/", {"name": "Refunds", "purpose": "Small ones pass", "sensitive": "on"}
+    )
+
+    policy = Policy.objects.get(pk=version.policy_id)
+    assert (policy.name, policy.purpose, policy.sensitive, policy.slug) == (
+        "Refunds",
+        "Small ones pass",
+        True,
+        "refund-limit",
+    )
+
+
+@pytest.mark.parametrize("step", ["publish", "shadow", "unshadow", "replay", "revert", "retire", "discard", "describe"])
+def test_a_step_is_never_taken_by_looking(as_admin: Client, version: PolicyVersion, step: str) -> None:
+    assert as_admin.get(f"/policies/refund-limit/{step}/").status_code == 405
+    assert PolicyVersion.objects.get(pk=version.pk).state == State.DRAFT
+
+
+def test_facts_of_a_stored_example_are_what_was_recorded(workspace: Workspace) -> None:
+    decided(workspace, 1)
+    facts = Decision.objects.get(workspace=workspace).facts
+
+    assert versions.facts_of(facts)["context"] == {"returned": True}
