@@ -15,10 +15,18 @@ One file, standard library only. Import it, or copy it into a program of your ow
             ...
         run.heartbeat()
 
+    answer = baton.decide("refund", {"type": "refund", "amount": 620, "currency": "EUR"}, run="invoice-4711")
+    if answer.hold:
+        answer = baton.wait(answer)   # for a person
+    if answer.allowed:
+        pay()
+
     baton.close()
 
 Spans and events wait in bounded queues and leave in batches, from threads of their own: the caller never waits and
 never sees an error of the network. What could not be delivered is counted (`baton.counts()`) and logged.
+What is asked (`decide`, `wait`) is answered while the caller waits; with Baton away the answer is no, unless you say
+`fail="open"`.
 A batch is sent again only where that can help: no answer, or 429, 502, 503, 504, after the `Retry-After` they ask for.
 """
 
@@ -36,7 +44,7 @@ import threading
 import time
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from email.utils import parsedate_to_datetime
 from types import TracebackType
 from typing import Any
@@ -200,6 +208,28 @@ class Sending:
     sampler: Callable[[Json], bool] | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What Baton said to "may I?", or a person to a hold. `effect`: allow, deny, hold, evidence, peer, amend, delay,
+    route; after `wait` allow, deny, amend or evidence, or hold while nobody has answered. `hold` is what to wait for.
+    `away`: Baton could not be reached, and `fail` has spoken. `told` is all that was said."""
+
+    effect: str
+    hold: str = ""
+    amend: Json | None = None
+    away: bool = False
+    told: Json = field(default_factory=dict)
+
+    @property
+    def allowed(self) -> bool:
+        """As it was asked: an amended one is allowed as `amend` says."""
+        return self.effect == "allow"
+
+
+class Refused(ValueError):
+    """Baton understood and will not answer: the ask or the key is wrong, and trying again changes nothing."""
+
+
 class Baton:
     """The connection of one program to Baton. `service` is its name there (`service.name`); safe between threads."""
 
@@ -226,6 +256,7 @@ class Baton:
             return {"resourceSpans": [{"resource": {"attributes": about}, "scopeSpans": [scope]}]}
 
         self.spans = Courier(_Line(url, "/v1/traces", key), spans, sending or Sending())
+        self._asks = _Asks(url, key)
         self.events = Courier(_Line(url, "/api/v1/events", key), lambda items: {"events": items}, sending or Sending())
         atexit.register(self.close, 2.0)
 
@@ -256,6 +287,31 @@ class Baton:
         attributes; what is empty is left out."""
         known = {name: value for name, value in fields.items() if value}
         self.events.put({"type": type, "at": self.clock(), **known})
+
+    def decide(
+        self, agent: str, action: Json, *, fail: str = "closed", timeout_s: float = 5.0, key: str = "", **more: Any
+    ) -> Answer:
+        """May I? `action` has type and, as known, system, amount, currency, arguments; `more` is run, step, context,
+        proposal, evidence. Tried again for `timeout_s` with one idempotency key (yours, so that a second run of a
+        script asks the same; else one of this call). Then `fail` speaks: closed denies, open allows. Raises Refused."""
+        body = {"agent": agent, "action": action, **{name: value for name, value in more.items() if value}}
+        said = self._asks.ask("POST", "/api/v1/decisions", body, key or self.entropy(16).hex(), timeout_s)
+        if said is None:
+            return _away(fail)
+        return Answer(said["effect"], said.get("hold") or "", said.get("amend"), told=said)
+
+    def wait(self, hold: Answer | str, *, fail: str = "closed", timeout_s: float = 3600.0) -> Answer:
+        """Wait for a person's verdict on a hold, by long polls. When the time is over and nobody has answered, the
+        effect is still hold; silence is no consent. With Baton away at the end `fail` speaks. Raises Refused."""
+        hold_id = hold.hold if isinstance(hold, Answer) else hold
+        until, said = time.monotonic() + timeout_s, None
+        while (left := until - time.monotonic()) > 0:
+            patience = min(left, _POLL_S)
+            said = self._asks.ask("GET", f"/api/v1/holds/{hold_id}?wait={patience:.1f}", None, "", patience + 5)
+            if said and said["state"] != "open":
+                effect = _EFFECTS.get(said.get("verdict") or "", "deny")
+                return Answer(effect, "", said.get("amend"), told=said)
+        return _away(fail) if said is None else Answer("hold", hold_id, told=said)
 
     def flush(self, timeout_s: float = 10.0) -> bool:
         """Send what waits, now; True when all of it has left."""
@@ -377,6 +433,65 @@ class Courier:
                     return False
                 self._changed.wait(until - now)
         return True
+
+
+_POLL_S = 30.0
+_EFFECTS = {"approve": "allow", "amend": "amend", "more": "evidence", "reject": "deny"}
+
+
+def _away(fail: str) -> Answer:
+    """What is done without Baton is the caller's own choice, and no is the choice of whoever made none."""
+    log.warning("baton is away; failing %s", "open" if fail == "open" else "closed")
+    return Answer("allow" if fail == "open" else "deny", away=True)
+
+
+class _Asks:
+    """Questions that the caller waits for. Each has a connection of its own, so that threads do not wait for others."""
+
+    def __init__(self, url: str, key: str) -> None:
+        self._parts = urlsplit(url)
+        self._headers = {"Authorization": f"Bearer {key}", "User-Agent": "baton-client/1"}
+
+    def ask(self, method: str, path: str, body: Json | None, key: str, timeout_s: float) -> Json | None:
+        """The answer; None when Baton gave none within the time. Raises Refused."""
+        until, attempt = time.monotonic() + timeout_s, 0
+        while True:
+            status, after, answer = self._once(method, path, body, key, max(0.1, until - time.monotonic()))
+            said = _object(answer)
+            if status == 200 and said is not None:
+                return said
+            if status not in RETRYABLE and status not in (200, 409, 500):
+                raise Refused(f"baton refused with status {status}: {answer[:500].decode(errors='replace')}")
+            attempt += 1
+            pause = after if after is not None else min(2.0, 0.1 * 2**attempt) * random.uniform(0.5, 1.0)  # noqa: S311
+            if time.monotonic() + pause >= until:
+                return None
+            time.sleep(pause)
+
+    def _once(
+        self, method: str, path: str, body: Json | None, key: str, timeout_s: float
+    ) -> tuple[int, float | None, bytes]:
+        kind = http.client.HTTPSConnection if self._parts.scheme == "https" else http.client.HTTPConnection
+        connection = kind(self._parts.hostname or "", self._parts.port, timeout=timeout_s)
+        headers = self._headers | ({"Idempotency-Key": key} if key else {})
+        sent = None if body is None else json.dumps(body).encode()
+        try:
+            headers |= {"Content-Type": "application/json"} if sent is not None else {}
+            connection.request(method, self._parts.path.rstrip("/") + path, sent, headers)
+            response = connection.getresponse()
+            return response.status, _seconds(response.getheader("Retry-After")), response.read(1 << 20)
+        except (OSError, http.client.HTTPException):
+            return 0, None, b""
+        finally:
+            connection.close()
+
+
+def _object(answer: bytes) -> Json | None:
+    try:
+        said = json.loads(answer or b"null")
+    except ValueError:
+        return None
+    return said if isinstance(said, dict) else None
 
 
 class _Line:
