@@ -13,6 +13,8 @@ from orchestration.api.bodies import Receive, Scope, Send, header
 from orchestration.api.intake import Parcel, intake, now_ns, shutdown, startup
 from orchestration.api.quota import quotas
 from orchestration.api.refusals import Refused, problem
+from orchestration.control import elsewhere
+from orchestration.telemetry.deliveries import HISTORY
 from orchestration.telemetry.events import Events, decode_events
 from orchestration.telemetry.models import Signal
 
@@ -36,13 +38,16 @@ async def application(scope: Scope, receive: Receive, send: Send) -> None:
 async def _take(scope: Scope, receive: Receive) -> Answer:
     async with arrival(scope, receive) as here:
         received_ns, bearer = now_ns(), here.bearer
-        found = await here.work(lambda body: decode_events(body, received_ns, bearer.span_days))
-        if found.items:
-            parcel = Parcel(bearer, Signal.EVENTS, "json", *await here.packed(), len(found.items), received_ns)
+        history = elsewhere.read if "admin" in bearer.scopes else None
+        found = await here.work(lambda body: decode_events(body, received_ns, bearer.span_days, history))
+        taken = len(found.items) + len(found.history)
+        if taken:
+            encoding = HISTORY if found.history else "json"
+            parcel = Parcel(bearer, Signal.EVENTS, encoding, *await here.packed(), taken, received_ns)
             await intake().store(parcel)
-    quotas.spend(bearer, len(found.items), len(here.body))
+    quotas.spend(bearer, taken, len(here.body))
     counters.received.labels("events").inc(len(here.body))
-    counters.accepted.labels("events").inc(len(found.items))
+    counters.accepted.labels("events").inc(taken)
     for bad in found.rejected:
         counters.rejected.labels("events", bad.field or "event").inc()
     if found.rejected:
@@ -53,11 +58,12 @@ async def _take(scope: Scope, receive: Receive) -> Answer:
 def _answer(found: Events) -> Answer:
     """200 as long as one event is kept; which ones are not, and why, is in the answer either way."""
     rejected = [{"index": bad.index, "field": bad.field, "message": bad.message} for bad in found.rejected[:TOLD]]
-    if found.rejected and not found.items:
+    taken = len(found.items) + len(found.history)
+    if found.rejected and not taken:
         return _problem(
             422, "Not one of the events can be kept.", rejected=rejected, rejected_count=len(found.rejected)
         )
-    body: dict[str, Any] = {"accepted": len(found.items), "rejected": rejected}
+    body: dict[str, Any] = {"accepted": taken, "rejected": rejected}
     if len(found.rejected) > TOLD:
         body["rejected_count"] = len(found.rejected)
     return Answer(200, JSON, orjson.dumps(body))

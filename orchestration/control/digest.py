@@ -23,11 +23,12 @@ from uuid import UUID
 import structlog
 from django.db import transaction
 
-from orchestration.control import sent
+from orchestration.control import elsewhere, sent
 from orchestration.control.counting import Counted, count
 from orchestration.control.settling import settle_due, uncollected
 from orchestration.control.trouble import trouble
 from orchestration.lib.pulse import publish
+from orchestration.policies.elsewhere import Told
 from orchestration.registry.vouching import vouched_agents
 from orchestration.telemetry import (
     deliveries,
@@ -42,7 +43,7 @@ from orchestration.telemetry import (
     writer,
 )
 from orchestration.telemetry.admission import ANY_DAYS, Decoded, Undecodable
-from orchestration.telemetry.deliveries import IMPORTED, Waiting
+from orchestration.telemetry.deliveries import HISTORY, IMPORTED, Waiting
 from orchestration.telemetry.events import decode_events
 from orchestration.telemetry.models import Signal
 from orchestration.telemetry.neutral import decode_lines
@@ -71,6 +72,7 @@ class Batch:
     spans: list[tuple[writer.Row, rows.Taken]] = field(default_factory=list)
     logs: list[tuple[RawLog, Waiting]] = field(default_factory=list)
     events: list[tuple[RawEvent, Waiting]] = field(default_factory=list)
+    history: list[tuple[Told, Waiting]] = field(default_factory=list)
     rejected: Counter[str] = field(default_factory=Counter)
     poisoned: set[UUID] = field(default_factory=set)
 
@@ -93,11 +95,16 @@ def drain(seconds: float = 5.0) -> int:
                 break
             if time.monotonic() >= settle_at:
                 total += sum(_suspect(workspace_id) for workspace_id in deliveries.workspaces_waiting())
-                hurried = deliveries.oldest_s() > HURRIED_S
-                settle_due(SETTLE_EACH_S, overdue_s=LATE_S if hurried else 0.0)
+                settle(SETTLE_EACH_S)
                 settle_at = time.monotonic() + SETTLE_EACH_S
-    settle_due()
+    settle()
     return total
+
+
+def settle(seconds: float = 3.0) -> int:
+    """Settle what is due; in a burst, when more comes in than goes through, only what is overdue by `LATE_S`: what is
+    acknowledged is made countable first, and what it means is told some seconds later."""
+    return settle_due(seconds, overdue_s=LATE_S if deliveries.oldest_s() > HURRIED_S else 0.0)
 
 
 def digest(workspace_id: int) -> int:
@@ -159,6 +166,7 @@ def _take(workspace_id: int, claimed: list[Waiting]) -> tuple[int, int]:
     counted = _spans(batch, fresh)
     logs.store(workspace_id, batch.logs, keeps_content=batch.workspace.keeps_content)
     steps = sent.take(workspace_id, batch.events, counted)
+    _history(batch)
     traces.note(workspace_id, counted.traces, max(d.received_at for d in batch.claimed))
     liveness.hear(workspace_id, counted.heard)
     intake.refuse(workspace_id, batch.rejected, now)
@@ -196,7 +204,10 @@ def _decode(workspace: Workspace, claimed: list[Waiting]) -> Batch:
                 batch.rejected.update(records.rejected)
             else:
                 keep_days = ANY_DAYS if delivery.encoding == IMPORTED else workspace.span_days
-                batch.events.extend((event, delivery) for event in decode_events(body, received_ns, keep_days).items)
+                history = elsewhere.read if delivery.encoding == HISTORY else None
+                events = decode_events(body, received_ns, keep_days, history)
+                batch.events.extend((event, delivery) for event in events.items)
+                batch.history.extend((told, delivery) for told in events.history)
         except Undecodable as error:
             deliveries.poison(workspace.pk, delivery, str(error))
             batch.poisoned.add(delivery.id)
@@ -207,6 +218,13 @@ def _traces(body: bytes, delivery: Waiting, received_ns: int, workspace: Workspa
     if delivery.encoding == IMPORTED:
         return decode_lines(body, received_ns)
     return decode_traces(body, delivery.encoding, received_ns, workspace.span_days)
+
+
+def _history(batch: Batch) -> None:
+    """Decisions made elsewhere, by who told of them."""
+    for key in sorted({delivery.key or 0 for _, delivery in batch.history}):
+        told = [told for told, delivery in batch.history if (delivery.key or 0) == key]
+        elsewhere.store(batch.workspace, told, f"key:{key}")
 
 
 def _spans(batch: Batch, fresh: Counter[datetime]) -> Counted:

@@ -15,6 +15,7 @@ BATCH_BYTES = 16 << 20  # of bodies as stored
 SUSPECT_S = 120  # waiting for longer than this while others go by: perhaps it kills its worker
 TRIES = 3
 KEEP_POISONED_DAYS = 7
+HISTORY = "history"  # encoding of events whose sender may tell of decisions made elsewhere
 IMPORTED = "import"  # encoding of what a command brings: lines of `neutral`, or events of any age
 
 

@@ -7,6 +7,7 @@ must pass the delivery's own `received_ns` and `keep_days`.
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
@@ -22,6 +23,7 @@ TYPES = frozenset(
     {"run.started", "run.finished", "run.failed", "step.started", "step.finished", "step.failed", "heartbeat"}
 )
 HISTORY = frozenset({"decision.recorded", "hold.decided"})
+History = Callable[[dict[str, Any], int], Any]
 KINDS = frozenset({"agent", "llm", "tool", "retrieval", "human", "other"})
 NAME_CHARACTERS = 200  # of what tells one run, step or agent from another: longer ones are refused, never cut
 TEXT_CHARACTERS = 4000
@@ -38,7 +40,10 @@ class BadEvent:
 
 @dataclass(slots=True)
 class Events:
+    """`history`: what `decode_events`' reader made of events of `HISTORY`."""
+
     items: list[RawEvent] = field(default_factory=list)
+    history: list[Any] = field(default_factory=list)
     rejected: list[BadEvent] = field(default_factory=list)
 
 
@@ -66,14 +71,20 @@ class _Shape(msgspec.Struct):
     attributes: dict[str, Any] | None = None
 
 
-def decode_events(body: bytes, received_ns: int, keep_days: int) -> Events:
+def decode_events(body: bytes, received_ns: int, keep_days: int, history: History | None = None) -> Events:
     """The events of an unpacked body, `{"events": […]}`, and what is wrong with the others. An event without a time
-    happened when it was received. Raises Undecodable when the body as a whole is something else."""
+    happened when it was received. Raises Undecodable when the body as a whole is something else.
+
+    `history`: reads what admins alone may tell, as (event, Unix nanoseconds); its errors name the wrong part by `at`.
+    """
     when = admission.window(received_ns, keep_days)
     out = Events()
     for index, item in enumerate(_items(body)):
         try:
-            out.items.append(_event(item, received_ns, when))
+            if isinstance(item, dict) and item.get("type") in HISTORY:
+                out.history.append(_past(item, received_ns, history))
+            else:
+                out.items.append(_event(item, received_ns, when))
         except _Wrong as wrong:
             out.rejected.append(BadEvent(index, wrong.at, str(wrong)))
     return out
@@ -91,6 +102,21 @@ def _items(body: bytes) -> list[Any]:
     if not isinstance(items, list):
         raise Undecodable('the body must be an object with a list: {"events": [...]}')
     return items
+
+
+def _past(item: dict[str, Any], received_ns: int, history: History | None) -> Any:
+    """Of any age: it goes to no partition."""
+    if history is None:
+        raise _Wrong("type", f"{item['type']} needs a key with the scope admin")
+    at = item.get("at")
+    if isinstance(at, bool) or not (at is None or isinstance(at, str | int)):
+        raise _Wrong("at", "must be a time with its zone, such as 2026-01-31T12:00:00Z, or Unix nanoseconds")
+    at_ns = _time(at, received_ns, admission.window(received_ns, admission.ANY_DAYS))
+    _check_depth(item.get("facts"), "facts")
+    try:
+        return history(_clean(item), at_ns)
+    except ValueError as error:
+        raise _Wrong(getattr(error, "at", ""), str(error)) from None
 
 
 def _event(item: Any, received_ns: int, when: admission.Window) -> RawEvent:
@@ -135,19 +161,17 @@ def _shape(item: Any) -> _Shape:
 
 
 def _check_type(kind: str) -> None:
-    if kind in HISTORY:
-        raise _Wrong("type", f"{kind} is not taken by this version")
     if kind not in TYPES:
         raise _Wrong("type", f"must be one of {', '.join(sorted(TYPES))}")
 
 
-def _check_depth(attributes: Any) -> None:
+def _check_depth(attributes: Any, field: str = "attributes") -> None:
     level = [attributes]
     for _ in range(DEPTH + 1):
         level = [inner for value in level if isinstance(value, dict | list) for inner in _inside(value)]
         if not level:
             return
-    raise _Wrong("attributes", f"are nested more than {DEPTH} levels deep")
+    raise _Wrong(field, f"are nested more than {DEPTH} levels deep")
 
 
 def _inside(value: Any) -> list[Any]:

@@ -82,7 +82,7 @@ def test_a_time_may_be_unix_nanoseconds(at: int | str) -> None:
         (5, "", "Expected object"),
         ({"run": "x"}, "type", "is missing"),
         ({"type": "run.ended", "run": "x"}, "type", "must be one of"),
-        ({"type": "decision.recorded"}, "type", "is not taken by this version"),
+        ({"type": "decision.recorded"}, "type", "needs a key with the scope admin"),
         ({"type": "run.started"}, "run", "must name its run"),
         ({"type": "run.started", "run": "  "}, "run", "must name its run"),
         ({"type": "step.started", "run": "x"}, "step", "must name its step"),
