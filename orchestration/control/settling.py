@@ -1,6 +1,7 @@
 """From traces to runs: what only the whole tree can tell is told again for each trace that is due.
 
-1. due       traces whose time has come, oldest first; one settler a workspace (advisory lock), so no row is locked
+1. due       traces whose time has come, oldest first; a workspace has two halves (by trace id) and each one settler
+             (advisory lock), so no row is locked. What may concern the other half needs both locks: see `_alone`
 2. gather    the traces that belong to the same run, by shared keys and by the run they already have; long runs wait
 3. tell      the fold over all their steps; a run that ended waiting takes up the next trace of its conversation
 4. write     runs, handoffs, what is booked; figures get the difference to what was booked before
@@ -13,6 +14,7 @@ that cannot be told, for whatever reason, is put off, so that it never keeps the
 from __future__ import annotations
 
 import gc
+import os
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -31,7 +33,7 @@ from orchestration.telemetry import recent, rollups
 from orchestration.telemetry.reading import spans_of
 from orchestration.workflows import due, groups
 from orchestration.workflows.booking import Booking, Change, contributions
-from orchestration.workflows.due import Due
+from orchestration.workflows.due import BOTH, Due
 from orchestration.workflows.fold import fold
 from orchestration.workflows.groups import Group
 from orchestration.workflows.reading import Bounds, keyed, sent_steps, to_steps
@@ -44,7 +46,10 @@ MOST_TOLD = 250_000  # read in one transaction for one long run, or for several
 SPANS_A_SECOND = 5_000  # a long run is told again after as many seconds as it has so many: a fifth of a core at most
 LONG_S = 600.0  # until a long run is tried again whose telling killed the worker
 FAULTY_S = 3600.0  # … a trace that cannot be told
-SETTLE_LOCK = 0x6261_7365
+SETTLE_LOCK = (0x6261_7365, 0x6261_7366)  # one for each half
+WHOLE_ROUNDS = 8  # settled with both locks after a round in which most had to be left for that
+
+_whole: dict[int, int] = {}  # by workspace: rounds yet to come with both locks
 
 
 @dataclass(slots=True, eq=False)
@@ -119,14 +124,13 @@ def _one_by_one(workspace_id: int) -> int:
 
 def _settle(workspace_id: int, only: Due | None = None) -> int:
     with transaction.atomic():
-        with connection.cursor() as cursor:
-            cursor.execute("select pg_try_advisory_xact_lock(%s, %s)", [SETTLE_LOCK, workspace_id])
-            if not cursor.fetchone()[0]:
-                return 0
-        wanted = [only] if only else due.due(workspace_id, MOST_TRACES, MOST_SPANS)
+        half, wanted = _claim(workspace_id, only)
         if not wanted:
             return 0
-        found = _within_reach(workspace_id, groups.gather(workspace_id, wanted), wanted)
+        gathered = groups.gather(workspace_id, wanted)
+        if half != BOTH:
+            gathered, wanted = _alone(workspace_id, gathered, wanted)
+        found = _within_reach(workspace_id, gathered, wanted)
         heard = [one for one in _tell(workspace_id, found) if one.rows]
         forgotten = {i for one in heard if one.forgotten for i in one.group.known_as}
         told = _continue(workspace_id, [one for one in heard if not one.forgotten])
@@ -136,7 +140,40 @@ def _settle(workspace_id: int, only: Due | None = None) -> int:
         rollups.book(workspace_id, change.spans)
         rollups.book(workspace_id, change.workflows)
         transaction.on_commit(lambda: publish(workspace_id, "run", {"runs": len(told)}))
-    return len(wanted)
+    return max(1, len(wanted))
+
+
+def _claim(workspace_id: int, only: Due | None) -> tuple[int, list[Due]]:
+    """The half that this process may settle now, or both, and what is due of it. Where others are at both halves, or
+    nothing is due, it is nothing. Both locks are waited for in their order and before anything else, so that nobody who
+    holds one ever waits for the other."""
+    with connection.cursor() as cursor:
+        if only or _whole.get(workspace_id, 0) > 0:
+            for lock in SETTLE_LOCK:
+                cursor.execute("select pg_advisory_xact_lock(%s, %s)", [lock, workspace_id])
+            _whole[workspace_id] = _whole.get(workspace_id, 1) - 1
+            return BOTH, [only] if only else due.due(workspace_id, MOST_TRACES, MOST_SPANS)
+        first = os.getpid() & 1
+        for half in (first, 1 - first):
+            cursor.execute("select pg_try_advisory_xact_lock(%s, %s)", [SETTLE_LOCK[half], workspace_id])
+            if cursor.fetchone()[0] and (wanted := due.due(workspace_id, MOST_TRACES, MOST_SPANS, half)):
+                return half, wanted
+    return BOTH, []
+
+
+def _alone(workspace_id: int, gathered: list[Group], wanted: Sequence[Due]) -> tuple[list[Group], list[Due]]:
+    """What can be settled with one lock: runs of one trace that nothing ties to another and that belong to no
+    conversation. The rest stays due and is settled with both locks in the next round."""
+    mine = [group for group in gathered if len(group.traces) == 1 and not group.keys and not _talks(group)]
+    ids = {trace.trace_id for group in mine for trace in group.traces}
+    here = [trace for trace in wanted if trace.trace_id in ids]
+    if len(here) < len(wanted):
+        _whole[workspace_id] = WHOLE_ROUNDS if len(here) < len(wanted) / 2 else 1
+    return mine, here
+
+
+def _talks(group: Group) -> bool:
+    return any(trace.conversation for trace in group.traces)
 
 
 def _within_reach(workspace_id: int, found: list[Group], wanted: Sequence[Due]) -> list[Group]:

@@ -20,7 +20,7 @@ def digest() -> int:
 
 @shared_task(ignore_result=True)
 def settle() -> int:
-    return settling.settle_due()
+    return digesting.settle()
 
 
 @shared_task(ignore_result=True)

@@ -16,6 +16,7 @@ from orchestration.workflows.reading import Bounds
 COLUMNS = (
     "trace_id, run_id, started_at, ended_at, received_at, spans, root_came, settled_spans, conversation, settled_at"
 )
+BOTH = 2  # halves of a workspace
 GROWN_S = 5.0  # until a trace is settled that grew while it was read
 
 
@@ -50,11 +51,13 @@ def workspaces_due(overdue_s: float = 0.0) -> list[int]:
         return [row[0] for row in cursor]
 
 
-def due(workspace_id: int, most_traces: int, most_spans: int) -> list[Due]:
-    """Traces whose time has come, oldest first, as many as fit. Nothing is locked: see `mark`."""
+def due(workspace_id: int, most_traces: int, most_spans: int, half: int = BOTH) -> list[Due]:
+    """Traces whose time has come, oldest first, as many as fit; of one half of all, by the last bit of their ids, or of
+    both. Nothing is locked: see `mark`."""
+    mine = "" if half == BOTH else f"and get_byte(trace_id, length(trace_id) - 1) & 1 = {half} "
     with raw_cursor() as cursor:
         cursor.execute(
-            f"select {COLUMNS} from workflows_trace where workspace_id = %s and due_at <= now() "
+            f"select {COLUMNS} from workflows_trace where workspace_id = %s and due_at <= now() {mine}"
             "order by due_at limit %s",
             [workspace_id, most_traces],
         )
