@@ -39,18 +39,18 @@ def columns(space: Workspace) -> dict[str, Any]:
 def test_it_is_marked_imported_and_its_labels_are_no_facts(workspace: Workspace) -> None:
     assert elsewhere.store(workspace, [recorded(verdict="approve", outcome="good")], "key:1").new == 1
 
-    row = Decision.objects.get()
+    row = Decision.objects.get(workspace=workspace)
     assert (row.imported, row.effect, row.verdict, row.outcome) == (True, "hold", "approve", "good")
     assert "approve" not in str(row.facts)
     assert "good" not in str(row.facts)
     assert row.facts["now.hour"] == 9.0
-    assert not Past.objects.exists()
+    assert not Past.objects.filter(workspace=workspace).exists()
 
 
 def test_secrets_are_taken_out_before_any_rule_sees_them(workspace: Workspace) -> None:
     elsewhere.store(workspace, [recorded()], "")
 
-    assert "hunter2" not in str(Decision.objects.get().facts)
+    assert "hunter2" not in str(Decision.objects.get(workspace=workspace).facts)
 
 
 @pytest.mark.parametrize("order", list(permutations(range(3))))
@@ -69,7 +69,7 @@ def test_in_any_order_and_however_often_it_is_the_same_row(workspace: Workspace,
 def test_told_together_is_as_told_apart(workspace: Workspace) -> None:
     found = elsewhere.store(workspace, [decided(), recorded(outcome="bad"), recorded()], "")
 
-    assert (found.new, Decision.objects.count()) == (1, 1)
+    assert (found.new, Decision.objects.filter(workspace=workspace).count()) == (1, 1)
     assert columns(workspace)["verdict"] == "reject"
 
 
@@ -78,7 +78,7 @@ def test_a_known_agent_is_named_by_its_id_and_application(workspace: Workspace) 
 
     elsewhere.store(workspace, [recorded()], "")
 
-    row = Decision.objects.get()
+    row = Decision.objects.get(workspace=workspace)
     assert (row.agent_id, row.application, row.facts["agent.application"]) == (agent.pk, "desk", "desk")
 
 
@@ -97,7 +97,7 @@ def test_decisions_of_our_own_are_never_touched(workspace: Workspace) -> None:
 
     found = elsewhere.store(workspace, [told], "")
 
-    assert (found.new, found.changed, Decision.objects.get().outcome) == (0, 0, "")
+    assert (found.new, found.changed, Decision.objects.get(workspace=workspace).outcome) == (0, 0, "")
 
 
 def test_the_same_name_elsewhere_is_another_decision(workspace: Workspace) -> None:
@@ -106,7 +106,7 @@ def test_the_same_name_elsewhere_is_another_decision(workspace: Workspace) -> No
     for space in (workspace, other):
         elsewhere.store(space, [recorded()], "")
 
-    assert Decision.objects.count() == 2
+    assert Decision.objects.filter(workspace__in=[workspace, other]).count() == 2
 
 
 def test_an_import_leaves_a_receipt_and_one_that_changes_nothing_leaves_none(workspace: Workspace) -> None:

@@ -55,7 +55,9 @@ def test_a_verdict_may_come_in_another_request_and_first(trusted: Door, tenant: 
     assert (row.action_type, row.verdict, row.at.minute) == ("refund", "approve", 0)
 
 
-def test_another_key_may_not_and_its_other_events_are_kept(door: Door, tenant: Workspace) -> None:
+def test_another_key_may_not_and_its_other_events_are_kept(served: int, tenant: Workspace) -> None:
+    door = Door(served, create_key(tenant, "test", ["ingest"])[1])
+
     status, body = send(door, {"type": "heartbeat", "agent": "scanner"}, RECORDED)
     digest.drain()
 
