@@ -8,10 +8,9 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from uuid import UUID
 
-import orjson
-
-from dashboard.policy_forms import CEL, FORM, Draft, Example, rows_of
+from dashboard.policy_forms import CEL, FORM, Draft, Example, as_json, rows_of
 from dashboard.policy_words import grouped
+from orchestration.lib.templatetags.baton import named
 from orchestration.policies import forms
 from orchestration.policies.forms import Form, Row
 from orchestration.policies.models import Decision
@@ -106,8 +105,7 @@ def _example(draft: Draft, rest: str, workspace_id: int) -> None:
     except (ValueError, Decision.DoesNotExist):
         return
     offer = _offer(decision)
-    facts = orjson.dumps(decision.facts, option=orjson.OPT_INDENT_2).decode()
-    draft.examples.append(Example(offer.name, offer.expected, facts))
+    draft.examples.append(Example(offer.name, offer.expected, as_json(decision.facts)))
 
 
 def _blank(draft: Draft, rest: str, workspace_id: int) -> None:
@@ -150,7 +148,7 @@ def offers(draft: Draft, workspace_id: int) -> list[Offer]:
 def _offer(decision: Decision) -> Offer:
     amount = f" of {grouped(float(decision.amount))}" if decision.amount is not None else ""
     said = f"people said {decision.verdict}" if decision.verdict else f"it was answered {decision.effect}"
-    name = f"{decision.action_type}{amount} by {decision.agent}"[:120]
+    name = named(f"{decision.action_type}{amount} by {decision.agent}")[:120]
     return Offer(decision.id, name, EXPECTED.get(decision.verdict, decision.effect), said)
 
 

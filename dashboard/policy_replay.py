@@ -20,7 +20,7 @@ from orchestration.policies.models import Policy, PolicyVersion, Progress, Repla
 
 SHOWN = 50
 MINUS = "\N{MINUS SIGN}"
-TABS = (("freed", "Now automatic"), ("held", "Now reviewed"), ("other", "Otherwise"))
+TABS = (("freed", "Now automatic"), ("held", "Now reviewed"), ("other", "Otherwise"))  # as a report names them
 VERDICTS = {"approve": "Approve", "reject": "Reject", "amend": "Amend", "more": "Asked for more"}
 
 
@@ -117,7 +117,7 @@ def fill(made: Backtest, policy: Policy, version: PolicyVersion, report: Mapping
     counts = {"freed": report["freed"], "held": report["held"], "other": report["changed"]}
     made.tabs = [(name, label, counts[name]) for name, label in TABS if counts[name] or name != "other"]
     fallback = "held" if counts["held"] and not counts["freed"] else "freed"
-    made.tab = tab if tab in counts else fallback
+    made.tab = tab or fallback
     made.cases = [_case(each) for each in report.get(f"{made.tab}_cases", [])[:SHOWN]]
 
 

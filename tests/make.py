@@ -14,6 +14,8 @@ from django.utils.text import slugify
 from uuid_utils.compat import uuid7
 
 from orchestration.lib.names import normal
+from orchestration.policies import lifecycle
+from orchestration.policies.models import Policy
 from orchestration.registry.models import Agent, Application, System, SystemKind
 from orchestration.telemetry import retention, rollups
 from orchestration.telemetry.liveness import PLACES
@@ -22,7 +24,7 @@ from orchestration.telemetry.rollups import MINUTE_US, SPANS, Tally, observation
 from orchestration.telemetry.spans import Kind, Outcome
 from orchestration.workflows.booking import WORKFLOWS
 from orchestration.workflows.models import Measure, Run, StepName, Trace, Workflow
-from orchestration.workspaces.models import Workspace
+from orchestration.workspaces.models import User, Workspace
 
 
 def workspace(slug: str = "default") -> Workspace:
@@ -235,3 +237,10 @@ def _span(space: Workspace, trace_id: bytes, began_at: datetime, made: Made) -> 
 
 def _minute(at: datetime | None) -> int:
     return int((at or timezone.now()).timestamp() * 1_000_000) // MINUTE_US * MINUTE_US
+
+
+def policy(space: Workspace, name: str = "Refund limit") -> Policy:
+    """A policy of which nothing is live yet."""
+    author = User.objects.get_or_create(username=f"author-{space.slug}")[0]
+    body = {"condition": "action.amount <= 500", "then": {"kind": "allow"}, "otherwise": {"kind": "hold"}}
+    return lifecycle.create(space, name, author, body).policy

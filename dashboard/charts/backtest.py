@@ -10,6 +10,7 @@ from dashboard.policy_words import grouped
 from orchestration.lib.templatetags.baton import number
 
 TOP, FOOT = [0.46, 1.0], [0.0, 0.34]  # of the height: tickets above, errors below
+TITLE = {"text": "Limit for acting alone", "font": {"size": 11}}
 
 
 def curve(points: Sequence[Mapping[str, Any]], days: float, now: float | None, draft: float | None) -> Chart | None:
@@ -91,7 +92,7 @@ def _layout(
     ]
     titles += [_title("Tickets a day", 1.0), _title("Missed errors", FOOT[1] + 0.06)]
     return {
-        "xaxis": {"title": {"text": "Limit for acting alone", "font": {"size": 11}}, "anchor": "y2", "tickformat": ",~r"},
+        "xaxis": {"title": TITLE, "anchor": "y2", "tickformat": ",~r"},
         "yaxis": {"domain": TOP, "rangemode": "tozero", "nticks": 4, "range": [0, max(*tickets, 1) * 1.15]},
         "yaxis2": {"domain": FOOT, "rangemode": "tozero", "nticks": 3, "range": [0, max(*missed, 1) * 1.2]},
         "shapes": shapes,

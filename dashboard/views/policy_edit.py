@@ -15,7 +15,7 @@ from django.views.decorators.http import require_http_methods
 from dashboard.policy_acts import Offer, act, offers
 from dashboard.policy_check import Check, check
 from dashboard.policy_forms import FORM, KINDS, Draft, EffectDraft, of_body, of_post
-from dashboard.policy_replay import Backtest, tested
+from dashboard.policy_replay import TABS, Backtest, tested
 from dashboard.policy_words import Line, difference, scope_words
 from dashboard.views.policy import PolicyPage, policy_page
 from orchestration.control import replaying
@@ -152,10 +152,16 @@ class EditorPage:
     def offers(self) -> list[Offer]:
         return offers(self.draft, self.request.workspace.pk)
 
+    @property
+    def cases(self) -> str:
+        """The tab that was asked for; without one the fuller one is shown."""
+        asked = self.request.GET.get("cases", "")
+        return asked if asked in dict(TABS) else ""
+
     @cached_property
     def backtest(self) -> Backtest:
         version = self.base.draft or self.base.trying
-        return tested(self.base.policy, version, self.request.GET.get("cases", ""))
+        return tested(self.base.policy, version, self.cases)
 
     @property
     def conflict(self) -> list[Line]:

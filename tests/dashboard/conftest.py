@@ -9,6 +9,7 @@ from django.core.cache import cache
 from django.test import Client
 from django.utils import timezone
 
+from orchestration.policies.models import Policy
 from orchestration.registry.models import Agent
 from orchestration.telemetry.spans import Kind, Outcome
 from orchestration.workflows.models import Run, Workflow
@@ -27,6 +28,7 @@ class Scene:
     flow: Workflow
     run: Run
     failed: Made
+    policy: Policy
 
 
 def play(space: Workspace) -> Scene:
@@ -47,7 +49,7 @@ def play(space: Workspace) -> Scene:
     make.ended(flow, *[900.0] * 40, failed=3, asked=2, waiting_ms=500)
     make.stepped(flow, "charge", "billing", n=40, failed=3, work_ms=200, wait_ms=500)
     make.pulse(billing, timezone.now(), trace_id=trace)
-    return Scene(space, triage, billing, flow, run, failed)
+    return Scene(space, triage, billing, flow, run, failed, make.policy(space))
 
 
 @pytest.fixture(autouse=True)

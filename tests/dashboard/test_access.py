@@ -24,6 +24,11 @@ PAGES: dict[str, set[str]] = {
     "/runs/{run}/?span={span}": MEMBER,
     "/agents/": MEMBER,
     "/agents/desk-billing/": MEMBER,
+    "/policies/": MEMBER,
+    "/policies/{policy}/": MEMBER,
+    "/policies/{policy}/?tab=history": MEMBER,
+    "/policies/{policy}/versions/1/": MEMBER,
+    "/policies/{policy}/edit/": ADMIN,
     "/settings/": MEMBER,
     "/settings/profile/": MEMBER,
     "/settings/health/": OPERATOR,
@@ -50,7 +55,13 @@ WRITES: dict[str, set[str]] = {
     "/settings/prices/currency/": ADMIN,
     "/settings/retention/content/": ADMIN,
 }
-OBJECTS = ["/workflows/refund/", "/runs/{run}/", "/runs/{run}/?span={span}", "/agents/desk-billing/"]
+OBJECTS = [
+    "/workflows/refund/",
+    "/runs/{run}/",
+    "/runs/{run}/?span={span}",
+    "/agents/desk-billing/",
+    "/policies/{policy}/",
+]
 REGIONS = {"/workflows/refund/": "funnel", "/runs/{run}/": "waterfall", "/agents/desk-billing/": "matrix"}
 
 
@@ -65,7 +76,7 @@ def views(resolver: URLResolver | None = None) -> list[tuple[str, Any]]:
 
 
 def address(path: str, scene: Scene) -> str:
-    return path.format(run=scene.run.id, span=scene.failed.id.hex())
+    return path.format(run=scene.run.id, span=scene.failed.id.hex(), policy=scene.policy.slug)
 
 
 def test_every_view_of_a_screen_says_whom_it_needs() -> None:
