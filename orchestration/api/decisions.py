@@ -47,8 +47,9 @@ async def startup() -> None:
 
 async def shutdown() -> None:
     _books.clear()
-    together = threading.Barrier(THREADS, timeout=1)
-    await asyncio.gather(*(_in_thread(lambda: _part(together)) for _ in range(THREADS)), return_exceptions=True)
+    together, loop = threading.Barrier(THREADS, timeout=1), asyncio.get_running_loop()
+    parting = [loop.run_in_executor(_threads, _part, together) for _ in range(THREADS)]
+    await asyncio.gather(*parting, return_exceptions=True)
     await pool.close()
 
 

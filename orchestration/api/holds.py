@@ -60,8 +60,8 @@ async def startup() -> None:
 
 async def shutdown() -> None:
     await waiting.close()
-    await _in_thread(connections.close_all)
     await pool.close()
+    await asyncio.get_running_loop().run_in_executor(_thread, connections.close_all)
 
 
 async def application(scope: Scope, receive: Receive, send: Send) -> None:
