@@ -22,7 +22,8 @@ def main(arguments: list[str]) -> None:
 
         helped = {"--help", "-h"} & set(arguments) or len(arguments) < 2
         needless = helped or arguments[1] in NEED_NO_ENGINES
-        with nullcontext() if needless else engines.attached(settings.STATE):
+        migrating = arguments[1:2] == ["migrate"]
+        with nullcontext() if needless else engines.attached(settings.STATE, migrating=migrating):
             execute_from_command_line(arguments)
     except ImproperlyConfigured as error:
         sys.exit(f"Baton cannot start: {error}")

@@ -11,6 +11,7 @@ from dashboard.charts.lines import spark
 from dashboard.finding import Finding, say
 from dashboard.period import period_of
 from orchestration.control.health_figures import Health, health
+from orchestration.ledger import guard
 from orchestration.lib.fragments import render_page_or_fragment
 from orchestration.lib.templatetags.baton import duration, number, plural
 from orchestration.workspaces.current import Here, needs
@@ -30,6 +31,7 @@ def page(request: Here) -> HttpResponse:
         "accepted": spark(found.accepted),
         "digested": spark(found.digested),
         "period": period,
+        "unguarded": guard if guard.unguarded() else None,
     }
     fragments = {"flow": "dashboard/_health_flow.html", "storage": "dashboard/_health_storage.html"}
     return render_page_or_fragment(request, "dashboard/health.html", fragments, context)

@@ -10,7 +10,7 @@ from django.core.exceptions import ImproperlyConfigured
 from psycopg import ProgrammingError
 from psycopg.conninfo import conninfo_to_dict
 
-from . import env
+from . import env, grants
 from .postgres import Postgres
 from .state import State
 from .valkey import Valkey
@@ -25,7 +25,7 @@ def database(state: State) -> dict[str, Any]:
     if url and urlsplit(url).scheme not in SCHEMES:
         raise env.nonsense("DATABASE_URL", "must begin with postgresql://: Baton works on PostgreSQL only")
     try:
-        parts = conninfo_to_dict(url) if url else Postgres(state).dsn()
+        parts = conninfo_to_dict(url) if url else Postgres(state).dsn() | {"options": grants.OPTIONS}
     except ProgrammingError as error:
         raise env.nonsense("DATABASE_URL", "is not an address that PostgreSQL's own library understands") from error
     if not parts.get("dbname"):

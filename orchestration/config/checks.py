@@ -8,6 +8,8 @@ from typing import Any
 from django.conf import settings
 from django.core.checks import CheckMessage, Error, Tags, Warning, register
 
+from orchestration.ledger import guard
+
 LOCAL = {"localhost", "127.0.0.1", "::1"}
 INSIDE = (".local", ".internal", ".lan", ".home.arpa")
 
@@ -22,6 +24,14 @@ def is_local(host: str | None) -> bool:
         return ipaddress.ip_address(host or "").is_loopback
     except ValueError:
         return host in LOCAL
+
+
+@register(Tags.database)
+def ledger(app_configs: Any, databases: Any = None, **kwargs: Any) -> list[CheckMessage]:
+    """Asked when there is a database to ask: at the end of each start, and by `check --database default`."""
+    if not databases or not guard.unguarded():
+        return []
+    return [Warning(guard.WORDS, hint=guard.HINT, id="baton.W002")]
 
 
 def public_address() -> list[CheckMessage]:

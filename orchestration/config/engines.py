@@ -12,13 +12,13 @@ import os
 import signal
 import stat
 import subprocess
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager
 from functools import partial
 
 from django.core.exceptions import ImproperlyConfigured
 
-from . import env
+from . import env, grants
 from .postgres import Postgres, clean_environment
 from .processes import Process, die_with_parent, owned_by, recall, remember, wait_for
 from .state import State, locked, private
@@ -133,10 +133,13 @@ def own_folder(state: State) -> None:
 
 
 @contextmanager
-def attached(state: State, *, durable: bool = True, lasting: bool = True) -> Iterator[list[Engine]]:
+def attached(
+    state: State, *, durable: bool = True, lasting: bool = True, migrating: bool = False
+) -> Iterator[list[Engine]]:
     """The engines run inside this block: attached to, or started for its time.
 
     Not `lasting`: they are this process's own, go with it even when it is killed, and end with the block in any case.
+    `migrating`: the ledger's tables may be altered inside the block.
     """
     engines = of(state, durable=durable)
     with open(state.folder / "engines.users", "a+", opener=private) as users:
@@ -144,12 +147,19 @@ def attached(state: State, *, durable: bool = True, lasting: bool = True) -> Ite
             with taking_turns(state):
                 fcntl.lockf(users, fcntl.LOCK_SH)
                 start(engines, lasting=lasting)
-            yield engines
+            with ledger_lent(engines if migrating else []):
+                yield engines
         finally:
             with taking_turns(state):
                 if locked(users) or not lasting:
                     for engine in reversed(engines):
                         stop(engine)
+
+
+def ledger_lent(engines: Sequence[Engine]) -> AbstractContextManager[None]:
+    """For migrations: the role that runs them may alter the ledger's tables inside this block. A server of one's own
+    has one role for everything, so nothing need be lent."""
+    return grants.lent([engine.dsn(user="postgres") for engine in engines if isinstance(engine, Postgres)])
 
 
 @contextmanager

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import secrets
+from collections.abc import Sequence
 from pathlib import Path
 from pkgutil import iter_modules
 
@@ -16,20 +17,22 @@ from orchestration.registry import prices
 from orchestration.workspaces.keys import create_key, find
 from orchestration.workspaces.models import Membership, User, Workspace
 
+from . import engines
 from .state import State, private
 
 DEMO = {"operator": ["operator"], "reviewer": ["reviewer"], "admin": ["admin"]}
 REAL = {"admin": ["admin"]}
 
 
-def migrate() -> bool:
+def migrate(embedded: Sequence[engines.Engine]) -> bool:
     """Brings the tables up to date; true when there was something to do.
 
     Whether there is, is told by names alone: building Django's graph of all migrations would cost each start a second.
     """
     if set(migration_names()) <= set(MigrationRecorder(connection).applied_migrations()):
         return False
-    call_command("migrate", interactive=False, verbosity=0)
+    with engines.ledger_lent(embedded):
+        call_command("migrate", interactive=False, verbosity=0)
     return True
 
 

@@ -1,7 +1,7 @@
 """PostgreSQL out of a wheel, or of the machine: found, initialised, started and stopped by us.
 
 It listens on a Unix socket in a closed folder and on no port. Who connects is told by the kernel (peer), so there is
-no password to keep. Roles: `postgres` for the launcher, `baton` for everything else.
+no password to keep. Roles: `postgres` for the launcher, `baton` for everything else, within what `grants` leaves it.
 """
 
 from __future__ import annotations
@@ -20,6 +20,7 @@ from django.core.exceptions import ImproperlyConfigured
 from psycopg import sql
 from psycopg.conninfo import make_conninfo
 
+from . import grants
 from .processes import Process, owned_by, recall, wait_for
 from .state import State, reaches
 
@@ -175,6 +176,7 @@ class Postgres:
                 connection.execute(sql.SQL("create role {} login createdb in role pg_monitor").format(role))
             if not connection.execute("select 1 from pg_database where datname = %s", [DATABASE]).fetchone():
                 connection.execute(sql.SQL("create database {} owner {}").format(role, role))
+        grants.arrange(self.dsn(user="postgres"))
 
 
 def find() -> Binaries:

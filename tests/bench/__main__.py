@@ -11,7 +11,7 @@ import os
 import sys
 from collections.abc import Callable
 
-from tests.bench import big_run, decisions, exactness, faults, idle, latency, overload, replay, throughput
+from tests.bench import big_run, decisions, exactness, faults, idle, latency, ledger, overload, replay, throughput
 from tests.bench.report import Report
 from tests.bench.stand import Stand, stand
 
@@ -46,6 +46,10 @@ BENCHES: dict[str, tuple[str, Bench]] = {
     "decisions": (
         "may I: latency, CPU, beside full ingest, with parts away (P5, P6)",
         lambda s, r, o: decisions.measure(s, r, 6 if o.quick else 300 if o.full else 20),
+    ),
+    "ledger": (
+        "what changes history is refused or found; verifying it (P11)",
+        lambda s, r, o: ledger.measure(s, r, 5_000 if o.quick else 100_000),
     ),
     "idle": ("memory, CPU at rest, and how quick pages are", lambda s, r, o: idle.measure(s, r, 10 if o.quick else 30)),
 }

@@ -11,6 +11,7 @@ from typing import Any
 from django.conf import settings
 from django.core.management.base import BaseCommand
 
+from orchestration.config import env
 from orchestration.config.postgres import find
 
 VARIABLES = {"PGHOST": "HOST", "PGPORT": "PORT", "PGUSER": "USER", "PGPASSWORD": "PASSWORD", "PGDATABASE": "NAME"}
@@ -30,5 +31,7 @@ class Command(BaseCommand):
         target |= {f"PG{name.upper()}": str(value) for name, value in database["OPTIONS"].items() if name == "sslmode"}
         if program == "pg_restore":  # it does not look at PGDATABASE
             arguments = ["--dbname", target["PGDATABASE"], *arguments]
+        if program != "psql" and not env.secret("DATABASE_URL"):
+            arguments = ["--no-acl", *arguments]  # each start arranges who may do what anew
         done = subprocess.run([str(find().folder / program), *arguments], env=os.environ | target, check=False)
         sys.exit(done.returncode)

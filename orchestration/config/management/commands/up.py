@@ -15,7 +15,7 @@ from django.core.exceptions import ImproperlyConfigured
 from django.core.management.base import BaseCommand, CommandError
 from django.db import OperationalError, connections
 
-from orchestration.config import engines, first_run, roles
+from orchestration.config import checks, engines, first_run, roles
 from orchestration.config.celery import app
 from orchestration.config.processes import wait_for
 from orchestration.config.progress import Progress
@@ -55,11 +55,13 @@ class Command(BaseCommand):
             lock.close()
 
     def run(self, state: State, embedded: list[engines.Engine], *, demo: bool, begun: float) -> None:
-        if first_run.migrate():
+        if first_run.migrate(embedded):
             self.stdout.write("Tables are up to date.")
         ensure_partitions()
         passwords = first_run.ensure_people(state, demo=demo)
         demo_key = first_run.ensure_demo_key(state) if demo else ""
+        for warning in checks.ledger(None, databases=["default"]):
+            self.stderr.write(self.style.WARNING(str(warning)))
         connections.close_all()
         server, port = listen(settings.BATON_HOST, settings.BATON_PORT)
         address = local_address(port)
