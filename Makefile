@@ -2,6 +2,8 @@
 .DEFAULT_GOAL := help
 .PHONY: help demo run test check bench judge stories lock clean
 PY := .venv/bin/python
+# How many processes share the test suite; as many as there are processors, 0 for none but pytest itself.
+N := auto
 # Compiling every module anew would double the time of each start.
 unexport PYTHONDONTWRITEBYTECODE
 # CPython before 3.14 does not tell `python3` apart by version on every system, so names are tried in turn.
@@ -19,7 +21,7 @@ run: .venv/ready ## The same without demo data, for real use on one machine
 	@exec $(PY) manage.py up
 
 test: .venv/ready-dev ## The whole test suite, on its own throw-away PostgreSQL and Valkey
-	@$(PY) -m pytest -q
+	@$(PY) -m pytest -q -n $(N) --maxprocesses 6
 
 check: .venv/ready-dev ## Format, lint, types, import order, templates, migrations, deployment, dependency audit
 	@.venv/bin/ruff format --check --quiet . && .venv/bin/ruff check --quiet .

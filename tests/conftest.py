@@ -29,14 +29,19 @@ django.setup()
 
 from django.conf import settings
 from django.db import connection
+from django.test import TransactionTestCase
 
 from orchestration.config import engines as embedded
+from orchestration.config import env
 from orchestration.registry import labels, prices, resolve
 from orchestration.telemetry import recent, retention
 from orchestration.workspaces.models import Membership, User, Workspace
+from tests import sharing
 from tests.api.door import Server
+from tests.emptying import empty
 
 settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]  # the real one is slow, on purpose
+TransactionTestCase._fixture_teardown = empty  # type: ignore[attr-defined]
 BROWSERS = ("chromium", "chromium-browser", "google-chrome")
 CHROMIUM = next((found for name in BROWSERS if (found := shutil.which(name))), "")
 
@@ -48,7 +53,14 @@ def pytest_configure(config: pytest.Config) -> None:
         os.environ.pop("DJANGO_SETTINGS_MODULE", None)
 
 
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
+    return sharing.scheduler(config, log)
+
+
+@pytest.hookimpl(trylast=True)  # after the order was made random
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    items.sort(key=lambda item: sharing.rank(item.nodeid))
     if not CHROMIUM:
         for item in items:
             if item.get_closest_marker("browser"):
@@ -73,6 +85,12 @@ def engines() -> Iterator[None]:
     """PostgreSQL and Valkey; asked for by the database fixtures, and by what needs the broker alone."""
     with embedded.attached(settings.STATE, durable=False, lasting=False):
         yield
+
+
+@pytest.fixture(scope="session")
+def django_db_keepdb() -> bool:
+    """Engines of our own are thrown away as a whole."""
+    return not env.secret("DATABASE_URL")
 
 
 @pytest.fixture(scope="session")

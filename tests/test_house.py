@@ -10,6 +10,8 @@ import pytest
 from django.apps import apps
 from django.db.models import ForeignKey
 
+from tests import sharing
+
 ROOT = Path(__file__).resolve().parents[1]
 ROOMS = sorted(path.parent for path in (ROOT / "orchestration").glob("*/__init__.py"))
 FORBIDDEN = {
@@ -77,6 +79,16 @@ def test_readme_names_the_settings_that_the_code_reads_and_no_others() -> None:
     }
 
     assert documented == read
+
+
+def test_files_that_share_a_running_baton_are_run_by_one_process(request: pytest.FixtureRequest) -> None:
+    asking = {
+        item.nodeid.partition("::")[0]
+        for item in request.session.items
+        if item.nodeid.startswith("tests/journeys/") and "baton" in getattr(item, "fixturenames", ())
+    }
+
+    assert asking <= set(sharing.STAND)
 
 
 def test_no_file_is_named_for_a_kind() -> None:

@@ -8,7 +8,6 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 
 from django.conf import settings
-from django.core.management import call_command
 from django.test import Client
 from playwright.sync_api import Browser, Dialog, Page, Playwright, Request
 from pytest_django import DjangoDbBlocker
@@ -21,6 +20,8 @@ from orchestration.workspaces.keys import create_key
 from orchestration.workspaces.models import Membership, User, Workspace
 from tests.api.door import Door
 from tests.control.test_digest import settle_all
+from tests.emptying import empty
+from tests.waiting import LONG_S
 
 SETTINGS = ("profile", "members", "keys", "connections", "prices", "retention", "health")
 LISTS = ("/", "/workflows/", "/runs/", "/agents/", *(f"/settings/{name}/" for name in SETTINGS))
@@ -52,7 +53,7 @@ def furnished(port: int, blocker: DjangoDbBlocker, send: Callable[[Door], None])
         try:
             yield furnish(port, send)
         finally:
-            call_command("flush", interactive=False, verbosity=0)
+            empty()
 
 
 def furnish(port: int, send: Callable[[Door], None]) -> Place:
@@ -124,6 +125,7 @@ def browsing(playwright: Playwright, chromium: str) -> Iterator[Browser]:
 def look(browser: Browser, place: Place, width: int = 1440, theme: str = "light") -> Watched:
     """A fresh page of somebody who is logged in."""
     context = browser.new_context(viewport={"width": width, "height": 900}, reduced_motion="reduce")
+    context.set_default_timeout(LONG_S * 1000)
     context.add_cookies(
         [
             {"name": settings.SESSION_COOKIE_NAME, "value": place.session, "url": place.origin},
