@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import os
+import random
 import signal
 import socket
 import subprocess
 import sys
-import time
 import urllib.request
-from collections.abc import Callable
+from contextlib import suppress
+from functools import partial
 from pathlib import Path
 from urllib.error import URLError
+
+from orchestration.config.processes import die_with_parent
+from tests.waiting import LONG_S, came_true
 
 ROOT = Path(__file__).resolve().parents[2]
 OURS = ("DATABASE_URL", "REDIS_URL", "DATABASE_URL_FILE", "REDIS_URL_FILE")
@@ -21,16 +25,25 @@ PARTS = ("web", "digest", "worker", "replay", "beat", "postgres", "valkey")
 class Running:
     """Start and end it, find its processes, ask its pages."""
 
-    def __init__(self, state: Path, *, port: int = 0, python: str = sys.executable) -> None:
-        self.state, self.python = state, python
-        self.port = port or free_port()
-        self.address = f"http://127.0.0.1:{self.port}"
+    def __init__(self, state: Path, *, port: int = 0, python: str = sys.executable, **servers: str) -> None:
+        self.state, self.python, self.servers = state, python, servers
+        self._wished = port or free_port()
         self.process: subprocess.Popen[str] | None = None
+
+    @property
+    def address(self) -> str:
+        """Where it says it is, since the port may have been taken meanwhile."""
+        said = self.state / "address"
+        return (said.read_text().strip() if said.exists() else "") or f"http://127.0.0.1:{self._wished}"
+
+    @property
+    def port(self) -> int:
+        return int(self.address.rpartition(":")[2])
 
     @property
     def environment(self) -> dict[str, str]:
         kept = {name: value for name, value in os.environ.items() if name not in OURS}
-        return kept | {"BATON_STATE": str(self.state), "BATON_PORT": str(self.port)}
+        return kept | {"BATON_STATE": str(self.state), "BATON_PORT": str(self._wished)} | self.servers
 
     def start(self, *arguments: str) -> Running:
         if self.process is None or self.process.poll() is not None:
@@ -41,14 +54,15 @@ class Running:
                 stderr=subprocess.STDOUT,
                 text=True,
                 start_new_session=True,
+                preexec_fn=partial(die_with_parent, os.getpid(), signal.SIGINT),  # noqa: PLW1509  not to outlive us
             )
-        until(self.answers, 60)
+        assert came_true(self.answers), "it did not start in time"
         return self
 
     def command(self, *arguments: str, **more: str) -> subprocess.CompletedProcess[str]:
         command = [self.python, str(ROOT / "manage.py"), *arguments]
         return subprocess.run(
-            command, env=self.environment | more, capture_output=True, text=True, check=False, timeout=60
+            command, env=self.environment | more, capture_output=True, text=True, check=False, timeout=120
         )
 
     def end(self, number: signal.Signals = signal.SIGINT) -> str:
@@ -56,7 +70,7 @@ class Running:
         assert self.process is not None
         if self.process.poll() is None:
             self.process.send_signal(number)
-        return self.process.communicate(timeout=60)[0]
+        return self.process.communicate(timeout=LONG_S)[0]
 
     def pid(self, part: str) -> int:
         try:
@@ -64,9 +78,9 @@ class Running:
         except (FileNotFoundError, IndexError):
             return 0
 
-    def answers(self) -> bool:
+    def answers(self, patience: float = 5) -> bool:
         try:
-            with urllib.request.urlopen(f"{self.address}/healthz", timeout=5) as answer:
+            with urllib.request.urlopen(f"{self.address}/healthz", timeout=patience) as answer:
                 return bool(answer.status == 200)
         except (URLError, OSError):
             return False
@@ -85,14 +99,10 @@ def belongs(entry: Path, state: Path) -> bool:
         return False
 
 
-def until(condition: Callable[[], bool], seconds: float) -> None:
-    end = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < end, "it did not happen in time"
-        time.sleep(0.05)
-
-
 def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
+    """One below those that the system gives to whoever connects, so that it is still free when a server wants it."""
+    while True:
+        port = random.SystemRandom().randrange(10_000, 32_000)
+        with socket.socket() as probe, suppress(OSError):
+            probe.bind(("127.0.0.1", port))
+            return port
