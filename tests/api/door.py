@@ -15,6 +15,8 @@ from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTrace
 from opentelemetry.proto.common.v1.common_pb2 import AnyValue, KeyValue
 from opentelemetry.proto.trace.v1.trace_pb2 import Span
 
+from tests.waiting import LONG_S
+
 PROTOBUF, JSON = "application/x-protobuf", "application/json"
 
 
@@ -41,7 +43,7 @@ class Door:
         content_type: str = PROTOBUF,
         *,
         method: str = "POST",
-        timeout: float = 20,
+        timeout: float = LONG_S,
         **headers: str,
     ) -> Reply:
         """One request; header names with underscores for hyphens. A body given in parts goes out chunked."""
@@ -71,7 +73,7 @@ class Server:
 
     def start(self) -> int:
         self._thread.start()
-        until = time.monotonic() + 20
+        until = time.monotonic() + LONG_S
         while not self._server.started:
             if time.monotonic() > until or not self._thread.is_alive():
                 raise RuntimeError("the server did not start")

@@ -61,9 +61,9 @@ class Stand:
                 stderr=out,
                 preexec_fn=tied,  # noqa: PLW1509
             )
-        self.until((self.folder / "address").exists, 60)
+        self.until((self.folder / "address").exists, 120)
         self.url = (self.folder / "address").read_text().strip()
-        self.until(self.ready, 90)
+        self.until(self.ready, 120)
         return time.monotonic() - begun
 
     def stop(self) -> float:
@@ -73,7 +73,7 @@ class Stand:
             self.up.send_signal(signal.SIGCONT)
             self.up.send_signal(signal.SIGINT)
             try:
-                self.up.wait(30)
+                self.up.wait(60)
             except subprocess.TimeoutExpired:
                 self.up.kill()
         return time.monotonic() - begun

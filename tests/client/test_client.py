@@ -14,6 +14,7 @@ import pytest
 from orchestration import client
 from orchestration.client import Baton, Context, Sending
 from tests.client.receiver import receiver
+from tests.waiting import LONG_S, allowed
 
 QUICK = Sending(linger_s=0.02, timeout_s=2.0)
 
@@ -103,7 +104,7 @@ def test_a_refusal_that_may_pass_is_tried_again_after_retry_after(status: int) -
         agent = baton(got.url)
         agent.span("work").finish()
 
-        assert agent.flush(5.0)
+        assert agent.flush(LONG_S)
 
     assert len(got.requests) == 2
     assert 0.99 <= got.times[1] - got.times[0] < 2.0
@@ -131,7 +132,7 @@ def test_spans_outlive_a_time_without_a_server() -> None:
     time.sleep(0.2)
 
     with receiver(port=port) as got:
-        assert agent.flush(5.0)
+        assert agent.flush(LONG_S)
         agent.close()
 
     assert [span["name"] for span in got.spans] == ["before"]
@@ -148,7 +149,7 @@ def test_a_connection_that_was_closed_while_idle_costs_no_wait() -> None:
         agent.flush()
 
     assert [span["name"] for span in got.spans] == ["one", "two"]
-    assert got.times[1] - begin < 0.2
+    assert got.times[1] - begin < allowed(0.2)
     agent.close()
 
 
@@ -159,7 +160,7 @@ def test_a_full_queue_drops_and_counts_and_never_blocks() -> None:
     for _ in range(500):
         agent.span("much").finish()
 
-    assert time.monotonic() - begin < 0.5
+    assert time.monotonic() - begin < allowed(0.5)
     assert agent.counts()["dropped"] >= 470
     agent.close(0.1)
 
@@ -171,7 +172,7 @@ def test_close_gives_up_in_time_when_nobody_answers() -> None:
 
     assert not agent.close(0.3)
 
-    assert time.monotonic() - begin < 1.5
+    assert time.monotonic() - begin < allowed(1.5)
 
 
 def test_many_spans_travel_in_few_requests() -> None:

@@ -16,8 +16,9 @@ from pytest_django import Settings
 
 from orchestration.config import supervise
 from orchestration.config.state import State
+from tests.waiting import LONG_S, came_true
 
-from .running import PARTS, Running, until
+from .running import PARTS, Running
 
 
 @pytest.fixture(scope="module")
@@ -38,8 +39,8 @@ def test_a_killed_process_is_started_again(baton: Running, part: str) -> None:
 
     os.kill(killed, signal.SIGKILL)
 
-    until(lambda: baton.pid(part) not in {0, killed}, 15)
-    until(baton.answers, 10)
+    assert came_true(lambda: baton.pid(part) not in {0, killed})
+    assert came_true(baton.answers)
 
 
 def test_a_client_waits_while_web_is_started_again(baton: Running) -> None:
@@ -48,7 +49,7 @@ def test_a_client_waits_while_web_is_started_again(baton: Running) -> None:
 
     os.kill(killed, signal.SIGKILL)
 
-    assert baton.answers()
+    assert baton.answers(LONG_S)
     assert baton.pid("web") != killed
 
 
@@ -77,7 +78,7 @@ def test_workers_and_clock_give_signs_of_life(baton: Running) -> None:
     baton.start()
 
     for part in ("beat", "digest", "worker"):
-        until((baton.state / "pids" / f"{part}.sign").exists, 30)
+        assert came_true((baton.state / "pids" / f"{part}.sign").exists), part
 
 
 def test_ctrl_c_leaves_no_process(baton: Running) -> None:
@@ -95,9 +96,9 @@ def test_after_the_supervisor_was_killed_its_children_end_and_a_new_start_works(
 
     baton.end(signal.SIGKILL)
 
-    until(lambda: baton.left() == [], 15)
+    assert came_true(lambda: baton.left() == [])
     baton.start()
-    assert all(baton.pid(part) for part in PARTS)
+    assert came_true(lambda: all(baton.pid(part) for part in PARTS))
 
 
 def test_a_command_starts_the_engines_for_its_own_time(baton: Running) -> None:

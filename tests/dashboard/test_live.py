@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator
 from contextlib import suppress
 
 import pytest
+import redis
 from django.conf import settings
 from django.db import connection
 from django.test import Client
@@ -17,6 +18,7 @@ from django.test import Client
 from dashboard import live
 from orchestration.lib import pulse
 from orchestration.workspaces.models import User, Workspace
+from tests.waiting import allowed, came_true
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -70,36 +72,35 @@ def opened(port: int) -> Iterator[Callable[[User | None], Stream]]:
         stream.close()
 
 
-def wait_until(what: Callable[[], bool], seconds: float = 5.0) -> bool:
-    until = time.monotonic() + seconds
-    while not what() and time.monotonic() < until:
-        time.sleep(0.02)
-    return what()
+def subscribed() -> bool:
+    """Whether the application hears Redis, which it does once the first stream is open."""
+    with redis.Redis.from_url(settings.REDIS_URL) as client:
+        return bool(client.pubsub_numpat())
 
 
 def test_a_signal_reaches_an_open_page_within_half_a_second(
     opened: Callable[[User | None], Stream], operator: User, workspace: Workspace
 ) -> None:
     stream = opened(operator)
-    time.sleep(0.5)  # the subscription of the first listener
+    assert came_true(subscribed)
     pulse.forget()
 
     pulse.publish(workspace.pk, "run", {"v": 1})
 
-    assert wait_until(lambda: "run" in stream.topics, 0.5)
+    assert came_true(lambda: "run" in stream.topics, allowed(0.5))
 
 
 def test_signals_of_another_workspace_are_not_passed_on(
     opened: Callable[[User | None], Stream], stranger: User, operator: User, workspace: Workspace
 ) -> None:
     theirs, ours = opened(stranger), opened(operator)
-    time.sleep(0.5)
+    assert came_true(subscribed)
     theirs.topics.clear()
     pulse.forget()
 
     pulse.publish(workspace.pk, "agent")
 
-    assert wait_until(lambda: "agent" in ours.topics)
+    assert came_true(lambda: "agent" in ours.topics)
     assert "agent" not in theirs.topics
 
 
@@ -126,8 +127,8 @@ def test_thirty_streams_hold_no_thread_and_no_connection(
         opened(operator)
     readers = 30
 
-    assert wait_until(lambda: threading.active_count() - readers <= threads + 1)
-    assert wait_until(lambda: connections_open() <= connections + 1)
+    assert came_true(lambda: threading.active_count() - readers <= threads + 1)
+    assert came_true(lambda: connections_open() <= connections + 1)
 
 
 def connections_open() -> int:
@@ -152,7 +153,7 @@ def test_without_redis_pages_are_told_to_look_for_themselves(
 
     stream = opened(operator)
 
-    assert wait_until(lambda: {"run", "agent", "load"} <= set(stream.topics))
+    assert came_true(lambda: {"run", "agent", "load"} <= set(stream.topics))
 
 
 def test_a_quiet_stream_says_that_nothing_has_changed(
@@ -162,4 +163,4 @@ def test_a_quiet_stream_says_that_nothing_has_changed(
 
     stream = opened(operator)
 
-    assert wait_until(lambda: "quiet" in stream.topics)
+    assert came_true(lambda: "quiet" in stream.topics)

@@ -19,6 +19,7 @@ from orchestration.demo.management.commands.demo import Command
 from orchestration.demo.memory import Memory, Telling, past_of
 from orchestration.demo.stage import Stage
 from tests.client.receiver import receiver
+from tests.waiting import LONG_S, came_true
 
 CHECKOUT = Path(__file__).resolve().parents[2]
 COMMAND = [sys.executable, "manage.py", "demo"]
@@ -40,12 +41,11 @@ def test_it_works_until_it_is_told_to_end_and_then_sends_all_it_has(tmp_path: Pa
     key.write_text("a-secret-key\n")
     with receiver() as got:
         process = start("--url", got.url, "--key-file", str(key), "--rate", "60")
-        while not (got.spans and got.events):
-            time.sleep(0.05)
+        assert came_true(lambda: got.spans and got.events)
         argv = Path(f"/proc/{process.pid}/cmdline").read_bytes()
         status = Path(f"/proc/{process.pid}/status").read_text()
         process.send_signal(signal.SIGTERM)
-        words, _ = process.communicate(timeout=10)
+        words, _ = process.communicate(timeout=LONG_S)
 
     assert process.returncode == 0
     assert f"{len(got.spans) + len(got.events)} taken, 0 refused, 0 dropped" in words
@@ -75,7 +75,7 @@ def test_a_past_is_told_once_and_a_hard_end_loses_none_of_it(tmp_path: Path) -> 
                 while not (enough() if number == signal.SIGKILL else not memory.telling().left):
                     time.sleep(0.02)
                 process.send_signal(number)
-                process.wait(10)
+                process.wait(LONG_S)
 
     assert process.returncode == 0
     assert {span["spanId"] for span in got.spans} >= told_of(plan)

@@ -2,21 +2,19 @@
 
 from __future__ import annotations
 
-import socket
 from collections.abc import Iterator
 
 import pytest
+from playwright.sync_api import expect
 
 from tests.bench.stand import Stand, stand
+from tests.config.running import free_port
+from tests.waiting import LONG_S
+
+expect.set_options(timeout=LONG_S * 1000)
 
 
 @pytest.fixture(scope="package")
 def baton() -> Iterator[Stand]:
     with stand(free_port()) as running:
         yield running
-
-
-def free_port() -> int:
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        return int(free.getsockname()[1])

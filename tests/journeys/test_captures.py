@@ -20,6 +20,7 @@ from tests import captures
 from tests.api.door import Door
 from tests.control.test_digest import settle_all
 from tests.telemetry import manifests
+from tests.waiting import LONG_S
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -36,7 +37,7 @@ def replay(port: int, key: str, requests: Iterable[captures.Request], workspace:
     for request in requests:
         packed = {"content_encoding": "gzip"} if "content-encoding" in request.headers else {}
         body = [request.body] if request.chunked else request.body
-        answer = door.send(request.path, body, request.headers["content-type"], timeout=20, **packed)
+        answer = door.send(request.path, body, request.headers["content-type"], timeout=LONG_S, **packed)
         assert answer.status == 200
         assert answer.headers["content-type"].split(";")[0] == request.headers["content-type"]
         if each:

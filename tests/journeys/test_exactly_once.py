@@ -14,6 +14,7 @@ from tests.bench.replay import as_json, at_once, halves, reversed_order
 from tests.bench.sending import Line, Sent, Taken, closed_loop
 from tests.bench.stand import Stand, Tenant
 from tests.bench.traces import Shape
+from tests.waiting import LONG_S
 
 
 @pytest.fixture
@@ -37,7 +38,7 @@ def test_totals_are_exact_though_each_request_comes_twice_and_workers_are_killed
 
     with killer(tenant.stand, random.Random(1), kills=5, every_s=0.1) as killed:
         sent = closed_loop(tenant.stand.url, tenant.key, requests, twice=True)
-        tenant.stand.until(lambda: len(killed) >= 2, 30)
+        tenant.stand.until(lambda: len(killed) >= 2, LONG_S)
         tenant.digested()
 
     assert sent.codes.keys() <= {200, 0, 429, 502, 503, 504}

@@ -16,8 +16,9 @@ from opentelemetry.sdk.trace.export import BatchSpanProcessor
 from playwright.sync_api import Page, expect, sync_playwright
 
 from tests.bench.stand import Stand
+from tests.waiting import allowed
 
-pytestmark = [pytest.mark.browser, pytest.mark.timeout(180)]
+pytestmark = pytest.mark.browser
 SOON_S = 2.0  # from the exporter's answer to the screen, at the 95th percentile
 TRIES = 8
 
@@ -90,8 +91,8 @@ def test_a_real_exporters_first_span_turns_the_mark_green_and_brings_the_overvie
         work("refund")
 
         mark = page.locator("#first-seen .live[data-state=live]")
-        expect(mark).to_have_text("The first span has come", timeout=10_000)
-        expect(page.get_by_role("list", name="Five answers")).to_be_visible(timeout=10_000)
+        expect(mark).to_have_text("The first span has come")
+        expect(page.get_by_role("list", name="Five answers")).to_be_visible()
     expect(page.locator(".stat").first).to_contain_text("of 1")
 
 
@@ -99,18 +100,18 @@ def test_what_is_received_is_on_the_open_page_within_two_seconds(baton: Stand, f
     waits: list[float] = []
     with exporter(baton, fresh.key) as work:
         work("agent-0")
-        expect(page.locator(".stat").first).to_contain_text("of 1", timeout=20_000)
+        expect(page.locator(".stat").first).to_contain_text("of 1")
         for place in range(1, TRIES + 1):
             time.sleep(0.37)  # so that tries meet the page's own pace at different moments
             work(f"agent-{place}")
             begun = time.monotonic()
             page.wait_for_function(
-                "n => document.querySelector('.stat .v')?.innerText.includes(`of ${n}`)", arg=place + 1, timeout=10_000
+                "n => document.querySelector('.stat .v')?.innerText.includes(`of ${n}`)", arg=place + 1
             )
             waits.append(time.monotonic() - begun)
 
     print(f"received to visible: {' '.join(f'{wait:.2f}' for wait in sorted(waits))} s")
-    assert sorted(waits)[round(0.95 * TRIES) - 1] <= SOON_S
+    assert sorted(waits)[round(0.95 * TRIES) - 1] <= allowed(SOON_S)
 
 
 def test_an_agent_that_is_silent_for_longer_than_its_own_gaps_says_so_and_wakes_again(
@@ -118,7 +119,7 @@ def test_an_agent_that_is_silent_for_longer_than_its_own_gaps_says_so_and_wakes_
 ) -> None:
     with exporter(baton, fresh.key) as work:
         work("hasty")
-        expect(page.locator(".stat").first).to_contain_text("of 1", timeout=20_000)
+        expect(page.locator(".stat").first).to_contain_text("of 1")
         with baton.connect() as connection:  # two hundred gaps of two seconds, and the last sign two minutes ago
             connection.execute(
                 "update telemetry_pulse set heard_at = now() - interval '2 minutes', gaps[2] = 200 "
@@ -130,5 +131,5 @@ def test_an_agent_that_is_silent_for_longer_than_its_own_gaps_says_so_and_wakes_
         expect(page.locator("h1")).to_contain_text("1 agent fell silent")
 
         work("hasty")
-        expect(page.locator("#attention")).not_to_contain_text("fell silent", timeout=5_000)
-    expect(page.locator("h1")).not_to_contain_text("silent", timeout=5_000)
+        expect(page.locator("#attention")).not_to_contain_text("fell silent")
+    expect(page.locator("h1")).not_to_contain_text("silent")

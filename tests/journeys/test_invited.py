@@ -12,7 +12,7 @@ from pytest_django import DjangoDbBlocker
 from tests.api.door import Door
 from tests.journeys.opened import Place, browsing, furnished
 
-pytestmark = [pytest.mark.browser, pytest.mark.django_db, pytest.mark.timeout(120)]
+pytestmark = [pytest.mark.browser, pytest.mark.django_db]
 
 
 @pytest.fixture(scope="module")

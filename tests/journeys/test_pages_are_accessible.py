@@ -12,8 +12,9 @@ from pytest_django import DjangoDbBlocker
 from tests import captures
 from tests.api.door import Door
 from tests.journeys.opened import LISTS, Place, browsing, furnished, look
+from tests.waiting import LONG_S
 
-pytestmark = [pytest.mark.browser, pytest.mark.django_db, pytest.mark.timeout(300)]
+pytestmark = [pytest.mark.browser, pytest.mark.django_db]
 RULES = {"runOnly": ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]}
 LOOKS = [(1440, "light"), (390, "dark")]  # the other two show the same parts and colours
 
@@ -27,7 +28,7 @@ def place(served: int, django_db_blocker: DjangoDbBlocker) -> Iterator[Place]:
 def work(door: Door) -> None:
     for request in captures.requests("openai-agents", "once"):
         packed = {"content_encoding": "gzip"} if "content-encoding" in request.headers else {}
-        answer = door.send(request.path, request.body, request.headers["content-type"], timeout=20, **packed)
+        answer = door.send(request.path, request.body, request.headers["content-type"], timeout=LONG_S, **packed)
         assert answer.status == 200
 
 
@@ -87,9 +88,9 @@ def test_pages_are_whole_without_a_script(browser: Browser, place: Place) -> Non
 
 
 def test_no_page_weighs_more_than_its_bound(browser: Browser, place: Place) -> None:
-    page = look(browser, place)
+    reader = browser.new_context(base_url=place.origin, storage_state=look(browser, place).page.context.storage_state())
 
-    weights = {path: len(page.open(path).encode()) for path in pages(place)}
+    weights = {path: len(reader.request.get(path).body()) for path in pages(place)}
 
     assert {path: weight for path, weight in weights.items() if weight > 150_000} == {}
 

@@ -14,7 +14,7 @@ from tests.journeys import hostile
 from tests.journeys.hostile import MARKER, PAYLOADS
 from tests.journeys.opened import LISTS, Place, Watched, browsing, furnished, look
 
-pytestmark = [pytest.mark.browser, pytest.mark.django_db, pytest.mark.timeout(300)]
+pytestmark = [pytest.mark.browser, pytest.mark.django_db]
 
 # Text that says the marker outside of what is marked as foreign; what ran; elements that no template of ours makes.
 FINDINGS = f"""() => {{

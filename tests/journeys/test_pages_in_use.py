@@ -23,7 +23,7 @@ from tests.dashboard.conftest import play
 from tests.journeys.opened import Place, Watched, browsing, furnished, look
 from tests.journeys.test_pages_are_accessible import RULES
 
-pytestmark = [pytest.mark.browser, pytest.mark.django_db, pytest.mark.timeout(120)]
+pytestmark = [pytest.mark.browser, pytest.mark.django_db]
 ROW = "#rows tbody tr"
 Made = TypeVar("Made")
 
@@ -86,7 +86,7 @@ def one_more_run(title: str) -> Iterator[UUID]:
 def open_live(seen: Watched, path: str) -> None:
     """Opens a page and waits until its stream is."""
     seen.open(path)
-    expect(seen.page.locator("[data-age]")).to_contain_text("Live, ", timeout=15_000)
+    expect(seen.page.locator("[data-age]")).to_contain_text("Live, ")
 
 
 def clock(page: Page) -> float:
@@ -200,7 +200,7 @@ def test_a_region_that_nobody_uses_is_renewed_by_itself(seen: Watched, page: Pag
     open_live(seen, "/runs/")
 
     with one_more_run("Refund of B-1") as run:
-        expect(page.locator(f"#run-{run}")).to_be_visible(timeout=15_000)
+        expect(page.locator(f"#run-{run}")).to_be_visible()
 
 
 def test_a_region_with_the_focus_stays_as_it_is_and_says_what_is_new(seen: Watched, page: Page) -> None:
@@ -209,7 +209,7 @@ def test_a_region_with_the_focus_stays_as_it_is_and_says_what_is_new(seen: Watch
     rows = page.locator(ROW).all_inner_texts()
 
     with one_more_run("Refund of B-2") as run:
-        expect(page.locator("#rows .pinned")).to_have_text("1 newN", timeout=15_000)
+        expect(page.locator("#rows .pinned")).to_have_text("1 newN")
         assert page.locator(ROW).all_inner_texts() == rows
         assert page.inner_text("#said") == "1 new, Runs"
         assert troubles(page) == []
@@ -225,9 +225,9 @@ def test_what_was_kept_back_comes_when_the_region_is_left(seen: Watched, page: P
     page.keyboard.press("j")
 
     with one_more_run("Refund of B-3") as run:
-        expect(page.locator("#rows .pinned")).to_be_visible(timeout=15_000)
+        expect(page.locator("#rows .pinned")).to_be_visible()
         page.focus("a.jump")
-        expect(page.locator(f"#run-{run}")).to_be_visible(timeout=15_000)
+        expect(page.locator(f"#run-{run}")).to_be_visible()
 
 
 def test_rows_do_not_move_under_the_pointer(seen: Watched, page: Page) -> None:
@@ -235,9 +235,9 @@ def test_rows_do_not_move_under_the_pointer(seen: Watched, page: Page) -> None:
     page.hover(ROW)
 
     with one_more_run("Refund of B-4") as run:
-        expect(page.locator("#rows .pinned")).to_be_visible(timeout=15_000)
+        expect(page.locator("#rows .pinned")).to_be_visible()
         page.hover("h1")
-        expect(page.locator(f"#run-{run}")).to_be_visible(timeout=15_000)
+        expect(page.locator(f"#run-{run}")).to_be_visible()
 
 
 def test_a_chosen_text_stays_chosen(seen: Watched, page: Page) -> None:
@@ -245,7 +245,7 @@ def test_a_chosen_text_stays_chosen(seen: Watched, page: Page) -> None:
     page.evaluate("() => getSelection().selectAllChildren(document.querySelector('#rows td'))")
 
     with one_more_run("Refund of B-5"):
-        expect(page.locator("#rows .pinned")).to_be_visible(timeout=15_000)
+        expect(page.locator("#rows .pinned")).to_be_visible()
 
     assert "A-1001" in page.evaluate("() => getSelection().toString()")
 
@@ -272,7 +272,7 @@ def test_without_the_stream_regions_are_asked_for_every_quarter_of_a_minute(seen
     page.goto(f"{seen.origin}/workflows/")
 
     for _ in range(2):
-        with page.expect_response(lambda answer: answer.request.headers.get("hx-target") == "flows", timeout=15_000):
+        with page.expect_response(lambda answer: answer.request.headers.get("hx-target") == "flows"):
             page.clock.run_for(15_500)
 
     expect(page.locator("[data-age]")).to_contain_text("Every 15 s, ")

@@ -12,7 +12,7 @@ from tests.api.door import Door
 from tests.journeys import hostile
 from tests.journeys.opened import Place, browsing, furnished, look
 
-pytestmark = [pytest.mark.browser, pytest.mark.django_db, pytest.mark.timeout(300)]
+pytestmark = [pytest.mark.browser, pytest.mark.django_db]
 FOCUSED = "() => document.activeElement.closest('tr')?.id"
 SHOWN = "() => [...document.querySelectorAll('#waterfall tbody tr')].filter(row => !row.hidden).length"
 

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from orchestration.policies import cel
+from tests.waiting import allowed
 
 FACTS: dict[str, Any] = {
     "action.type": "refund",
@@ -133,7 +134,7 @@ def test_no_rule_can_stall_baton(text: str) -> None:
     except cel.Invalid as error:
         outcome = str(error)
 
-    assert time.monotonic() - begun < 2
+    assert time.monotonic() - begun < allowed(2)
     assert isinstance(outcome, bool | str)
     assert "Traceback" not in str(outcome)
     assert "site-packages" not in str(outcome)
