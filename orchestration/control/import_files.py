@@ -1,8 +1,10 @@
-"""What both import commands do alike: open files, show progress, name what is wrong with which line, sum up."""
+"""What the import commands do alike: open files, show progress, name what is wrong with which line, sum up."""
 
 from __future__ import annotations
 
+import csv
 import gzip
+import io
 import sys
 import time
 import zlib
@@ -22,6 +24,7 @@ from orchestration.workspaces.models import Workspace
 
 NAMED = 5  # bad lines that are named
 EACH_S = 0.2
+DELIMITERS = ",;\t|"
 
 
 @dataclass(slots=True)
@@ -35,6 +38,12 @@ class Problems:
         self.count += 1
         if len(self.named) < NAMED:
             self.named.append(f"{path.name} line {line:,}: {f'{at} ' if at else ''}{words}")
+
+    def told(self) -> list[str]:
+        if not self.count:
+            return []
+        more = ["  …"] if self.count > len(self.named) else []
+        return [f"{self.count:,} bad lines were left out:", *(f"  {line}" for line in self.named), *more]
 
 
 def add_arguments(parser: ArgumentParser) -> None:
@@ -86,6 +95,36 @@ def lines(path: Path, bar: Any) -> Iterator[bytes]:
         bar.update(raw.tell() - told)
 
 
+def rows(path: Path, bar: Any, wanted: set[str], problems: Problems) -> Iterator[tuple[int, dict[str, str]]]:
+    """The rows of a CSV file with their line numbers. What has another number of values than the header is noted."""
+    text = (line.decode("utf-8-sig" if first else "utf-8", "replace") for first, line in _marked(path, bar))
+    head = next(text, "")
+    delimiter = max(DELIMITERS, key=head.count)
+    header = next(csv.reader(io.StringIO(head), delimiter=delimiter), [])
+    if missing := sorted(wanted - set(header)):
+        raise CommandError(f"{path.name} has no column {', '.join(missing)}. It has: {', '.join(header)[:500]}.")
+    found = csv.reader((line.replace("\0", "\ufffd") for line in text), delimiter=delimiter)
+    while True:
+        try:
+            values = next(found)
+        except StopIteration:
+            return
+        except csv.Error as error:
+            problems.note(path, found.line_num + 1, "", str(error))
+            continue
+        if len(values) == len(header):
+            yield found.line_num + 1, dict(zip(header, values, strict=True))
+        elif values:
+            problems.note(path, found.line_num + 1, "", f"has {len(values)} values, the header {len(header)}")
+
+
+def _marked(path: Path, bar: Any) -> Iterator[tuple[bool, bytes]]:
+    first = True
+    for line in lines(path, bar):
+        yield first, line
+        first = False
+
+
 def finish(importer: Importer, problems: Problems, what: str, begun: float) -> str:
     """Settle what was taken, and say what was new, what was there, and what was left out."""
     took = time.monotonic() - begun
@@ -97,9 +136,4 @@ def finish(importer: Importer, problems: Problems, what: str, begun: float) -> s
         f"{done.items:,} {what} in {took:.1f} s ({done.items / max(took, 0.001):,.0f}/s), and "
         f"{time.monotonic() - begun - took:.1f} s to tell the runs."
     ]
-    if problems.count:
-        said.append(f"{problems.count:,} bad lines were left out:")
-        said += [f"  {line}" for line in problems.named]
-        if problems.count > len(problems.named):
-            said.append("  …")
-    return "\n".join(said)
+    return "\n".join([*said, *problems.told()])

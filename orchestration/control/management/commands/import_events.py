@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-import csv
-import io
 import time
 from argparse import ArgumentParser, RawDescriptionHelpFormatter
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
@@ -42,8 +39,6 @@ examples
 
   manage.py import_events tickets.csv --workspace it --workflow incident --states --waiting 'Queued*' '*Wait*' \\
     --map case=case_id,activity=activity+lifecycle,time=timestamp,resource=person"""
-
-DELIMITERS = ",;\t|"
 
 
 class Command(BaseCommand):
@@ -108,7 +103,8 @@ def _reading(options: dict[str, Any]) -> Reading:
 def _take(path: Path, bar: Any, log: Log, importer: Importer, problems: Problems) -> int:
     """Rows taken of one file."""
     taken = 0
-    for number, row in _rows(path, bar, log.reading, problems):
+    wanted = {column for columns in log.reading.columns.values() for column in columns}
+    for number, row in import_files.rows(path, bar, wanted, problems):
         try:
             for event in log.events(row):
                 importer.add(orjson.dumps(event))
@@ -117,33 +113,3 @@ def _take(path: Path, bar: Any, log: Log, importer: Importer, problems: Problems
         else:
             taken += 1
     return taken
-
-
-def _rows(path: Path, bar: Any, reading: Reading, problems: Problems) -> Iterator[tuple[int, dict[str, str]]]:
-    text = (line.decode("utf-8-sig" if first else "utf-8", "replace") for first, line in _marked(path, bar))
-    head = next(text, "")
-    delimiter = max(DELIMITERS, key=head.count)
-    header = next(csv.reader(io.StringIO(head), delimiter=delimiter), [])
-    wanted = {column for columns in reading.columns.values() for column in columns}
-    if missing := sorted(wanted - set(header)):
-        raise CommandError(f"{path.name} has no column {', '.join(missing)}. It has: {', '.join(header)[:500]}.")
-    rows = csv.reader((line.replace("\0", "\ufffd") for line in text), delimiter=delimiter)
-    while True:
-        try:
-            values = next(rows)
-        except StopIteration:
-            return
-        except csv.Error as error:
-            problems.note(path, rows.line_num + 1, "", str(error))
-            continue
-        if len(values) == len(header):
-            yield rows.line_num + 1, dict(zip(header, values, strict=True))
-        elif values:
-            problems.note(path, rows.line_num + 1, "", f"has {len(values)} values, the header {len(header)}")
-
-
-def _marked(path: Path, bar: Any) -> Iterator[tuple[bool, bytes]]:
-    first = True
-    for line in import_files.lines(path, bar):
-        yield first, line
-        first = False
