@@ -94,10 +94,6 @@ def _near(draft: Draft, rest: str, workspace_id: int) -> None:
         draft.condition = "\n".join(lines)
 
 
-def _limit(draft: Draft, rest: str, workspace_id: int) -> None:
-    draft.limits.append((rest, ""))
-
-
 def _example(draft: Draft, rest: str, workspace_id: int) -> None:
     """`example-<id of a decision>`: it must come out like this from now on."""
     try:
@@ -124,7 +120,6 @@ _ACTS: dict[str, Callable[[Draft, str, int], None]] = {
     "drop": _drop,
     "fact": _fact,
     "near": _near,
-    "limit": _limit,
     "example": _example,
     "blank": _blank,
     "forget": _forget,

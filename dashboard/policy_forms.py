@@ -113,8 +113,6 @@ class Draft:
     def _limits(self, faults: list[Wrong]) -> dict[str, Any]:
         found: dict[str, Any] = {}
         for name, value in self.limits:
-            if not name.strip() and not value.strip():
-                continue
             if name in found:
                 faults.append(Wrong("limits", f"{name[:40]} stands there twice."))
             found[name.strip()] = _number(value, f"limits.{name.strip()}", faults)
@@ -159,7 +157,7 @@ def of_post(sent: QueryDict) -> Draft:
         rows=_rows(sent),
         then=_effect(sent, "then"),
         otherwise=_effect(sent, "otherwise"),
-        limits=list(zip(sent.getlist("limit-name")[:MOST_FIELDS], sent.getlist("limit-value"), strict=False)),
+        limits=[each for each in _limits(sent) if any(part.strip() for part in each)],
         fail_mode=sent.get("fail_mode", ""),
         examples=[
             Example(*each)
@@ -228,6 +226,10 @@ def _rows(sent: QueryDict) -> Form:
         groups.setdefault(group, []).append(Row(parts[0].strip(), *parts[1:]))
     joiner = forms.ANY if sent.get("joiner") == forms.ANY else forms.ALL
     return Form(joiner, tuple(tuple(rows) for rows in groups.values()))
+
+
+def _limits(sent: QueryDict) -> list[tuple[str, str]]:
+    return list(zip(sent.getlist("limit-name")[:MOST_FIELDS], sent.getlist("limit-value"), strict=False))
 
 
 def _scope(sent: QueryDict, part: str) -> list[str]:

@@ -10,6 +10,7 @@ from django.shortcuts import render
 from django.views.decorators.http import require_safe
 
 from dashboard.policy_check import Token, tokens
+from dashboard.policy_replay import Backtest, tested
 from dashboard.policy_words import TONES, Line, difference, effect_words, in_words, scope_words
 from orchestration.lib.fragments import render_page_or_fragment
 from orchestration.policies import lifecycle, standing
@@ -98,6 +99,11 @@ class PolicyPage:
     @cached_property
     def shadow(self) -> Shadow:
         return standing.shadow_of(self.policy)
+
+    @cached_property
+    def backtest(self) -> Backtest:
+        """Of the version in shadow: it has to be fresh on the day that it goes live."""
+        return tested(self.policy, self.trying, "")
 
     @cached_property
     def decisions(self) -> list[Decision]:

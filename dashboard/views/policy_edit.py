@@ -189,7 +189,8 @@ def page(request: Here, slug: str) -> HttpResponse:
         draft = of_post(request.POST)
         act(draft, do, request.workspace.pk)
         return shown(request, base, draft, request.POST.get("seen", ""))
-    return shown(request, base, of_body(base.version.body if not base.draft else base.draft.body), seen_of(base))
+    newest = base.draft or base.trying or base.version
+    return shown(request, base, of_body(newest.body), seen_of(base))
 
 
 def kept(request: Here, base: PolicyPage, do: str) -> HttpResponse:

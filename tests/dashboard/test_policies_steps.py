@@ -177,6 +177,27 @@ def test_a_shadow_runs_and_stops(as_admin: Client, workspace: Workspace, version
     assert live.book(workspace.pk).shadows == ()
 
 
+def test_a_shadow_is_replayed_and_published_where_it_is_read(
+    proven: Client, workspace: Workspace, version: PolicyVersion
+) -> None:
+    proven.post("/policies/refund-limit/shadow/", sent(seen=version.digest))
+    decided(workspace, 1)
+    assert "Replay this version" in text(
+        proven.post("/policies/refund-limit/publish/", {"version": 1, "reason": "Agreed"}, follow=True)
+    )
+    proven.post("/policies/refund-limit/replay/")
+    assert ReplayRun.objects.filter(version=version).count() == 1
+
+    ReplayRun.objects.all().delete()
+    version.refresh_from_db()
+    ran(version)
+    replayed(version)
+    assert "Tickets go from 40.8 to 20.4 a day" in text(proven.get("/policies/refund-limit/"))
+    proven.post("/policies/refund-limit/publish/", {"version": 1, "reason": "Agreed"})
+
+    assert Policy.objects.get(pk=version.policy_id).live == 1
+
+
 def test_one_press_reverts_and_a_second_one_is_none(proven: Client, workspace: Workspace, admin: User) -> None:
     policy = published(workspace, admin)
     replayed(lifecycle.save_draft(policy.pk, admin, BODY | {"limits": {"limit": 900}}))
