@@ -78,6 +78,9 @@ class Hold(models.Model):
     version = models.IntegerField(null=True, blank=True)
     skill = models.TextField(blank=True, default="")
     people = models.SmallIntegerField(default=1)
+    first: models.JSONField[Any, Any] = models.JSONField(
+        null=True, blank=True, help_text="Where two have to approve: what the first one said, hidden from the second"
+    )
     on_timeout = models.CharField(max_length=6, default="remind")
     opened_at = models.DateTimeField(default=timezone.now)
     due_at = models.DateTimeField(null=True, blank=True)

@@ -64,10 +64,17 @@ class Verdict:
 
 
 def decide(hold: Hold, verdict: Verdict, by: User, *, revision: int) -> Hold:
-    """Raises TooLate when somebody was first, Unreasoned. The same verdict of the same person again changes nothing."""
+    """Raises TooLate when somebody was first, Unreasoned. The same verdict of the same person again changes nothing.
+
+    Where two people have to approve, the first one's word is kept and the hold stays open; one person's no is enough.
+    """
     verdict = verdict.checked()
     now = timezone.now()
     with transaction.atomic():
+        if hold.people > 1 and verdict.answer in (Answered.APPROVE, Answered.AMEND):
+            half = _first_of_two(hold, verdict, by, revision, now)
+            if half is not None:
+                return half
         won = Hold.objects.filter(pk=hold.pk, state=State.OPEN, revision=revision).update(
             state=State.DECIDED,
             revision=F("revision") + 1,
@@ -86,6 +93,27 @@ def decide(hold: Hold, verdict: Verdict, by: User, *, revision: int) -> Hold:
         _note(found, "verdict", by.get_username(), now)
         _show(found)
     return found
+
+
+def _first_of_two(hold: Hold, verdict: Verdict, by: User, revision: int, now: datetime) -> Hold | None:
+    """The hold as it stays open, with the first word kept; None when this is the second word and says the same."""
+    found = Hold.objects.select_for_update(of=("self",)).select_related("reviewer").get(pk=hold.pk)
+    if found.state != State.OPEN:
+        return None
+    said = {"by": by.pk, "answer": str(verdict.answer), "amend": dict(verdict.amend) if verdict.amend else None}
+    if found.first is None:
+        if found.revision != revision:
+            raise TooLate(found)
+        Hold.objects.filter(pk=hold.pk).update(first=said, revision=F("revision") + 1)
+        found.refresh_from_db()
+        _note(found, "verdict.first", by.get_username(), now)
+        _show(found)
+        return found
+    if found.first["by"] == by.pk:
+        return found
+    if {**found.first, "by": by.pk} != said:
+        raise Unreasoned("note", "Another person has said something else: agree on one answer, or reject.")
+    return None
 
 
 def undo(hold: Hold, by: User) -> Hold:

@@ -93,3 +93,39 @@ def test_every_change_leaves_a_receipt(hold: Hold, reviewer: User) -> None:
     kinds = list(Entry.objects.filter(subject_id=str(hold.pk)).order_by("id").values_list("kind", "actor"))
 
     assert kinds == [("verdict", "person:reviewer"), ("verdict.undone", "person:reviewer")]
+
+
+def test_two_people_have_to_approve_where_the_policy_says_so(hold: Hold, reviewer: User, admin: User) -> None:
+    Hold.objects.update(people=2)
+    hold.refresh_from_db()
+
+    first = verdicts.decide(hold, YES, reviewer, revision=0)
+    again = verdicts.decide(hold, YES, reviewer, revision=0)
+    assert (first.state, again.state, again.revision) == (State.OPEN, State.OPEN, 1)
+
+    second = verdicts.decide(first, YES, admin, revision=1)
+
+    assert (second.state, second.reviewer) == (State.DECIDED, admin)
+    kinds = Entry.objects.filter(subject_id=str(hold.pk)).order_by("id").values_list("kind", flat=True)
+    assert list(kinds) == ["verdict.first", "verdict"]
+
+
+def test_of_two_people_one_who_says_no_is_enough(hold: Hold, reviewer: User, admin: User) -> None:
+    Hold.objects.update(people=2)
+    hold.refresh_from_db()
+    first = verdicts.decide(hold, YES, reviewer, revision=0)
+
+    with pytest.raises(Unreasoned, match="something else"):
+        verdicts.decide(first, Verdict(Answered.AMEND, "", {"amount": 5}), admin, revision=1)
+
+    assert verdicts.decide(first, Verdict(Answered.REJECT, "no"), admin, revision=1).verdict == "reject"
+
+
+def test_two_first_words_at_a_time_are_not_two_people_who_agree(hold: Hold, reviewer: User, admin: User) -> None:
+    """The second one pressed on a hold that has changed since, and is asked to look again."""
+    Hold.objects.update(people=2)
+    hold.refresh_from_db()
+    verdicts.decide(hold, YES, reviewer, revision=0)
+
+    with pytest.raises(TooLate):
+        verdicts.decide(hold, YES, admin, revision=0)
