@@ -61,6 +61,7 @@ class Side:
 
     effects: Counter[str] = field(default_factory=Counter)
     tickets: int = 0
+    caught: int = 0  # of those, what went wrong
     missed: int = 0  # allowed, though it went wrong
     missed_amount: float = 0.0
     unjudged: int = 0  # allowed, and nobody ever looked
@@ -70,6 +71,7 @@ class Side:
         self.effects[kind.value] += 1
         if kind is Kind.HOLD:
             self.tickets += 1
+            self.caught += recorded.went_wrong
             if recorded.minutes is not None:
                 self.waits.append(recorded.minutes)
         elif kind is Kind.ALLOW:
@@ -82,6 +84,7 @@ class Side:
         return {
             "effects": dict(self.effects),
             "tickets": self.tickets,
+            "caught": self.caught,
             "tickets_a_day": round(self.tickets / days, 2) if days else None,
             "missed": self.missed,
             "missed_amount": round(self.missed_amount, 2),

@@ -13,7 +13,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from tests.bench.stand import stand
-from tests.judge import cases, causes, services, shape
+from tests.judge import cases, causes, policies, services, shape
 from tests.judge.agreement import Agreement
 from tests.judge.imported import Imports
 
@@ -23,6 +23,7 @@ SUBJECTS: dict[str, tuple[str, Subject]] = {
     "shape": ("runs, agents, steps, tools, handovers and durations of agent traces", shape.judge),
     "causes": ("who broke a failed run, and when", causes.judge),
     "services": ("plain traces of services", services.judge),
+    "policies": ("policies replayed over recorded decisions", policies.judge),
     "cases": ("event logs as runs with human and automatic steps", cases.judge),
 }
 

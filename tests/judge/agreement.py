@@ -33,9 +33,9 @@ class Agreement:
     def add(self, of: str, what: str, truth: str, said: str, agrees: str = "", simple: str = "") -> None:
         self.rows.append(Row(of, what, truth, said, agrees, simple))
 
-    def count(self, of: str, what: str, truth: int, said: int) -> None:
+    def count(self, of: str, what: str, truth: int, said: int, simple: str = "") -> None:
         """Two numbers that should be the same one."""
-        self.add(of, what, f"{truth:,}", f"{said:,}", "yes" if truth == said else f"{said - truth:+,}")
+        self.add(of, what, f"{truth:,}", f"{said:,}", "yes" if truth == said else f"{said - truth:+,}", simple)
 
     def share(self, of: str, what: str, right: int, asked: int, simple: str = "") -> None:
         """Of so many asked, so many are right."""

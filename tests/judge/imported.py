@@ -66,10 +66,15 @@ class Imports:
     def events(self, name: str, options: Sequence[str]) -> Imported:
         return self._imported(name, ["import_events", str(self.folder / name / "events.csv.gz"), *options])
 
+    def workspace(self, name: str) -> str:
+        """A new one for a set; its slug."""
+        slug = f"{name.replace('_', '-')}-{secrets.token_hex(3)}"
+        self.stand.manage("create_workspace", slug)
+        return slug
+
     def _imported(self, name: str, command: list[str]) -> Imported:
         if name not in self._known:
-            slug = f"{name.replace('_', '-')}-{secrets.token_hex(3)}"
-            self.stand.manage("create_workspace", slug)
+            slug = self.workspace(name)
             said = self.stand.manage(*command, "--workspace", slug)
             self.say(f"{name}: {said}")
             with self.stand.connect() as connection:
