@@ -36,6 +36,8 @@ ACTS: Mapping[str, str] = {
     "verdict.undone": "took a verdict back",
     "hold.opened": "asked a person",
     "hold.expired": "let a question run out",
+    "verdict.first": "decided first on",
+    "decisions.imported": "brought in",
     "policy.created": "drafted",
     "policy.discarded": "discarded a draft of",
     "policy.shadowed": "ran in shadow",
@@ -159,7 +161,7 @@ def _row(line: Line) -> Row:
     result = str(told.get("effect") or told.get("verdict") or "")
     return Row(
         line=line,
-        who=who or "Baton",
+        who=f"key {who}" if who_kind == "key" else who or "Baton",
         who_kind=who_kind,
         act=ACTS.get(line.kind, line.kind.replace(".", " ")),
         what=_what(line),
@@ -175,6 +177,10 @@ def _what(line: Line) -> str:
     if line.kind == "decision":
         amount = f" of {told['amount']}" if told.get("amount") else ""
         return f"{told.get('action', '')}{amount}"
+    if line.kind == "decisions.imported":
+        return plural(
+            sum(n for n in told.values() if isinstance(n, int)), "decision made elsewhere,decisions made elsewhere"
+        )
     return str(told.get("policy") or line.subject_id)
 
 
