@@ -3,15 +3,24 @@
 from __future__ import annotations
 
 import re
+from pathlib import Path
 from typing import Any
 from urllib.parse import quote
+from uuid import UUID
 
 import pytest
 from django.test import Client
-from django.urls import URLPattern, URLResolver, get_resolver
+from django.urls import URLPattern, URLResolver, get_resolver, resolve
+from pytest_django import Settings
 
+from orchestration.holds.models import Hold
+from orchestration.ledger.models import Entry
+from orchestration.outbox.models import Endpoint
+from orchestration.policies.models import Policy, PolicyVersion
 from orchestration.workspaces.models import ApiKey, Membership, User, Workspace
+from tests.api.test_figures import Api
 from tests.dashboard.conftest import Scene, region
+from tests.dashboard.governed import SECRET, Governed, govern
 
 MEMBER, OPERATOR, ADMIN = {"operator", "reviewer", "admin"}, {"operator", "admin"}, {"admin"}
 PAGES: dict[str, set[str]] = {
@@ -38,6 +47,19 @@ PAGES: dict[str, set[str]] = {
     "/settings/prices/": ADMIN,
     "/settings/webhooks/": ADMIN,
     "/inbox/": MEMBER,
+    "/settings/webhooks/{hook}/": ADMIN,
+    "/policies/rosebud/": MEMBER,
+    "/policies/rosebud/?tab=changes": MEMBER,
+    "/policies/rosebud/versions/1/": MEMBER,
+    "/policies/rosebud/diff/1..1/": MEMBER,
+    "/policies/rosebud/edit/": ADMIN,
+    "/ledger/": MEMBER,
+    "/ledger/?as=evidence": MEMBER,
+    "/ledger/{entry}/": MEMBER,
+    "/ledger/{entry}/?verify=1": MEMBER,
+    "/ledger/{entry}/?as=evidence": MEMBER,
+    "/search/?q=rosebud": MEMBER,
+    "/live/counts/": MEMBER,
     "/settings/retention/": ADMIN,
 }
 # Settings that are written to, and who may; each is asked for a thing that is not there, so that nothing is changed.
@@ -54,7 +76,18 @@ WRITES: dict[str, set[str]] = {
     "/settings/prices/start/": ADMIN,
     "/settings/prices/currency/": ADMIN,
     "/settings/retention/content/": ADMIN,
+    "/settings/connections/test/": OPERATOR,
+    "/settings/webhooks/999/messages/00000000-0000-0000-0000-000000000999/retry/": ADMIN,
+    "/settings/webhooks/retry/": ADMIN,
+    **{
+        f"/policies/999/{step}/": ADMIN
+        for step in ("publish", "shadow", "unshadow", "replay", "revert", "retire", "discard", "describe")
+    },
+    "/inbox/00000000-0000-0000-0000-000000000999/decide/": {"reviewer", "admin"},
+    "/inbox/verdicts/00000000-0000-0000-0000-000000000999/undo/": {"reviewer", "admin"},
 }
+# Asked of nobody in particular, or by their own tests: the stream, invitations, what a person sets for himself, a key.
+ELSEWHERE = {"live", "join", "workspace", "theme", "key"}
 OBJECTS = [
     "/workflows/refund/",
     "/runs/{run}/",
@@ -62,7 +95,45 @@ OBJECTS = [
     "/agents/desk-billing/",
     "/policies/{policy}/",
 ]
+OBJECTS += [
+    path for path in PAGES if path.startswith(("/policies/rosebud/", "/ledger/{entry}/", "/settings/webhooks/{"))
+]
 REGIONS = {"/workflows/refund/": "funnel", "/runs/{run}/": "waterfall", "/agents/desk-billing/": "matrix"}
+REGIONS |= {"/policies/rosebud/": "decided", "/policies/rosebud/edit/": "check", "/ledger/{entry}/?verify=1": "verify"}
+ACTS = ["/inbox/{hold}/decide/", "/inbox/verdicts/{hold}/undo/"]
+ACTS += [f"/settings/webhooks/{{hook}}/{act}/" for act in ("test", "rotate", "remove")]
+ACTS += [f"/policies/rosebud{path[13:]}" for path in WRITES if path.startswith("/policies/999/")]
+ACTS += ["/policies/rosebud/edit/"]
+LISTS = {
+    "/policies/": "list",
+    "/ledger/": "entries",
+    "/ledger/?as=evidence": "",
+    "/inbox/": "cases",
+    "/settings/webhooks/": "deliveries",
+    "/search/?q=rosebu": "found",
+    "/live/counts/": "",
+    "/": "answers",
+    "/runs/?q=rosebu": "list",
+}
+JSON = {
+    "policies": 200,
+    "policies/rosebud": 404,
+    "policies/bundle": 200,
+    "ledger/entries": 200,
+    "ledger/entries/{entry}": 404,
+    "ledger/entries/{entry}/proof": 404,
+    "holds": 200,
+    "holds/{hold}": 404,
+    "runs": 200,
+    "runs/{run}": 404,
+    "agents": 200,
+    "agents/desk-billing": 404,
+    "systems": 200,
+    "systems/payments": 404,
+    "workflows": 200,
+    "workflows/refund": 404,
+    "overview": 200,
+}
 
 
 def views(resolver: URLResolver | None = None) -> list[tuple[str, Any]]:
@@ -75,8 +146,36 @@ def views(resolver: URLResolver | None = None) -> list[tuple[str, Any]]:
     return found
 
 
-def address(path: str, scene: Scene) -> str:
-    return path.format(run=scene.run.id, span=scene.failed.id.hex(), policy=scene.policy.slug)
+def address(path: str, scene: Scene, more: Governed) -> str:
+    return path.format(run=scene.run.id, span=scene.failed.id.hex(), policy=scene.policy.slug, **more.names)
+
+
+@pytest.fixture(autouse=True)
+def outside(settings: Settings, tmp_path: Path) -> None:
+    settings.LEDGER_CHECKPOINTS = tmp_path
+
+
+@pytest.fixture
+def governed(workspace: Workspace) -> Governed:
+    return govern(workspace, User.objects.create_user("author"))
+
+
+def named(path: str) -> str:
+    """The name of the view behind an address, holes filled with what any would take."""
+    one = UUID(int=1)
+    return resolve(path.partition("?")[0].format(run=one, hold=one, entry=one, hook=1, policy="p")).url_name or ""
+
+
+def test_every_screen_is_asked_of_every_role() -> None:
+    ours = [resolver for resolver in get_resolver().url_patterns if isinstance(resolver, URLResolver)]
+    names = {
+        pattern.name
+        for resolver in ours
+        if resolver.app_name in ("dashboard", "escalations")
+        for pattern in resolver.url_patterns
+    }
+
+    assert names - ELSEWHERE - {named(path) for path in (*PAGES, *WRITES)} == set()
 
 
 def test_every_view_of_a_screen_says_whom_it_needs() -> None:
@@ -89,13 +188,13 @@ def test_every_view_of_a_screen_says_whom_it_needs() -> None:
 @pytest.mark.parametrize("role", ["operator", "reviewer", "admin"])
 @pytest.mark.parametrize("path", PAGES)
 def test_a_page_is_for_those_roles_alone(
-    client: Client, workspace: Workspace, scene: Scene, role: str, path: str
+    client: Client, workspace: Workspace, scene: Scene, governed: Governed, role: str, path: str
 ) -> None:
     person = User.objects.create_user("somebody")
     Membership.objects.create(user=person, workspace=workspace, roles=[role])
     client.force_login(person)
 
-    status = client.get(address(path, scene)).status_code
+    status = client.get(address(path, scene, governed)).status_code
 
     assert (status != 403) == (role in PAGES[path])
     assert status in (200, 302, 403)
@@ -125,13 +224,16 @@ def test_a_setting_is_written_by_a_form_of_ours_alone(workspace: Workspace, admi
 
 
 @pytest.mark.parametrize("path", PAGES)
-def test_who_is_not_logged_in_is_asked_to_and_led_back(client: Client, scene: Scene, path: str) -> None:
-    there = address(path, scene)
+def test_who_is_not_logged_in_is_asked_to_and_led_back(
+    client: Client, scene: Scene, governed: Governed, path: str
+) -> None:
+    there = address(path, scene, governed)
 
     answer = client.get(there)
 
     assert answer.status_code == 302
     assert answer["Location"] == f"/accounts/login/?next={quote(there)}"
+    assert SECRET.encode() not in answer.content
 
 
 def test_a_region_whose_session_has_ended_sends_the_page_to_log_in(client: Client, db: None) -> None:
@@ -148,14 +250,64 @@ def test_no_page_leads_to_another_host_after_log_in(client: Client, db: None) ->
 
 
 @pytest.mark.parametrize("path", OBJECTS)
-def test_things_of_another_workspace_are_not_there(client: Client, scene: Scene, stranger: User, path: str) -> None:
+def test_things_of_another_workspace_are_not_there(
+    client: Client, scene: Scene, governed: Governed, stranger: User, path: str
+) -> None:
     client.force_login(stranger)
+    there = address(path, scene, governed)
 
-    whole = client.get(address(path, scene))
-    part = client.get(address(path, scene), headers=region(REGIONS.get(path, "span")))
+    whole = client.get(there)
+    part = client.get(there, headers=region(REGIONS.get(path, "span")))
 
     assert (whole.status_code, part.status_code) == (404, 404)
     assert b"Refund" not in whole.content
+
+
+@pytest.mark.parametrize("path", ACTS)
+def test_nothing_is_done_to_things_of_another_workspace(
+    client: Client, scene: Scene, governed: Governed, stranger: User, path: str
+) -> None:
+    client.post("/accounts/login/", {"login": stranger.username, "password": "stranger-password-12"})
+    before = [list(model.objects.order_by("pk").values()) for model in (Policy, PolicyVersion, Hold, Endpoint, Entry)]
+    form = {
+        "answer": "approve",
+        "revision": "0",
+        "version": "1",
+        "reason": "x",
+        "name": "x",
+        "url": "https://x.example/",
+    }
+
+    answer = client.post(address(path, scene, governed), form)
+
+    assert answer.status_code == 404
+    assert before == [
+        list(model.objects.order_by("pk").values()) for model in (Policy, PolicyVersion, Hold, Endpoint, Entry)
+    ]
+
+
+@pytest.mark.parametrize("path", LISTS)
+def test_no_list_tells_of_another_workspace(client: Client, governed: Governed, stranger: User, path: str) -> None:
+    client.force_login(stranger)
+
+    whole = client.get(path)
+    part = client.get(path, headers=region(LISTS[path]))
+
+    assert (whole.status_code, part.status_code) == (200, 200)
+    assert not re.search(f"{SECRET}|{governed.entry}|{governed.hold.pk}", (whole.content + part.content).decode())
+
+
+@pytest.mark.parametrize("path", JSON)
+def test_a_key_of_another_workspace_reads_nothing(scene: Scene, governed: Governed, stranger: User, path: str) -> None:
+    theirs = Api(Workspace.objects.get(slug="elsewhere"), "read")
+    ours = Api(governed.policy.workspace, "read")
+
+    answer = theirs.get(address(path, scene, governed))
+
+    assert answer.status_code == JSON[path]
+    assert not re.search(f"rosebud|billing|Refund|{governed.hold.pk}", answer.content.decode().replace(path, ""))
+    if JSON[path] == 404:
+        assert ours.get(address(path, scene, governed)).status_code == 200
 
 
 @pytest.mark.parametrize("path", ["/", "/runs/", "/agents/", "/workflows/", "/settings/health/"])
@@ -195,10 +347,12 @@ def test_a_missing_role_is_named_with_who_can_grant_it(as_reviewer: Client, admi
 
 
 @pytest.mark.parametrize("path", [path for path in PAGES if "span" not in path])
-def test_pages_are_read_and_not_written(client: Client, scene: Scene, admin: User, path: str) -> None:
+def test_pages_are_read_and_not_written(
+    client: Client, scene: Scene, governed: Governed, admin: User, path: str
+) -> None:
     client.post("/accounts/login/", {"login": "admin", "password": "admin-password-12"})
 
-    status = client.delete(address(path, scene)).status_code
+    status = client.delete(address(path, scene, governed)).status_code
 
     assert status == 405
 

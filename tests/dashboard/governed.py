@@ -1,0 +1,46 @@
+"""A workspace in which agents have asked: a policy, a decision, a hold, their receipts, a webhook and an invitation."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from uuid import UUID
+
+from orchestration.holds.models import Hold
+from orchestration.ledger import chain, entries
+from orchestration.outbox.models import Endpoint
+from orchestration.policies.models import Policy
+from orchestration.workspaces.models import User, Workspace
+from tests.dashboard.policy_scene import decided, draft, published
+
+SECRET = "rosebud"  # stands in everything, so that one word tells whether anything came through
+
+
+@dataclass(frozen=True, slots=True)
+class Governed:
+    policy: Policy
+    hold: Hold
+    entry: UUID
+    hook: Endpoint
+
+    @property
+    def names(self) -> dict[str, object]:
+        """What fills the holes of an address."""
+        return {"hold": self.hold.pk, "entry": self.entry, "hook": self.hook.pk}
+
+
+def govern(space: Workspace, by: User) -> Governed:
+    """The policy's slug is `rosebud`; it has a live version, 1, and a draft, 2, of another one."""
+    policy = published(space, by, SECRET)
+    draft(space, by, f"{SECRET} draft")
+    (asked,) = decided(space, 1, policy_id=policy.pk, version=1, agent=SECRET, action_type=SECRET)
+    hold = Hold.objects.create(
+        workspace=space, source="decision", agent=SECRET, question=SECRET, proposal=SECRET, why=SECRET
+    )
+    told = {"effect": "hold", "action": SECRET, "matches": {"hold": [f"{SECRET}@1"]}}
+    entry = entries.record(
+        space.pk, "decision", ("decision", str(asked.pk)), f"agent:{SECRET}", told, datetime.now(UTC)
+    )
+    chain.link()
+    hook = Endpoint.objects.create(workspace=space, url=f"https://{SECRET}.example/", events=["hold.opened"])
+    return Governed(policy, hold, entry, hook)
