@@ -15,9 +15,9 @@ from django.db.migrations.recorder import MigrationRecorder
 
 from orchestration.registry import prices
 from orchestration.workspaces.keys import create_key, find
-from orchestration.workspaces.models import Membership, User, Workspace
+from orchestration.workspaces.models import ApiKey, Membership, User, Workspace
 
-from . import engines
+from . import demo_bank, engines
 from .state import State, private
 
 DEMO = {"operator": ["operator"], "reviewer": ["reviewer"], "admin": ["admin"]}
@@ -63,15 +63,25 @@ def ensure_people(state: State, *, demo: bool) -> dict[str, str]:
     return kept | made
 
 
-def ensure_demo_key(state: State) -> str:
-    """The key of the simulated agents, kept beside the demo's passwords."""
-    file = state.folder / "demo_key"
-    if file.exists() and find(file.read_text()):
+def ensure_demo_keys(state: State) -> tuple[str, str]:
+    """The key of the simulated agents, and the one by which their past is told; kept beside the demo's passwords."""
+    agents = _kept_key(state.folder / "demo_key", "simulated agents", ["ingest", "decide"])
+    return agents, _kept_key(state.folder / "demo_past_key", "past of the simulated agents", ["ingest", "admin"])
+
+
+def _kept_key(file: Path, name: str, scopes: list[str]) -> str:
+    known = find(file.read_text()) if file.exists() else None
+    if known:
+        ApiKey.objects.filter(pk=known.key_id).exclude(scopes__contains=scopes).update(scopes=scopes)
         return file.read_text()
-    _, plain = create_key(Workspace.objects.get(slug="default"), "simulated agents", ["ingest"])
+    _, plain = create_key(Workspace.objects.get(slug="default"), name, scopes)
     with open(file, "w", opener=private) as out:
         out.write(plain)
     return plain
+
+
+def ensure_demo_policies() -> None:
+    demo_bank.ensure_policies(Workspace.objects.get(slug="default"), User.objects.get(username="admin"))
 
 
 @transaction.atomic

@@ -97,11 +97,11 @@ def demo_memory() -> Path:
     return Path(settings.STATE.folder, "demo")
 
 
-def demo(address: str, key: str) -> Callable[[], None]:
-    """Simulated agents. They know Baton's address and a key, and nothing else of it."""
+def demo(address: str, key: str, past_key: str) -> Callable[[], None]:
+    """Simulated agents. They know Baton's address and two keys, and nothing else of it."""
 
     def work() -> None:
-        wishes = {"BATON_KEY": key, "BATON_DEMO_URL": address, "BATON_DEMO_SEED": "1"}
+        wishes = {"BATON_KEY": key, "BATON_DEMO_URL": address, "BATON_DEMO_SEED": "1", "BATON_DEMO_PAST_KEY": past_key}
         wishes |= {"BATON_DEMO_RATE": str(PER_MINUTE), "PYTHONPATH": str(settings.BASE_DIR)}
         wishes |= {"BATON_DEMO_MEMORY": str(demo_memory())}
         # a program of its own: it shares nothing with us, and needs a third of the memory

@@ -2,8 +2,9 @@
 
 Takes its wishes from the environment, where the command `demo` puts them: BATON_DEMO_URL, BATON_KEY (never an argument,
 which others could see in `ps`), BATON_DEMO_RATE, BATON_DEMO_SEED; and BATON_DEMO_MEMORY, a folder. With it the company
-has a past of thirty days, told once, and goes on after a stop as if there had been none. Without it each start founds
-a new company without a past, and a stop brings what is under way to its end.
+has a past of thirty days, told once, and goes on after a stop as if there had been none; BATON_DEMO_PAST_KEY is a key
+that may tell of decisions of the past. Without the folder each start founds a new company without a past, and a stop
+brings what is under way to its end.
 """
 
 from __future__ import annotations
@@ -43,7 +44,7 @@ def main() -> None:
 
 def passing(url: str, key: str, plan: Plan, stop: threading.Event) -> None:
     """A company without a past, and with an end."""
-    company = found(url, key, plan, Stage())
+    company = found(url, key, plan, Stage(), asks=True)
     company.open(plan.rhythm.founded_ns)
     print(f"agents at work for {url}", flush=True)
     company.stage.play(stop.wait)
@@ -61,7 +62,8 @@ def lived(url: str, key: str, memory: Memory, wishes: tuple[int, float], stop: t
     memory.told(plan, after)
     past = Past(memory)
     past.mind()
-    company = found(url, key, plan, Stage())
+    company = found(url, key, plan, Stage(), past_key=os.environ.get("BATON_DEMO_PAST_KEY", ""), asks=True)
+    company.asking.lived = memory.live(after)
     company.sight.after_ns = after
     company.open(after)
     company.stage.rush(time.time_ns())

@@ -39,6 +39,7 @@ class Tool:
 LOOKUP = Tool("lookup_customer", CRM)
 SEARCH = Tool("search_help", HELP, reads=True)
 BOOKINGS = Tool("get_bookings", CORE)
+MOVE = Tool("change_address", CRM)
 REFUND = Tool("issue_refund", PAYMENTS)
 MATCH = Tool("match_sanctions", SANCTIONS)
 PRESS = Tool("search_press", NEWS)

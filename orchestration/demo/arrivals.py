@@ -10,9 +10,20 @@ from random import Random
 from orchestration.client import Baton
 from orchestration.demo import scenarios, screening
 from orchestration.demo.agents import LIMITS_ENGINE, LOAN_PROCESS
+from orchestration.demo.bank import NIGHT
 from orchestration.demo.loans import loan
+from orchestration.demo.matters import card_limit
 from orchestration.demo.rhythm import DAY, HOUR, MINUTE, Rhythm
-from orchestration.demo.robots import INVOICES, LIMITS, PAYOUTS, Errand, errand
+from orchestration.demo.robots import (
+    INVOICES,
+    LIMITS,
+    PAYOUTS,
+    Errand,
+    errand,
+    large_invoice,
+    small_invoice,
+    strange_invoice,
+)
 from orchestration.demo.scene import Scene
 from orchestration.demo.stage import Story
 
@@ -50,8 +61,16 @@ class Kind:
     share: Callable[[Rhythm, int], float] = constant
 
 
-def told(what: Errand, *, asks: bool = False) -> Callable[[Scene, Robots], Story]:
-    return lambda scene, robots: errand(scene, robots[what.robot.name], what, asks=asks)
+def nightly(rhythm: Rhythm, ns: int) -> float:
+    return float(not NIGHT[1] <= rhythm.hour(ns) < NIGHT[0])
+
+
+def daily(rhythm: Rhythm, ns: int) -> float:
+    return 1 - nightly(rhythm, ns)
+
+
+def told(what: Errand) -> Callable[[Scene, Robots], Story]:
+    return lambda scene, robots: errand(scene, robots[what.robot.name], what)
 
 
 def a_loan(scene: Scene, robots: Robots) -> Story:
@@ -59,23 +78,30 @@ def a_loan(scene: Scene, robots: Robots) -> Story:
 
 
 SOON, LATER, DAYS = HOUR, 6 * DAY, 12 * DAY
-NIGHT = 12 * HOUR  # how long the bot is silent at worst
+AWAY = 12 * HOUR  # how long the bot is silent at worst
 KINDS = (
-    Kind("small refund", 240, SOON, lambda scene, _: scenarios.small_refund(scene)),
-    Kind("large refund", 34, LATER, lambda scene, _: scenarios.large_refund(scene)),
+    Kind("small refund", 132, SOON, lambda scene, _: scenarios.small_refund(scene)),
+    Kind("middle refund", 34, SOON, lambda scene, _: scenarios.middle_refund(scene), daily),
+    Kind("doubtful refund", 56, LATER, lambda scene, _: scenarios.doubtful_refund(scene)),
+    Kind("large refund", 52, LATER, lambda scene, _: scenarios.large_refund(scene)),
     Kind("billing question", 300, SOON, lambda scene, _: scenarios.billing_question(scene)),
     Kind("account question", 580, SOON, lambda scene, _: scenarios.account_question(scene)),
     Kind("payment trace", 90, SOON, lambda scene, _: scenarios.payment_trace(scene)),
     Kind("kyc clear", 130, SOON, lambda scene, _: screening.clear_refresh(scene), cleared),
     Kind("kyc doubtful", 130, LATER, lambda scene, _: screening.doubtful_refresh(scene), doubtful),
+    Kind("address change", 60, SOON, lambda scene, _: scenarios.address_change(scene)),
+    Kind("address change abroad", 40, LATER, lambda scene, _: scenarios.address_abroad(scene)),
+    Kind("night refund", 34, LATER, lambda scene, _: scenarios.middle_refund(scene), nightly),
+    Kind("split refund", 1.2, LATER, lambda scene, _: scenarios.split_refund(scene), daily),
     Kind("loan", 26, DAYS, a_loan),
-    Kind("invoice", 96, NIGHT, told(INVOICES)),
-    Kind("invoice mismatch", 9, LATER, told(INVOICES, asks=True)),
-    Kind("limit", 110, SOON, told(LIMITS)),
-    Kind("limit asked", 18, LATER, told(LIMITS, asks=True)),
+    Kind("invoice", 90, AWAY, told(INVOICES.asking(small_invoice))),
+    Kind("large invoice", 12, LATER, told(INVOICES.asking(large_invoice))),
+    Kind("invoice mismatch", 18, LATER, told(INVOICES.asking(strange_invoice))),
+    Kind("limit", 100, SOON, told(LIMITS.asking(lambda scene: card_limit(scene, plain=True)))),
+    Kind("limit asked", 30, LATER, told(LIMITS.asking(lambda scene: card_limit(scene, plain=False)))),
     Kind("payouts", 30, SOON, told(PAYOUTS), steady),
 )
-CUSTOMERS_A_DAY = sum(kind.a_day for kind in KINDS[:6])
+CUSTOMERS_A_DAY = sum(kind.a_day for kind in KINDS[:8])
 PER_MINUTE = 3.8  # customers on the morning of the founding
 
 

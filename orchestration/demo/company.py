@@ -11,7 +11,9 @@ from typing import Any
 from orchestration.client import Baton, Sending
 from orchestration.demo.agents import ROBOTS, ROLES
 from orchestration.demo.arrivals import KINDS, SLOT, Arrival, Kind, Plan
+from orchestration.demo.asking import Asking
 from orchestration.demo.emit import Actor
+from orchestration.demo.line import Line
 from orchestration.demo.rhythm import S
 from orchestration.demo.robots import beats
 from orchestration.demo.scene import Scene
@@ -59,14 +61,16 @@ class Company:
     sight: Sight
     actors: Mapping[str, Actor]
     robots: Mapping[str, Baton]
+    asking: Asking = field(default_factory=Asking)
     exporters: list[Baton] = field(default_factory=list)
 
     def __post_init__(self) -> None:
-        self.exporters = [actor.baton for actor in self.actors.values()] + list(self.robots.values())
+        archive = [self.asking.archive] if self.asking.archive else []
+        self.exporters = [actor.baton for actor in self.actors.values()] + list(self.robots.values()) + archive
 
     def start(self, arrival: Arrival) -> None:
         """Begin a matter at its moment. Its course and its ids come from chances of their own."""
-        scene = Scene(self.actors, self.plan.rhythm, Random(arrival.seed))  # noqa: S311
+        scene = Scene(self.actors, self.plan.rhythm, Random(arrival.seed), self.asking)  # noqa: S311
         story = arrival.kind.story(scene, self.robots)
         self.stage.begin(story, arrival.at_ns, Random(f"{arrival.seed} ids"))  # noqa: S311
 
@@ -79,6 +83,7 @@ class Company:
     def open(self, since_ns: int) -> None:
         """Go on from a moment: with what is under way then, what comes later, and signs of life."""
         since_ns = max(since_ns, self.plan.rhythm.opened_ns)
+        self.asking.since_ns = since_ns
         self.remember(0, since_ns)
         for kind in KINDS:
             self.stage.begin(self._doors(kind, since_ns), since_ns)
@@ -109,13 +114,21 @@ class Company:
         return self.counts()
 
 
-def found(url: str, key: str, plan: Plan, stage: Stage, sending: Sending = LIVE) -> Company:
-    """Everybody at their desks, and nothing begun."""
+def found(
+    url: str, key: str, plan: Plan, stage: Stage, sending: Sending = LIVE, *, past_key: str = "", asks: bool = False
+) -> Company:
+    """Everybody at their desks, and nothing begun. `past_key`: may tell of decisions of the past, which without it are
+    not told. `asks`: what is new is asked of Baton."""
     sight = Sight(stage)
-    exporter = exporters(url, key, stage, replace(sending, sampler=sight.shows))
+    sending = replace(sending, sampler=sight.shows)
+    exporter = exporters(url, key, stage, sending)
     actors = {role.name: Actor(role, exporter(role.service, role.version)) for role in ROLES}
     robots = {robot.name: exporter(robot.service, "1.0") for robot in ROBOTS}
-    return Company(plan, stage, sight, actors, robots)
+    seldom = replace(sending, linger_s=30.0)  # each delivery of it is an entry of the ledger
+    archive = exporters(url, past_key, stage, seldom)("archive", "1.0") if past_key else None
+    line = Line(url, key) if asks else None
+    asking = Asking(line, archive, clock=time.time_ns if asks else lambda: 0, ending=lambda: stage.ending)
+    return Company(plan, stage, sight, actors, robots, asking)
 
 
 def exporters(url: str, key: str, stage: Stage, sending: Sending) -> Callable[[str, str], Baton]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from random import Random
 
-REFUND_LIMIT = 500.0  # above it a person decides
+from orchestration.demo.bank import NIGHT_LIMIT, REFUND_LIMIT
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +40,12 @@ def draw(rng: Random) -> Faults:
 
 def small_amount(rng: Random) -> float:
     """What a customer wants back and an agent may grant."""
-    return round(min(REFUND_LIMIT, rng.lognormvariate(3.9, 0.7)), 2)
+    return round(min(NIGHT_LIMIT, rng.lognormvariate(3.9, 0.7)), 2)
+
+
+def middle_amount(rng: Random) -> float:
+    """What an agent may grant by day."""
+    return round(rng.uniform(1.02 * NIGHT_LIMIT, REFUND_LIMIT), 2)
 
 
 def large_amount(rng: Random) -> float:

@@ -69,10 +69,13 @@ def tell(company: Company, chapter: Chapter) -> bool:
     return company.flush(PATIENT.patience_s) and company.counts()["dropped"] == before
 
 
-def tell_all(url: str, key: str, plan: Plan, memory: Memory, say: Callable[[Telling], None]) -> Telling:
+def tell_all(
+    url: str, key: str, plan: Plan, memory: Memory, say: Callable[[Telling], None], *, past_key: str = ""
+) -> Telling:
     telling, begun = memory.telling(), time.monotonic()
     before = telling.seconds
-    company = found(url, key, plan, Stage(), PATIENT)
+    company = found(url, key, plan, Stage(), PATIENT, past_key=past_key)
+    company.asking.lived = memory.lived
     company.sight.breathe = courtesy(url)
     while telling.left:
         spans, events = company.sight.spans, company.sight.events
@@ -95,7 +98,8 @@ def main() -> None:
     key, folder = os.environ["BATON_KEY"], Path(os.environ["BATON_DEMO_MEMORY"])
     memory = Memory(folder, key)
     plan, _ = memory.company(time.time_ns(), 0, 1.0)
-    tell_all(os.environ["BATON_DEMO_URL"], key, plan, memory, report)
+    past_key = os.environ.get("BATON_DEMO_PAST_KEY", "")
+    tell_all(os.environ["BATON_DEMO_URL"], key, plan, memory, report, past_key=past_key)
 
 
 def report(telling: Telling) -> None:

@@ -10,8 +10,9 @@ from collections.abc import Callable, Generator
 from dataclasses import dataclass
 
 from orchestration.client import Baton, Span
-from orchestration.demo import agents
+from orchestration.demo import agents, matters
 from orchestration.demo.agents import HISTORY, LIMITS_ENGINE, LOAN_PROCESS, Role
+from orchestration.demo.asking import may, verdict
 from orchestration.demo.emit import Actor
 from orchestration.demo.rhythm import HOUR, S
 from orchestration.demo.scene import Act, Scene, think, use, waits
@@ -96,6 +97,7 @@ class Loan:
 
     scene: Scene
     run: str
+    amount: int
     process: Baton
     rules: Baton
 
@@ -111,8 +113,9 @@ class Loan:
 
 
 def loan(scene: Scene, process: Baton, rules: Baton) -> Story:
-    one = Loan(scene, f"loan-{scene.conversation[5:]}", process, rules)
-    one.tell("run.started", name=f"Loan of {scene.rng.randrange(4, 120) * 500:,} for {scene.customer}")
+    amount = scene.rng.randrange(4, 120) * 500
+    one = Loan(scene, f"loan-{scene.conversation[5:]}", amount, process, rules)
+    one.tell("run.started", name=f"Loan of {amount:,} for {scene.customer}")
     for number, step in enumerate(STEPS, 1):
         error = yield from take(one, f"{number:02}", step)
         if error:
@@ -120,8 +123,30 @@ def loan(scene: Scene, process: Baton, rules: Baton) -> Story:
             return
         if step.name == "Credit judgment" and scene.likely(0.13):
             break  # declined: an end as good as any
+        if step.name == "Check against policy":
+            offered = yield from may_offer(one)
+            if offered == "":
+                return
+            if offered == "no":
+                break
         yield scene.takes(100.0, 0.6)  # the desk's process looks every few minutes
     one.tell("run.finished")
+
+
+def may_offer(loan: Loan) -> Generator[float, None, str]:
+    """Whether the loan may be offered: yes, no, or "" where the story goes on elsewhere."""
+    scene, number = loan.scene, 1
+    answer = yield from may(scene, matters.offer(scene, loan.amount), loan.run)
+    while answer.effect == "delay" and number < 3:
+        number += 1
+        yield max(float(answer.told("retry_after_s") or 0), matters.until_open(scene))
+        answer = yield from may(scene, matters.offer(scene, loan.amount), loan.run, number)
+    if answer.effect == "hold":
+        said = yield from verdict(scene, answer, 28.0)
+        return said and ("yes" if said in ("approve", "amend") else "no")
+    if answer.effect == "route":
+        yield scene.desk(60.0)  # the senior desk takes its time
+    return "no" if answer.effect == "deny" else "yes"
 
 
 def take(loan: Loan, key: str, step: Step) -> Generator[float, None, str]:

@@ -10,9 +10,11 @@ from pathlib import Path
 from typing import Any
 
 from orchestration.demo.arrivals import Plan
+from orchestration.demo.asking import joined
 from orchestration.demo.rhythm import DAY, MINUTE, PAST_DAYS, Rhythm, S
 
-FRESH_NS = 16 * MINUTE  # what is newer than this is told by the living company: it wakes agents
+FRESH_NS = 24 * MINUTE  # what is newer than this is lived: it wakes agents, and asks what people then have to decide
+LONGEST_NS = 13 * DAY  # after which every matter is over
 RETOLD_NS = (
     40 * S
 )  # how much is told again after a start, should the end have been a hard one; a repeat changes nothing
@@ -51,6 +53,7 @@ class Memory:
     def __init__(self, folder: Path, key: str) -> None:
         self.folder = folder
         self.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        self.lived: list[list[int]] = []  # when the company lived and asked for decisions
         self._owner = hashlib.sha256(key.encode()).hexdigest()[:16]
 
     def company(self, now_ns: int, seed: int, per_minute: float) -> tuple[Plan, int]:
@@ -58,6 +61,7 @@ class Memory:
         known = _read(self.folder / "company.json")
         if known.get("owner") == self._owner:
             plan = Plan(Rhythm(known["founded_ns"]), known["seed"], known["per_minute"])
+            self.lived = known.get("lived", [])
             return plan, known["told_ns"]
         plan = Plan(Rhythm(now_ns), seed, per_minute)
         self.write(past_of(plan))
@@ -65,9 +69,18 @@ class Memory:
         self.told(plan, told_ns)
         return plan, told_ns
 
+    def live(self, since_ns: int) -> list[list[int]]:
+        """From now on the company lives; returns when it did before."""
+        before = joined(self.lived, since_ns - LONGEST_NS)
+        self.lived = [*before, [since_ns, since_ns]]
+        return before
+
     def told(self, plan: Plan, until_ns: int) -> None:
-        about = {"founded_ns": plan.rhythm.founded_ns, "seed": plan.seed, "per_minute": plan.per_minute}
-        _write(self.folder / "company.json", {"owner": self._owner, **about, "told_ns": until_ns})
+        if self.lived:
+            self.lived[-1][1] = max(self.lived[-1][1], until_ns)
+        about: dict[str, Any] = {"founded_ns": plan.rhythm.founded_ns, "seed": plan.seed, "per_minute": plan.per_minute}
+        about |= {"told_ns": until_ns, "lived": self.lived}
+        _write(self.folder / "company.json", {"owner": self._owner, **about})
 
     def telling(self) -> Telling:
         return telling_in(self.folder)

@@ -3,10 +3,14 @@ their runs by events."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Callable, Generator
+from dataclasses import dataclass, replace
 
 from orchestration.client import Baton, Run
 from orchestration.demo.agents import ENTRY_BOT, LIMITS_ENGINE, PAYOUT_SCRIPT, Robot
+from orchestration.demo.asking import Answer, may, verdict
+from orchestration.demo.bank import PAYOUT_LIMIT
+from orchestration.demo.matters import Ask, chance, payout
 from orchestration.demo.rhythm import MINUTE, Rhythm, S
 from orchestration.demo.scene import Act, Scene
 from orchestration.demo.stage import Story
@@ -14,15 +18,20 @@ from orchestration.demo.stage import Story
 
 @dataclass(frozen=True, slots=True)
 class Errand:
-    """One run of a robot: steps as (name, system, usual seconds), and after which a person may have to decide."""
+    """One run of a robot: steps as (name, system, usual seconds); after which of them it asks whether it may go on, and
+    what the step of people is called where it may not."""
 
     workflow: str
     robot: Robot
     steps: tuple[tuple[str, str, float], ...]
     fails: float = 0.01
-    asks: str = ""
+    people: str = ""
     asks_after: int = 0
+    asks: Callable[[Scene], Ask] | None = None
     minutes: float = 30.0
+
+    def asking(self, asks: Callable[[Scene], Ask]) -> Errand:
+        return replace(self, asks=asks)
 
 
 INVOICES = Errand(
@@ -30,18 +39,18 @@ INVOICES = Errand(
     ENTRY_BOT,
     (("Read mail", "mailbox", 2.0), ("Read invoice", "ocr", 6.0), ("Find order", "erp", 3.0), ("Book", "erp", 14.0)),
     fails=0.012,
-    asks="Clarify mismatch",
+    people="Approve payment",
     asks_after=3,
-    minutes=90.0,
+    minutes=35.0,
 )
 LIMITS = Errand(
     "Card limit change",
     LIMITS_ENGINE,
     (("Read request", "crm", 0.3), ("Sum exposure", "core-banking", 1.4), ("Apply rules", "", 0.2)),
     fails=0.004,
-    asks="Approve limit",
+    people="Approve limit",
     asks_after=3,
-    minutes=30.0,
+    minutes=20.0,
 )
 PAYOUTS = Errand(
     "Payout reconciliation",
@@ -51,15 +60,35 @@ PAYOUTS = Errand(
 )
 
 
-def errand(scene: Scene, baton: Baton, what: Errand, *, asks: bool = False) -> Story:
+def small_invoice(scene: Scene) -> Ask:
+    amount = min(0.98 * PAYOUT_LIMIT, chance(scene, "invoice").lognormvariate(6.9, 1.0))
+    return payout(scene, round(amount, 2), matched=True)
+
+
+def large_invoice(scene: Scene) -> Ask:
+    amount = PAYOUT_LIMIT * (1.02 + chance(scene, "invoice").expovariate(1.4))
+    return payout(scene, round(amount, 2), matched=True)
+
+
+def strange_invoice(scene: Scene) -> Ask:
+    amount = min(0.98 * PAYOUT_LIMIT, chance(scene, "invoice").lognormvariate(7.3, 0.8))
+    return payout(scene, round(amount, 2), matched=False)
+
+
+def errand(scene: Scene, baton: Baton, what: Errand) -> Story:
     """Steps one after the other, with heartbeats between; now and then one fails for good."""
     yield back_in(scene, what.robot, 2 * MINUTE)
     run = baton.run(f"{what.robot.name}-{scene.conversation[5:]}", workflow=what.workflow, agent=what.robot.agent)
     for number, (name, system, seconds) in enumerate(what.steps, 1):
         if not (yield from one_step(scene, run, what, (name, system, seconds))):
             return
-        if asks and number == what.asks_after:
-            yield from decision(scene, baton, run, what)
+        if what.asks and number == what.asks_after:
+            answer = yield from may(scene, what.asks(scene), run.id)
+            said = (yield from decision(scene, baton, run, what, answer)) if answer.effect == "hold" else "approve"
+            if not said:
+                return
+            if said == "reject" or answer.effect not in ("allow", "hold"):
+                break
     run.finish()
 
 
@@ -84,12 +113,14 @@ def one_step(scene: Scene, run: Run, what: Errand, about: tuple[str, str, float]
     return True
 
 
-def decision(scene: Scene, baton: Baton, run: Run, what: Errand) -> Story:
-    """A step of people: it has no agent, since people are none."""
+def decision(scene: Scene, baton: Baton, run: Run, what: Errand, answer: Answer) -> Generator[float, None, str]:
+    """A step of people: it has no agent, since people are none. Returns what they said."""
     ids = {"run": run.id, "step": "decision", "workflow": what.workflow}
-    baton.event("step.started", name=what.asks, kind="human", **ids)
-    yield scene.desk(what.minutes)
-    baton.event("step.finished", **ids)
+    baton.event("step.started", name=what.people, kind="human", **ids)
+    said = yield from verdict(scene, answer, what.minutes)
+    if said:
+        baton.event("step.finished", **ids)
+    return said
 
 
 def hangs(scene: Scene, robot: Robot) -> bool:

@@ -11,6 +11,7 @@ from typing import Any
 from orchestration.client import Context, Span
 from orchestration.demo import agents
 from orchestration.demo.agents import System, Tool
+from orchestration.demo.asking import Asking
 from orchestration.demo.emit import Actor
 from orchestration.demo.faults import Faults, draw
 from orchestration.demo.rhythm import Rhythm, S
@@ -25,6 +26,7 @@ class Scene:
     actors: Mapping[str, Actor]
     rhythm: Rhythm
     rng: Random
+    asking: Asking = field(default_factory=Asking)
     faults: Faults = field(init=False)
     customer: str = field(init=False)
     account: str = field(init=False)
@@ -109,10 +111,11 @@ def use(
     return not error
 
 
-def reviewed(scene: Scene, actor: Actor, root: Span, minutes: float) -> Act:
-    """A person takes the case from the desk and works on it."""
+def reviewed(scene: Scene, actor: Actor, root: Span, minutes: float, *, live: bool = False) -> Act:
+    """A person takes the case from the desk and works on it; one who has decided in Baton (`live`) is done with it."""
     person = actor.person(root)
-    yield scene.about(minutes * 60, 0.5)
+    seconds = scene.about(minutes * 60, 0.5)
+    yield 1.0 if live else seconds
     person.finish()
     return True
 

@@ -6,8 +6,10 @@ from __future__ import annotations
 import json
 
 from orchestration.client import Span
-from orchestration.demo import agents
+from orchestration.demo import agents, matters
+from orchestration.demo.asking import Asked, may, verdict
 from orchestration.demo.emit import Actor
+from orchestration.demo.matters import clearing
 from orchestration.demo.scene import Act, Scene, reviewed, think, use
 from orchestration.demo.stage import Story
 
@@ -16,41 +18,51 @@ KYC_REFRESH = "KYC refresh"
 
 def clear_refresh(scene: Scene) -> Story:
     """Nobody of that name is on a list."""
+    yield from refresh(scene, near=False)
+
+
+def doubtful_refresh(scene: Scene) -> Story:
+    """A name is much like one on a list: the agent may not clear it alone, and a person looks."""
+    yield from refresh(scene, near=True)
+
+
+def refresh(scene: Scene, *, near: bool) -> Story:
     actor = scene.actors[agents.KYC.name]
     root = actor.workflow(KYC_REFRESH, scene.conversation)
     turn = actor.turn(root, scene.conversation, KYC_REFRESH)
-    done = yield from screen(scene, actor, turn)
-    if done:
-        yield from think(scene, actor, turn, "Is any of the hits our customer?", "No. Cleared.", 1 + grown(scene))
+    answer = None
+    if (yield from screen(scene, actor, turn)):
+        yield from think(scene, actor, turn, "Is any of the hits our customer?", size=1 + grown(scene))
+        answer = yield from cleared(scene, actor, turn, near=near)
     else:
         turn.fail("SanctionsUnavailable", "the sanctions list could not be searched")
         root.fail("ScreeningFailed", "the customer was not screened")
     turn.finish()
     root.finish()
-
-
-def doubtful_refresh(scene: Scene) -> Story:
-    """A name is much like one on a list: the agent stops, and a person looks."""
-    actor = scene.actors[agents.KYC.name]
-    root = actor.workflow(KYC_REFRESH, scene.conversation)
-    turn = actor.turn(root, scene.conversation, KYC_REFRESH)
-    done = yield from screen(scene, actor, turn)
-    if done:
-        yield from think(scene, actor, turn, "Is any of the hits our customer?", "One may be.", 1 + grown(scene))
-        question = f"Name mismatch: is {scene.customer} the person on the list?"
-        call = actor.call(turn, "request_approval", {"question": question})
-        yield 0.04
-        call.set(actor.role.speech.returned("sent to compliance")).finish()
-    turn.finish()
-    root.finish()
-    if done:
-        yield scene.desk(75.0)
+    said = (yield from verdict(scene, answer, 45.0)) if answer and answer.effect == "hold" else ""
+    if answer and said:
         again = actor.resume("Compliance review", KYC_REFRESH, scene.conversation)
-        yield from reviewed(scene, actor, again, 9.0)
+        yield from reviewed(scene, actor, again, 9.0, live=answer.live)
         turn = actor.turn(again, scene.conversation, KYC_REFRESH)
-        yield from think(scene, actor, turn, "Compliance has answered: another person.", "Cleared.", 0.5)
+        other = said in ("approve", "amend")
+        word, then = ("another person", "Cleared.") if other else ("our customer", "Blocked.")
+        yield from think(scene, actor, turn, f"Compliance has answered: {word}.", then, 0.5)
         turn.finish()
         again.finish()
+
+
+def cleared(scene: Scene, actor: Actor, turn: Span, *, near: bool) -> Asked:
+    """Ask whether the customer may be cleared; where a document is wanted, fetch it and ask again."""
+    documented = near or matters.chance(scene, "documents").random() < 0.7
+    answer = yield from may(scene, clearing(scene, near=near, documented=documented), turn.context.trace_id)
+    if answer.effect == "evidence":
+        yield from use(scene, actor, turn, agents.FETCH, {"customer_id": scene.customer})
+        answer = yield from may(scene, clearing(scene, near=near, documented=True), turn.context.trace_id, 2)
+    if answer.effect == "hold":
+        call = actor.call(turn, "request_approval", {"question": answer.ask.question})
+        yield 0.04
+        call.set(actor.role.speech.returned("sent to compliance")).finish()
+    return answer
 
 
 def screen(scene: Scene, actor: Actor, turn: Span) -> Act:

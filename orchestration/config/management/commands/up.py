@@ -59,7 +59,9 @@ class Command(BaseCommand):
             self.stdout.write("Tables are up to date.")
         ensure_partitions()
         passwords = first_run.ensure_people(state, demo=demo)
-        demo_key = first_run.ensure_demo_key(state) if demo else ""
+        demo_keys = first_run.ensure_demo_keys(state) if demo else ("", "")
+        if demo:
+            first_run.ensure_demo_policies()
         for warning in checks.ledger(None, databases=["default"]):
             self.stderr.write(self.style.WARNING(str(warning)))
         connections.close_all()
@@ -80,7 +82,7 @@ class Command(BaseCommand):
             if not wait_for(lambda: serves(address), 30, pause=0.05):
                 self.stdout.write(f"The web process does not answer. Its log: {state.logs / 'web.log'}")
             if demo:
-                supervisor.add("demo", roles.demo(address, demo_key), nice=5)
+                supervisor.add("demo", roles.demo(address, *demo_keys), nice=5)
                 supervisor.each_round = Progress(roles.demo_memory(), self.stdout).show
             self.greet(address, passwords, state, time.monotonic() - begun)
             supervisor.watch()
