@@ -336,7 +336,7 @@ def _hold(
         "run": ask.run,
         "run_id": row["run_id"],
         "step": ask.step,
-        "question": f"May {row['agent']} {ask.type}{amount}?",
+        "question": str(ask.context.get("question") or f"May {row['agent']} {ask.type}{amount}?")[:300],
         "proposal": ask.proposal or f"{ask.type}{amount}",
         "why": " ".join(reason["words"] for reason in told["reasons"] if reason["effect"] == "hold"),
         "evidence": ask.evidence,
