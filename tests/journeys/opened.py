@@ -6,13 +6,20 @@ import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from datetime import timedelta
+from typing import Any
 
 from django.conf import settings
 from django.test import Client
+from django.utils import timezone
 from playwright.sync_api import Browser, Dialog, Page, Playwright, Request
 from pytest_django import DjangoDbBlocker
 
 from orchestration.control import digest
+from orchestration.holds import verdicts
+from orchestration.holds.models import Answered, Hold
+from orchestration.holds.verdicts import Verdict
+from orchestration.outbox.models import Endpoint, Message, State
 from orchestration.registry.models import Agent
 from orchestration.telemetry import retention
 from orchestration.workflows.models import Run, Workflow
@@ -23,8 +30,17 @@ from tests.control.test_digest import settle_all
 from tests.emptying import empty
 from tests.waiting import LONG_S
 
-SETTINGS = ("profile", "members", "keys", "connections", "prices", "retention", "health")
-LISTS = ("/", "/workflows/", "/runs/", "/agents/", *(f"/settings/{name}/" for name in SETTINGS))
+HOSTILE = "<img src=x onerror=alert(1)>\u202e"
+SETTINGS = ("profile", "members", "keys", "webhooks", "connections", "prices", "retention", "health")
+LISTS = (
+    "/",
+    "/workflows/",
+    "/runs/",
+    "/agents/",
+    "/inbox/",
+    "/settings/webhooks/1/",
+    *(f"/settings/{name}/" for name in SETTINGS),
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,6 +81,7 @@ def furnish(port: int, send: Callable[[Door], None]) -> Place:
     settle_all(space)
     person = User.objects.create_user("admin", password="admin-password-12")
     Membership.objects.create(user=person, workspace=space, roles=["admin"])
+    ask(space, person)
     client = Client()
     client.force_login(person)
     return Place(
@@ -74,6 +91,30 @@ def furnish(port: int, send: Callable[[Door], None]) -> Place:
         [f"/agents/{slug}/" for slug in Agent.objects.order_by("id").values_list("slug", flat=True)],
         [f"/workflows/{slug}/" for slug in Workflow.objects.order_by("id").values_list("slug", flat=True)],
     )
+
+
+def ask(space: Workspace, person: User) -> None:
+    """What waits for people: late, without haste, for two of them; and what was answered. And who is told of it."""
+    run_id = Run.objects.order_by("id").values_list("id", flat=True).first()
+    said = f"{HOSTILE} is this the owner's account?"
+    made: dict[str, Any] = {
+        "workspace": space,
+        "source": "agent",
+        "agent": HOSTILE,
+        "question": said,
+        "proposal": said,
+        "why": said,
+    }
+    late = timezone.now() - timedelta(minutes=5)
+    Hold.objects.create(**made, due_at=late, run=HOSTILE, run_id=run_id, evidence=[said, {said: said}, 7])
+    Hold.objects.create(**made, people=2, reversible=False, cost_of_waiting=said, skill="refunds", policy="none")
+    verdicts.decide(Hold.objects.create(**made), Verdict(Answered.REJECT, said), person, revision=0)
+    told = Endpoint(id=1, workspace=space, url="https://hooks.example.org/baton", events=["hold.applied"], salt="s")
+    told.save()
+    for place, state in enumerate(State.values):
+        Message.objects.create(
+            workspace=space, endpoint=told, event="hold.applied", key=f"{place}", data={}, state=state
+        )
 
 
 @dataclass
