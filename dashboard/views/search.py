@@ -1,4 +1,4 @@
-"""`/search/?q=`: the jump list. Places, agents, workflows, then runs; an id goes straight to its run."""
+"""`/search/?q=`: the jump list. Places, agents, workflows, policies, then runs; an id goes straight to its run."""
 
 from __future__ import annotations
 
@@ -17,6 +17,7 @@ from django.views.decorators.http import require_safe
 from dashboard.places import open_places
 from orchestration.lib.fragments import render_page_or_fragment, wanted
 from orchestration.lib.templatetags.baton import short
+from orchestration.policies.models import Policy
 from orchestration.registry.models import Agent
 from orchestration.workflows import runs
 from orchestration.workflows.models import Run, Workflow
@@ -29,7 +30,7 @@ MOST = 6  # of each kind
 NEWEST = 5_000  # runs whose titles are read for a jump; the list of runs looks at all
 NOWHERE = 3  # the rank of what does not fit
 HEX = re.compile("[0-9a-fA-F-]{4,36}")
-M = TypeVar("M", Agent, Workflow)
+M = TypeVar("M", Agent, Workflow, Policy)
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,13 +87,14 @@ def _elsewhere(request: Here, text: str) -> UUID | None:
 
 
 def go_to(request: Here, q: str) -> Hits:
-    """Places, agents and workflows: those that begin so first, then those that hold it, then those that only have its
-    letters in this order."""
+    """Places, agents, workflows and policies: those that begin so first, then those that hold it, then those that only
+    have its letters in this order."""
     space, hits = request.workspace.pk, list(_places(request, q))
     if q:
         agents = Agent.objects.filter(workspace_id=space).select_related("application")
         hits += [_agent(each) for each in ranked(agents, q)]
         hits += [_workflow(each) for each in ranked(Workflow.objects.filter(workspace_id=space), q)]
+        hits += [_policy(each) for each in ranked(Policy.objects.filter(workspace_id=space), q)]
         hits.sort(key=lambda hit: _rank(hit.text, q))
     return Hits("Go to", hits)
 
@@ -109,6 +111,11 @@ def _agent(agent: Agent) -> Hit:
 
 def _workflow(flow: Workflow) -> Hit:
     return Hit(reverse("dashboard:workflow", args=[flow.slug]), "flow", flow.name, "Workflow")
+
+
+def _policy(policy: Policy) -> Hit:
+    kind = f"Policy, v{policy.live}" if policy.live else "Policy, not live"
+    return Hit(reverse("dashboard:policy", args=[policy.slug]), "policy", policy.name, kind, foreign=False)
 
 
 def _rank(text: str, q: str) -> int:

@@ -265,3 +265,10 @@ def test_a_draft_alone_is_no_live_policy(workspace: Workspace, admin: User, rf: 
     page = policies_page(request)
 
     assert (page.total, page.finding.words) == (1, "No policy is live")
+
+
+def test_a_policy_is_jumped_to_by_its_name(as_operator: Client, live: Policy) -> None:
+    seen = text(as_operator, "/search/", data={"q": "refund li"})
+
+    assert 'href="/policies/refund-limit/"' in seen
+    assert "Policy, v1" in seen

@@ -4,7 +4,7 @@ script."""
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
@@ -16,9 +16,10 @@ from playwright.sync_api import Browser, sync_playwright
 from pytest_django import DjangoDbBlocker
 
 from orchestration.control import replaying
+from orchestration.policies import lifecycle
 from orchestration.policies.models import Decision, Policy
 from orchestration.workspaces.keys import create_key
-from orchestration.workspaces.models import Workspace
+from orchestration.workspaces.models import User, Workspace
 from tests.api.door import JSON, Door
 from tests.journeys.hostile import PAYLOADS
 from tests.journeys.opened import Place, Watched, browsing, furnished, look
@@ -54,15 +55,15 @@ def ask(door: Door, amount: float, **more: Any) -> dict[str, Any]:
     return told
 
 
-def replay() -> None:
-    """As the worker does it: on a connection of its own, since a test's is one transaction."""
+def apart(work: Callable[[], object]) -> None:
+    """On a connection of its own, as a worker does it: what a test writes itself is not committed."""
 
-    def work() -> None:
-        replaying.work()
+    def done() -> None:
+        work()
         connection.close()
 
     with ThreadPoolExecutor(1) as threads:
-        threads.submit(work).result()
+        threads.submit(done).result()
 
 
 def log_in(page: Watched) -> None:
@@ -99,7 +100,7 @@ def test_from_a_new_rule_to_replay_to_live_to_its_effect(browser: Browser, place
 
     page.keyboard.press("Control+Enter")
     page.locator("#backtest", has_text="Replaying").wait_for()
-    replay()
+    apart(replaying.work)
     page.locator("#backtest .vsrow").wait_for()
     assert "Now reviewed 3" in " ".join(page.locator("#backtest nav").inner_text().split())
     assert page.locator("#backtest .js-plotly-plot").count() == 1
@@ -129,6 +130,7 @@ def test_axe_finds_nothing_and_nothing_scrolls_sideways(
     browser: Browser, place: Place, agent: Door, width: int, theme: str
 ) -> None:
     furnish_policy(browser, place, agent)
+    apart(several_versions)
     page, findings = look(browser, place, width, theme), []
     for path in pages():
         page.open(path)
@@ -196,3 +198,13 @@ def furnish_policy(browser: Browser, place: Place, agent: Door) -> None:
     """The rule of the walk, if that has not been gone."""
     if not Policy.objects.filter(slug="refund-limit", live__isnull=False).exists():
         test_from_a_new_rule_to_replay_to_live_to_its_effect(browser, place, agent)
+
+
+def several_versions() -> None:
+    """A history with something to compare, a draft, and a result that is no longer of it."""
+    policy, by = Policy.objects.get(slug="refund-limit"), User.objects.get(username="admin")
+    body = policy.versions.get(number=1).body
+    for limit in (700, 900):
+        lifecycle.save_draft(policy.pk, by, body | {"limits": {"limit": limit}})
+        lifecycle.start_shadow(policy.pk, by)
+    lifecycle.save_draft(policy.pk, by, body | {"limits": {"limit": 1100}})
