@@ -20,6 +20,7 @@ SCHEDULE = {
     "messages": every(5, "orchestration.outbox.tasks.deliver"),
     "old messages": every(3600, "orchestration.outbox.tasks.forget_old"),
     "replays": every(5, "orchestration.control.tasks.sweep_replays"),
+    "shadows": every(5, "orchestration.control.tasks.sweep_shadows"),
     "stalled runs": every(30, "orchestration.control.tasks.sweep_stalled"),
     "hours": every(5, "orchestration.control.tasks.roll_hours"),
     "retention": every(3600, "orchestration.control.tasks.keep"),

@@ -5,7 +5,7 @@ from __future__ import annotations
 from celery import shared_task
 
 from orchestration.control import digest as digesting
-from orchestration.control import keeping, replaying, settling
+from orchestration.control import keeping, replaying, settling, shadows
 from orchestration.telemetry.rollups import roll_hours as roll
 from orchestration.workflows.booking import TABLES
 from orchestration.workspaces.models import Workspace
@@ -47,3 +47,8 @@ def replay() -> int:
 @shared_task(ignore_result=True)
 def sweep_replays() -> int:
     return replaying.sweep()
+
+
+@shared_task(ignore_result=True)
+def sweep_shadows() -> int:
+    return shadows.sweep()

@@ -19,7 +19,7 @@ from django.utils.text import slugify
 from orchestration.ledger import entries
 from orchestration.outbox import send
 from orchestration.outbox.models import Event
-from orchestration.policies import live, versions
+from orchestration.policies import live, shadows, versions
 from orchestration.policies.models import Policy, PolicyVersion, State
 from orchestration.workspaces.models import User, Workspace
 
@@ -175,6 +175,8 @@ def _ready(policy: Policy, version: PolicyVersion, reason: str) -> None:
         raise NotNow(
             "Replay this version over recorded decisions first: its last replay is older than a day or absent."
         )
+    if version.state == State.SHADOW and (lacks := shadows.why_not(policy, shadows.seen(policy))):
+        raise NotNow(f"{lacks} Wait, or lower what this policy asks of shadows.")
 
 
 def _has_history(workspace_id: int) -> bool:

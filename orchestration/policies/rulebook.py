@@ -17,6 +17,7 @@ from orchestration.policies.lifecycle import NotNow
 from orchestration.policies.models import Policy, Rulebook
 from orchestration.workspaces.models import User, Workspace
 
+MOST_DECISIONS, MOST_DAYS = 1_000_000, 365
 DEFAULTS = (Kind.ALLOW, Kind.HOLD, Kind.DENY)
 
 
@@ -66,6 +67,21 @@ def describe(policy_id: UUID, by: User, *, name: str, purpose: str, sensitive: b
         live.renew([policy.workspace_id])  # answers name it
         told = {"policy": policy.slug, "name": name, "sensitive": sensitive}
         _note(policy.workspace, "policy.described", by, told, ("policy", str(policy.pk)))
+    return policy
+
+
+def ask_of_shadows(policy_id: UUID, by: User, *, decisions: int, days: int) -> Policy:
+    """What a version in shadow has to have seen before it may go live."""
+    if not (0 <= decisions <= MOST_DECISIONS and 0 <= days <= MOST_DAYS):
+        raise NotNow(f"A shadow is asked for at most {MOST_DECISIONS:,} decisions and {MOST_DAYS} days.")
+    with transaction.atomic():
+        policy = Policy.objects.select_for_update().get(pk=policy_id)
+        if (policy.shadow_decisions, policy.shadow_days) == (decisions, days):
+            return policy
+        policy.shadow_decisions, policy.shadow_days = decisions, days
+        policy.save(update_fields=["shadow_decisions", "shadow_days"])
+        told = {"policy": policy.slug, "decisions": decisions, "days": days}
+        _note(policy.workspace, "policy.shadow_asked", by, told, ("policy", str(policy.pk)))
     return policy
 
 

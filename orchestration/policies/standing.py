@@ -13,8 +13,8 @@ from uuid import UUID
 from django.db import connection
 from django.utils import timezone
 
-from orchestration.policies import asks
-from orchestration.policies.effects import STRICTNESS, Kind
+from orchestration.policies import asks, shadows
+from orchestration.policies.effects import STRICTNESS
 from orchestration.policies.evaluate import Match, Rule, bound, judge
 from orchestration.policies.models import Decision, Policy
 
@@ -120,24 +120,8 @@ def figures(workspace_id: int) -> dict[UUID | None, Figures]:
 
 def shadow_of(policy: Policy) -> Shadow:
     """Counted live, since the shadow began."""
-    if policy.shadow is None or policy.shadow_since is None:
-        return Shadow()
-    with connection.cursor() as cursor:
-        cursor.execute(
-            "select shadow->>'live', shadow->'tried'->%(policy)s->>'effect', count(*) from policies_decision "
-            "where workspace_id = %(workspace)s and at >= %(since)s and shadow is not null "
-            "and (shadow->'tried'->%(policy)s->>'version')::int = %(version)s group by 1, 2",
-            {
-                "policy": str(policy.pk),
-                "workspace": policy.workspace_id,
-                "since": policy.shadow_since,
-                "version": policy.shadow,
-            },
-        )
-        rows = cursor.fetchall()
-    differ = [(live, tried, n) for live, tried, n in rows if live != tried]
-    looser = sum(n for live, tried, n in differ if STRICTNESS[Kind(tried)] < STRICTNESS[Kind(live)])
-    return Shadow(sum(n for *_, n in rows), sum(n for *_, n in differ), looser, policy.shadow_since)
+    seen = shadows.seen(policy)
+    return Shadow(seen.asked, seen.differ, seen.looser, seen.since)
 
 
 def lately(workspace_id: int, most: int = LOOKED_AT) -> list[dict[str, Any]]:

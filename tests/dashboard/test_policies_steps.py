@@ -193,6 +193,9 @@ def test_a_shadow_is_replayed_and_published_where_it_is_read(
     ran(version)
     replayed(version)
     assert "Tickets go from 40.8 to 20.4 a day" in text(proven.get("/policies/refund-limit/"))
+    early = proven.post("/policies/refund-limit/publish/", {"version": 1, "reason": "Agreed"}, follow=True)
+    assert "The shadow has seen 0 of 200 decisions and 0 of 7 days so far." in text(early)
+    rulebook.ask_of_shadows(version.policy_id, User.objects.get(username="admin"), decisions=0, days=0)
     proven.post("/policies/refund-limit/publish/", {"version": 1, "reason": "Agreed"})
 
     assert Policy.objects.get(pk=version.policy_id).live == 1

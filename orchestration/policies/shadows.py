@@ -1,0 +1,165 @@
+"""What a version in shadow has seen: answers that would have been others, counted since it began, and whether that is
+enough for it to go live.
+
+Decisions are never counted twice: what is older than a minute, and so surely committed, is kept as a sum with the
+policy, and only what came since is looked at.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import Any
+from uuid import UUID
+
+from django.db import connection
+from django.utils import timezone
+
+from orchestration.policies.effects import STRICTNESS, Kind
+from orchestration.policies.models import Policy
+
+SETTLED = timedelta(minutes=1)  # a decision's time is taken before it commits
+KEPT_EACH = timedelta(minutes=5)  # also where nothing was seen, so that nobody looks there again
+SHOWN = 20
+
+_OF = "shadow->'tried'->%(policy)s"
+_MINE = (
+    "workspace_id = %(workspace)s and shadow is not null and at >= %(since)s "
+    f"and ({_OF}->>'version')::int = %(version)s"
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """`pairs`: how often it would have been the second where it was the first."""
+
+    pairs: Counter[tuple[str, str]] = field(default_factory=Counter)
+    since: datetime | None = None
+
+    @property
+    def asked(self) -> int:
+        return self.pairs.total()
+
+    @property
+    def differ(self) -> int:
+        return self.stricter + self.looser
+
+    @property
+    def same(self) -> int:
+        return self.asked - self.differ
+
+    @property
+    def stricter(self) -> int:
+        return sum(n for (was, now), n in self.pairs.items() if _strict(now) > _strict(was))
+
+    @property
+    def looser(self) -> int:
+        return sum(n for (was, now), n in self.pairs.items() if _strict(now) < _strict(was))
+
+    @property
+    def days(self) -> float:
+        return (timezone.now() - self.since) / timedelta(days=1) if self.since else 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class Difference:
+    """A decision on which the shadow would have said something else."""
+
+    id: UUID
+    at: datetime
+    agent: str
+    action_type: str
+    amount: float | None
+    run: str
+    was: str
+    would: str
+
+    @property
+    def looser(self) -> bool:
+        return _strict(self.would) < _strict(self.was)
+
+
+def seen(policy: Policy) -> Seen:
+    """Counted to this moment."""
+    if policy.shadow is None or policy.shadow_since is None:
+        return Seen()
+    now = timezone.now()
+    begin, pairs = _kept(policy)
+    settled = max(begin, now - SETTLED)
+    older = _count(policy, begin, settled)
+    if older or settled - begin > KEPT_EACH:
+        pairs = pairs + older
+        _keep(policy, settled, pairs)
+    return Seen(pairs + _count(policy, settled, None), policy.shadow_since)
+
+
+def why_not(policy: Policy, found: Seen) -> str:
+    """What it still has to see before it may go live; "" when that is enough."""
+    lacks = []
+    if found.asked < policy.shadow_decisions:
+        lacks.append(f"{found.asked:,} of {policy.shadow_decisions:,} decisions")
+    if found.days < policy.shadow_days:
+        lacks.append(f"{int(found.days)} of {policy.shadow_days} days")
+    return f"The shadow has seen {' and '.join(lacks)} so far." if lacks else ""
+
+
+def latest(policy: Policy, most: int = SHOWN) -> list[Difference]:
+    """The newest decisions that would have come out otherwise."""
+    if policy.shadow is None or policy.shadow_since is None:
+        return []
+    with connection.cursor() as cursor:
+        cursor.execute(
+            f"select id, at, agent, action_type, amount::float8, run, shadow->>'live', {_OF}->>'effect' "
+            f"from policies_decision where {_MINE} and shadow->>'live' <> {_OF}->>'effect' "
+            "order by at desc limit %(most)s",
+            _values(policy, policy.shadow_since) | {"most": most},
+        )
+        return [Difference(*row) for row in cursor]
+
+
+def _kept(policy: Policy) -> tuple[datetime, Counter[tuple[str, str]]]:
+    """Until when it is counted, and what was seen until then."""
+    since, kept = policy.shadow_since, policy.shadow_tally
+    assert since is not None  # noqa: S101  whoever calls has looked
+    if not kept or (kept["version"], kept["since"]) != (policy.shadow, since.isoformat()):
+        return since, Counter()
+    pairs = Counter({(was, now): n for was, now, n in kept["pairs"]})
+    return datetime.fromisoformat(kept["until"]), pairs
+
+
+def _keep(policy: Policy, until: datetime, pairs: Counter[tuple[str, str]]) -> None:
+    """Whoever is second says the same of another moment: each sum is whole in itself."""
+    since = policy.shadow_since
+    tally = {
+        "version": policy.shadow,
+        "since": since.isoformat() if since else None,
+        "until": until.isoformat(),
+        "pairs": [[was, now, n] for (was, now), n in pairs.items()],
+    }
+    Policy.objects.filter(pk=policy.pk, shadow=policy.shadow, shadow_since=since).update(shadow_tally=tally)
+    policy.shadow_tally = tally
+
+
+def _count(policy: Policy, begin: datetime, end: datetime | None) -> Counter[tuple[str, str]]:
+    until = "and at < %(until)s" if end else ""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            f"select shadow->>'live', {_OF}->>'effect', count(*) from policies_decision "
+            f"where {_MINE} {until} group by 1, 2",
+            _values(policy, begin) | {"until": end},
+        )
+        return Counter({(was, now): n for was, now, n in cursor})
+
+
+def _values(policy: Policy, since: datetime) -> dict[str, Any]:
+    return {
+        "policy": str(policy.pk),
+        "workspace": policy.workspace_id,
+        "since": since,
+        "version": policy.shadow,
+    }
+
+
+def _strict(kind: str) -> int:
+    return STRICTNESS[Kind(kind)]
