@@ -72,9 +72,7 @@ urlpatterns = [
     path("settings/webhooks/<int:endpoint_id>/rotate/", webhooks.turn, name="rotate_webhook"),
     path("settings/webhooks/<int:endpoint_id>/test/", webhooks.trial, name="try_webhook"),
     path("settings/webhooks/<int:endpoint_id>/remove/", webhooks.remove, name="remove_webhook"),
-    path(
-        "settings/webhooks/<int:endpoint_id>/messages/<uuid:message_id>/retry/", webhooks.retry, name="retry_webhook"
-    ),
+    path("settings/webhooks/<int:endpoint_id>/messages/<uuid:message_id>/retry/", webhooks.retry, name="retry_webhook"),
     path("settings/prices/", prices.page, name="prices"),
     path("settings/prices/start/", prices.start, name="starting_prices"),
     path("settings/prices/currency/", prices.currency, name="currency"),

@@ -31,7 +31,8 @@ def channel(workspace_id: int) -> str:
 
 
 def publish(workspace_id: int, topic: str, body: Body | None = None) -> None:
-    """Tells the workspace's open pages that `topic` (run, agent, load, policy, batch) has changed. Never raises, never waits long.
+    """Tells the workspace's open pages that `topic` (run, agent, load, policy, batch) has changed. Never raises, never
+    waits long.
 
     To be called after the commit: a page that is told asks at once.
     """

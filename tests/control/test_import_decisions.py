@@ -45,7 +45,12 @@ def test_a_row_becomes_a_decision_with_its_labels_beside_its_facts(workspace: Wo
 
     first, second = rows(workspace)
     assert first.facts["context"] == {"loan_to_price": 0.8, "code": "007"}
-    assert (first.action_type, float(first.amount or 0), first.verdict, first.effect) == ("loan", 128, "approve", "hold")
+    assert (first.action_type, float(first.amount or 0), first.verdict, first.effect) == (
+        "loan",
+        128,
+        "approve",
+        "hold",
+    )
     assert (first.at.hour, second.at.hour) == (11, 8)
     assert (second.outcome, second.imported) == ("bad", True)
     assert not {"approve", "bad", "protected", "44"} & set(str(first.facts).replace("'", " ").split())
