@@ -130,13 +130,17 @@ class Supervisor:
             while not self.ending:
                 select.select([self._wakeup], [], [], 1.0 if not self._due else 0.1)
                 drain(self._wakeup)
-                for part in self.parts:
-                    self._tend(part)
+                self.tend()
                 bound_logs(self.state.logs)
                 if self.each_round:
                     self.each_round()
                 if self._maker and not self._maker.alive:
                     self.ending = True
+
+    def tend(self) -> None:
+        """Looks at each part once, and starts again what has died and is due."""
+        for part in self.parts:
+            self._tend(part)
 
     def _tend(self, part: Part) -> None:
         if part.name in self._due:

@@ -79,7 +79,7 @@ class Command(BaseCommand):
             supervisor.add("worker", roles.worker("worker", "work", processes=2), nice=5, signs=True)
             supervisor.add("replay", roles.worker("replay", "replay", processes=0), nice=10)
             supervisor.add("beat", roles.beat, signs=True)
-            if not wait_for(lambda: serves(address), 30, pause=0.05):
+            if not wait_for(lambda: served(supervisor, address), 30, pause=0.05):
                 self.stdout.write(f"The web process does not answer. Its log: {state.logs / 'web.log'}")
             if demo:
                 supervisor.add("demo", roles.demo(address, *demo_keys), nice=5)
@@ -116,6 +116,12 @@ def address_file(state: State) -> Path:
 def local_address(port: int) -> str:
     host = {"0.0.0.0": "127.0.0.1", "::": "[::1]"}.get(settings.BATON_HOST, settings.BATON_HOST)  # noqa: S104
     return f"http://{f'[{host}]' if ':' in host and not host.startswith('[') else host}:{port}"
+
+
+def served(supervisor: Supervisor, address: str) -> bool:
+    """One look while starting; what dies meanwhile is started again then too."""
+    supervisor.tend()
+    return serves(address)
 
 
 def serves(address: str) -> bool:
