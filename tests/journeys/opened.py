@@ -42,6 +42,10 @@ LISTS = (
     *(f"/settings/{name}/" for name in SETTINGS),
 )
 
+# What a browser calls an error: a page that is refused, as some are here, and a region that was still asked for when the
+# page was left.
+EXPECTED = ("status of 40", "htmx:sendAbort", "htmx:afterRequest")
+
 
 @dataclass(frozen=True, slots=True)
 class Place:
@@ -136,7 +140,7 @@ class Watched:
         dialog.dismiss()
 
     def _said(self, kind: str, text: str) -> None:
-        if kind == "error" and "status of 40" not in text:
+        if kind == "error" and not any(words in text for words in EXPECTED):
             self.wrong.append(f"console {text}")
 
     def _requested(self, request: Request) -> None:
