@@ -1,0 +1,73 @@
+"""The ledger's pages: accessible, and inert whatever an agent called itself and its acts."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import UTC, datetime
+
+import pytest
+from axe_playwright_python.sync_playwright import Axe
+from playwright.sync_api import Browser, sync_playwright
+from pytest_django import DjangoDbBlocker
+
+from orchestration.ledger import chain, entries
+from orchestration.ledger.models import Entry
+from orchestration.workspaces.models import Workspace
+from tests.journeys.hostile import PAYLOADS
+from tests.journeys.opened import Place, browsing, furnished, look
+from tests.journeys.test_pages_are_accessible import LOOKS, RULES
+from tests.journeys.test_pages_are_inert import FINDINGS
+
+pytestmark = [pytest.mark.browser, pytest.mark.django_db, pytest.mark.timeout(300)]
+
+
+@pytest.fixture(scope="module")
+def place(served: int, django_db_blocker: DjangoDbBlocker) -> Iterator[Place]:
+    with furnished(served, django_db_blocker, lambda _: None) as place:
+        space = Workspace.objects.get(slug="default").pk
+        for payload in PAYLOADS:
+            said = payload.replace("\0", "")
+            told = {"effect": "hold", "action": said, "matches": {"hold": ["refund-limit@7"]}, "seen": {said: said}}
+            entries.record(space, "decision", ("decision", said), f"agent:{said}", told, datetime.now(UTC))
+            told = {"policy": "refund-limit", "version": 7, "verdict": "reject", "reason": said}
+            entries.record(space, "verdict", ("hold", said), f"person:{said}", told, datetime.now(UTC))
+        chain.link()
+        yield place
+
+
+@pytest.fixture(scope="module")
+def browser(place: Place, chromium: str) -> Iterator[Browser]:
+    with sync_playwright() as playwright, browsing(playwright, chromium) as browser:
+        yield browser
+
+
+def pages() -> list[str]:
+    ids = Entry.objects.order_by("-id").values_list("id", flat=True)
+    return ["/ledger/", "/ledger/?q=zzz", *(f"/ledger/{each}/?verify=1" for each in ids)]
+
+
+@pytest.mark.parametrize(("width", "theme"), LOOKS)
+def test_axe_finds_nothing_and_nothing_scrolls_sideways(browser: Browser, place: Place, width: int, theme: str) -> None:
+    page, findings = look(browser, place, width, theme), []
+    for path in pages()[:5]:
+        page.open(path)
+        found = Axe().run(page.page, options=RULES).response["violations"]
+        findings += [(path, each["id"], node["target"]) for each in found for node in each["nodes"]]
+        wider = page.page.evaluate("() => document.documentElement.scrollWidth - document.documentElement.clientWidth")
+        findings += [(path, "scrolls sideways", wider)] if wider > 0 else []
+
+    assert findings == []
+    assert page.wrong == []
+
+
+def test_what_hostile_agents_did_stays_text(browser: Browser, place: Place) -> None:
+    page, shown = look(browser, place), set()
+    for path in pages():
+        html = page.open(path)
+        assert (path, page.page.evaluate(FINDINGS), page.wrong) == (path, [], [])
+        assert not set("\u202e\u202c\u200b\u2066\u2069\x00\x1b") & set(html)
+        assert not [payload for payload in PAYLOADS if "<" in payload and payload in html]
+        text = page.page.inner_text("body")
+        shown |= {payload for payload in PAYLOADS if payload.split("\u202e")[0].split("\x00")[0] in text}
+
+    assert len(shown) >= 0.6 * len(PAYLOADS)
