@@ -54,7 +54,11 @@ def measure(stand: Stand, report: Report, n: int) -> None:
     _record(stand, 8, n - 8)
     took, checked = _verify(stand)
     report.most(f"verify {n:,} entries", took, VERIFY_S, "s", firm=True)
-    report.none("faults in what nobody changed", int(checked.returncode != 0), checked.stderr[-200:])
+    report.none(
+        "faults in what nobody changed",
+        int(checked.returncode != 0),
+        checked.stderr[-200:] if checked.returncode else "",
+    )
 
 
 def _connect(stand: Stand, user: str) -> psycopg.Connection[TupleRow]:

@@ -29,7 +29,7 @@ def place(served: int, django_db_blocker: DjangoDbBlocker) -> Iterator[Place]:
             said = payload.replace("\0", "")
             told = {"effect": "hold", "action": said, "matches": {"hold": ["refund-limit@7"]}, "seen": {said: said}}
             entries.record(space, "decision", ("decision", said), f"agent:{said}", told, datetime.now(UTC))
-            told = {"policy": "refund-limit", "version": 7, "verdict": "reject", "reason": said}
+            told = {"policy": "refund-limit", "version": "7", "verdict": "reject", "reason": said}
             entries.record(space, "verdict", ("hold", said), f"person:{said}", told, datetime.now(UTC))
         chain.link()
         yield place
