@@ -222,7 +222,7 @@ def clearing(scene: Scene, *, near: bool, documented: bool) -> Ask:
 
 def offer(scene: Scene, amount: float) -> Ask:
     rng = chance(scene, "offer")
-    rate = round(min(0.72, rng.lognormvariate(-1.35, 0.33)), 2)
+    rate = round(min(0.72, rng.lognormvariate(-1.25, 0.33)), 2)
     return Ask(
         agent=agents.LIMITS_ENGINE.agent,
         type="loan.offer",

@@ -30,7 +30,7 @@ def plan() -> Plan:
 
 def told(plan: Plan, *parts: Part) -> Receiver:
     with receiver() as got:
-        company = found(got.url, "a-key", plan, Stage(), PATIENT)
+        company = found(got.url, "a-key", plan, Stage(), PATIENT, past_key="a-past-key")
         for part in parts:
             part(company)
         assert company.close(60.0)["dropped"] == 0
@@ -127,9 +127,9 @@ def test_a_telling_that_was_stopped_goes_on_where_it_was(plan: Plan, tmp_path: P
 
     with receiver() as got:
         with pytest.raises(Stop):
-            tell_all(got.url, "a-key", plan, memory, stop)
+            tell_all(got.url, "a-key", plan, memory, stop, past_key="a-past-key")
         first = len(memory.telling().left)
-        telling = tell_all(got.url, "a-key", plan, memory, lambda _: None)
+        telling = tell_all(got.url, "a-key", plan, memory, lambda _: None, past_key="a-past-key")
 
     assert (first, telling.of, memory.telling().left) == (2, 3, [])
     assert (telling.spans, telling.events) == (len(got.spans), len(got.events))

@@ -20,6 +20,12 @@ from tests.client.receiver import receiver
 from tests.demo.hour import Hour, hour_of
 
 AS_LONG = "30d"
+MAKE_KEY = """
+from orchestration.workspaces.keys import create_key
+from orchestration.workspaces.models import Workspace
+print(create_key(Workspace.objects.get(pk={}), "journey", {})[1])
+"""
+DECIDED = "select action_type, effect, verdict, reviewer, outcome from policies_decision where workspace_id = %s"
 
 
 @dataclass
@@ -27,10 +33,14 @@ class Told:
     tenant: Tenant
     plan: Plan
     sent: Hour
+    past_key: str
+
+    def of(self, kind: str) -> list[dict[str, Any]]:
+        return [event for event in self.sent.events if event["type"] == kind]
 
 
-def tell_to(url: str, key: str, plan: Plan) -> None:
-    company = found(url, key, plan, Stage(), PATIENT)
+def tell_to(url: str, key: str, plan: Plan, past_key: str) -> None:
+    company = found(url, key, plan, Stage(), PATIENT, past_key=past_key)
     assert all(tell(company, chapter) for chapter in past_of(plan).left)
     company.close()
 
@@ -39,11 +49,12 @@ def tell_to(url: str, key: str, plan: Plan) -> None:
 def told(baton: Stand) -> Told:
     tenant = baton.workspace()
     plan = Plan(Rhythm(time.time_ns() - HOUR // 12, days=3), seed=4, per_minute=0.5)
-    tell_to(baton.url, tenant.key, plan)
+    past_key = baton.manage("shell", "-v", "0", "-c", MAKE_KEY.format(tenant.id, ["ingest", "admin"]))
+    tell_to(baton.url, tenant.key, plan, past_key)
     tenant.settled()
     with receiver() as got:
-        tell_to(got.url, "a-key", plan)
-    return Told(tenant, plan, hour_of(got))
+        tell_to(got.url, "a-key", plan, "a-past-key")
+    return Told(tenant, plan, hour_of(got), past_key)
 
 
 def figures(told: Told) -> dict[str, Any]:
@@ -52,6 +63,7 @@ def figures(told: Told) -> dict[str, Any]:
     return {
         "durations": found["durations"],
         "digested": found["spans"]["digested"],
+        "decisions": sorted(told.tenant.rows(DECIDED)),
         "agents": {a["name"]: (a["calls"], a["failures"], a["tokens"], a["runs"]) for a in agents},
     }
 
@@ -71,6 +83,23 @@ def test_tokens_are_those_that_were_sent(told: Told) -> None:
     assert sum(tokens["input"] for _, _, tokens, _ in figures(told)["agents"].values()) == sent
 
 
+def test_decisions_of_the_past_are_there_with_what_people_said_and_what_came_later(told: Told) -> None:
+    verdicts = {event["decision"]: event for event in told.of("hold.decided")}
+    sent = [
+        (
+            event["facts"]["action.type"],
+            event["effect"],
+            *(verdicts.get(event["decision"], {}).get(name, "") for name in ("verdict", "reviewer")),
+            verdicts.get(event["decision"], event).get("outcome", ""),
+        )
+        for event in told.of("decision.recorded")
+    ]
+
+    assert figures(told)["decisions"] == sorted(sent)
+    assert len(verdicts) > 20
+    assert {event["agent"] for event in told.of("decision.recorded")} >= {"refunds/refund", "invoice-entry/entry-bot"}
+
+
 def test_each_agent_is_one_however_many_processes_met_it(told: Told) -> None:
     names = [agent["name"] for agent in told.tenant.get("/api/v1/agents?window=30d&limit=100")["items"]]
 
@@ -81,7 +110,7 @@ def test_the_past_wakes_no_agent(told: Told) -> None:
     agents = told.tenant.get("/api/v1/agents?limit=100")["items"]
 
     over = {event["run"] for event in told.sent.events if event["type"] in ("run.finished", "run.failed")}
-    began = [event for event in told.sent.events if event["type"] == "run.started"]
+    began = told.of("run.started")
     # who has told of a run that is still open has something open, whenever that was told
     busy = {event["agent"].partition("/")[2] for event in began if event["run"] not in over}
     assert {a["name"] for a in agents if a["state"] != "idle"} <= busy
@@ -92,7 +121,7 @@ def test_the_past_wakes_no_agent(told: Told) -> None:
 def test_the_past_told_again_changes_nothing(told: Told, baton: Stand) -> None:
     before = figures(told)
 
-    tell_to(baton.url, told.tenant.key, told.plan)
+    tell_to(baton.url, told.tenant.key, told.plan, told.past_key)
     told.tenant.settled()
 
     assert figures(told) == before
