@@ -42,8 +42,8 @@ LISTS = (
     *(f"/settings/{name}/" for name in SETTINGS),
 )
 
-# What a browser calls an error: a page that is refused, as some are here, and a region that was still asked for when the
-# page was left.
+# What a browser calls an error: a page that is refused, as some are here, and a region that was still asked for when
+# the page was left.
 EXPECTED = ("status of 40", "htmx:sendAbort", "htmx:afterRequest")
 
 
