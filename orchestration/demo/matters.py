@@ -17,9 +17,9 @@ if TYPE_CHECKING:
 
 ITEMS = (
     *("headphones", "a desk lamp", "a winter coat", "an office chair", "a tablet", "a camera lens", "a road wheel"),
-    *("a monitor", "an espresso machine", "a bicycle", "a laptop", "a hotel night", "a concert ticket", "a phone"),
+    *("a monitor", "an espresso machine", "a bicycle", "a laptop", "running shoes", "a suitcase", "a phone"),
 )
-SHOPS = ("Nordlicht Electronics", "Casa Lume", "Hotel Bellevue", "Velo Frei", "Kaufhaus Stern", "Alpen Travel")
+SHOPS = ("Nordlicht Electronics", "Casa Lume", "Hafen Mail Order", "Velo Frei", "Kaufhaus Stern", "Alpen Outfitters")
 SUPPLIERS = ("Brandt Logistics", "Office Park Ltd", "Meyer Print", "Delta Cloud", "Sauber Cleaning", "Hanse Legal")
 COUNTRIES = ("Portugal", "Norway", "Canada", "Singapore", "Chile", "Ireland")
 REFUND_COSTS = (

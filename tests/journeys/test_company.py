@@ -29,6 +29,11 @@ class Story:
     def of(self, workflow: str) -> list[dict[str, Any]]:
         return [run for run in self.runs if run["workflow"] == workflow]
 
+    def whole(self, workflow: str) -> list[dict[str, Any]]:
+        """Runs of which some root came: what is under way at the end, or crashed, has none yet."""
+        ended = {spans[0]["traceId"] for spans in self.ended()}
+        return [run for run in self.of(workflow) if ended & set(run["trace_ids"])]
+
     def ended(self) -> list[list[dict[str, Any]]]:
         """Traces whose root came."""
         return [spans for spans in self.sent.traces.values() if any("parentSpanId" not in span for span in spans)]
@@ -62,7 +67,7 @@ def test_every_customer_is_a_run_and_a_person_who_answers_makes_no_new_one(story
         r["name"].removeprefix("invoke_workflow ") for r in roots if r["name"].startswith("invoke_workflow")
     )
 
-    assert {name: len(story.of(name)) for name in began} == began
+    assert {name: len(story.whole(name)) for name in began} == began
 
 
 def test_tokens_are_counted_once(story: Story) -> None:
@@ -82,7 +87,7 @@ def test_tools_and_their_failures_are_told_with_the_systems_they_touched(story: 
 
 
 def test_work_goes_from_customer_service_by_billing_to_refunds(story: Story) -> None:
-    ways = [[(h["from"], h["to"]) for h in run["handoff_list"]] for run in story.of("Refund request")]
+    ways = [[(h["from"], h["to"]) for h in run["handoff_list"]] for run in story.whole("Refund request")]
 
     heard = [way for way in ways if way]
     assert len(heard) > 0.9 * len(ways)
@@ -95,7 +100,8 @@ def test_a_question_to_a_person_waits_and_goes_on_in_another_trace(story: Story)
     assert len(asked) == len([span for span in story.sent.spans if tool(span) == "escalate_to_human"]) > 3
     answered = [run for run in asked if len(run["trace_ids"]) == 2]
     assert len(answered) >= len(asked) / 2
-    assert {run["status"] for run in answered} == {"completed"}
+    unpaid = [sum(not c["ok"] for c in run["tool_call_list"] if c["tool"] == "issue_refund") == 3 for run in answered]
+    assert [run["status"] for run in answered] == ["failed" if lost else "completed" for lost in unpaid]
     assert all(run["status"] != "completed" for run in asked if len(run["trace_ids"]) == 1)
 
 
