@@ -12,7 +12,8 @@ from xdist.scheduler import LoadScopeScheduling
 
 # Tests of one file share what the file sets up. These files share one running Baton too.
 STAND = tuple(
-    f"tests/journeys/test_{name}.py" for name in ("company", "exactly_once", "faults", "first_span", "history")
+    f"tests/journeys/test_{name}.py"
+    for name in ("company", "exactly_once", "faults", "first_span", "history", "may_i", "replays")
 )
 # Were a long portion begun last, all but one process would wait for it at the end.
 LONGEST = (

@@ -147,7 +147,7 @@ def _stations(tree: Tree) -> None:
             passed.add(at)
             node = steps[at].hints.get("twin") or ""
             whole = bare and parent[at] < 0 and not tree.orphan[at]
-            if (node or whole) and normal(node or steps[at].name) not in BARE:
+            if (node or whole) and normal(str(node) if node else steps[at].name) not in BARE:
                 kinds[at] = AGENT
                 break
             bare = bare or node != ""

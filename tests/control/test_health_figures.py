@@ -18,6 +18,12 @@ from tests.make import Made
 pytestmark = pytest.mark.django_db
 
 
+@pytest.fixture(autouse=True)
+def nothing_refused_before(db: None) -> None:
+    """What a served application refused in other tests is written when it finds time to."""
+    Refusal.objects.all().delete()
+
+
 def figures(workspace: Workspace) -> Health:
     return health(workspace.pk, timedelta(hours=1), timezone.now())
 

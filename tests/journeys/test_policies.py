@@ -141,6 +141,7 @@ def test_axe_finds_nothing_and_nothing_scrolls_sideways(
         ]
         for size in (width, 320):
             page.page.set_viewport_size({"width": size, "height": 900})
+            page.page.wait_for_timeout(300)  # charts are laid out anew a moment later
             wider = page.page.evaluate(
                 "() => document.documentElement.scrollWidth - document.documentElement.clientWidth"
             )
