@@ -113,6 +113,7 @@ def test_from_a_new_rule_to_replay_to_live_to_its_effect(browser: Browser, place
     apart(replaying.work)
     page.locator("#backtest .vsrow").wait_for()
     assert "Now reviewed 3" in " ".join(page.locator("#backtest nav").inner_text().split())
+    page.locator("#backtest .js-plotly-plot").first.wait_for()
     assert page.locator("#backtest .js-plotly-plot").count() == 1
 
     page.get_by_role("button", name="Publish v1").first.click()
