@@ -23,9 +23,9 @@ from django.conf import settings
 from orchestration.api import auth
 from orchestration.api.bodies import Receive, Scope, header, read, room, too_large
 from orchestration.api.intake import AT_ONCE, intake
-from orchestration.api.memory import give_back
 from orchestration.api.quota import quotas
 from orchestration.api.refusals import Refused
+from orchestration.lib.memory import give_back
 from orchestration.telemetry import packing
 from orchestration.telemetry.admission import TooMany, Undecodable
 from orchestration.workspaces.keys import Bearer

@@ -14,11 +14,11 @@ from uuid_utils.compat import uuid7
 
 from orchestration.api import auth, counters
 from orchestration.api.backlog import Backlog
-from orchestration.api.memory import keep_little
 from orchestration.api.nudge import Nudge
 from orchestration.api.pool import Connection, Unavailable, doors
 from orchestration.api.quota import quotas
 from orchestration.api.refusals import busy, unavailable
+from orchestration.lib.memory import keep_little
 from orchestration.workspaces.keys import Bearer
 
 AT_ONCE = 2  # requests unpacked, checked and stored at the same time, so that decisions find room beside them

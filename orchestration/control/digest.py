@@ -25,8 +25,10 @@ from django.db import transaction
 
 from orchestration.control import elsewhere, sent
 from orchestration.control.counting import Counted, count
-from orchestration.control.settling import settle_due, uncollected
+from orchestration.control.settling import settle_due
 from orchestration.control.trouble import trouble
+from orchestration.lib import memory
+from orchestration.lib.collector import paused
 from orchestration.lib.pulse import publish
 from orchestration.policies.elsewhere import Told
 from orchestration.registry.vouching import vouched_agents
@@ -55,6 +57,7 @@ from orchestration.workspaces.models import Workspace
 
 log = structlog.get_logger(__name__)
 SETTLE_EACH_S = 0.5
+RESTS = memory.Rests(each_s=10.0)
 HURRIED_S = 0.5  # a delivery that waits for longer means that more comes in than goes through
 LATE_S = 2.0  # that a run may be settled late in the meantime
 UNPACKED = 64 << 20  # bytes; the door lets in less
@@ -86,7 +89,7 @@ def drain(seconds: float = 5.0) -> int:
     """
     now = time.monotonic()
     until, settle_at, total = now + seconds, now + SETTLE_EACH_S, 0
-    with uncollected():
+    with paused():
         while time.monotonic() < until:
             done = sum(digest(workspace_id) for workspace_id in deliveries.workspaces_waiting())
             total += done
@@ -98,6 +101,7 @@ def drain(seconds: float = 5.0) -> int:
                 settle(SETTLE_EACH_S)
                 settle_at = time.monotonic() + SETTLE_EACH_S
     settle()
+    RESTS.after(total)
     return total
 
 

@@ -18,6 +18,7 @@ from uuid_utils.compat import uuid7
 from orchestration.control import settling
 from orchestration.control.digest import MIXED, take_in
 from orchestration.control.trouble import trouble
+from orchestration.lib.collector import paused
 from orchestration.telemetry.deliveries import IMPORTED, Waiting
 from orchestration.telemetry.models import Signal
 from orchestration.telemetry.rollups import roll_hours
@@ -97,7 +98,7 @@ def settle_all(workspace_id: int, tell: Callable[[int], None]) -> None:
     """Have every imported trace told as a run, by ourselves or by a worker that is quicker; `tell` hears how many are
     left. Then the hours are added up, which otherwise the clock would do."""
     received = datetime.now(UTC)
-    with settling.uncollected():
+    with paused():
         while left := unsettled(workspace_id, received):
             tell(left)
             if not settling.settle(workspace_id):

@@ -16,8 +16,7 @@ from __future__ import annotations
 import gc
 import os
 import time
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 from uuid import UUID
@@ -27,6 +26,7 @@ from django.db import connection, transaction
 
 from orchestration.control import run_rows
 from orchestration.control.trouble import trouble
+from orchestration.lib.collector import paused
 from orchestration.lib.pulse import publish
 from orchestration.registry import prices
 from orchestration.telemetry import recent, rollups
@@ -76,25 +76,12 @@ def settle_due(seconds: float = 3.0, overdue_s: float = 0.0) -> int:
     something has been due for so long."""
     until = time.monotonic() + seconds
     total = 0
-    with uncollected():
+    with paused():
         for workspace_id in due.workspaces_due(overdue_s):
             while time.monotonic() < until and (done := settle(workspace_id)):
                 total += done
                 gc.collect(0)
     return total
-
-
-@contextmanager
-def uncollected() -> Iterator[None]:
-    """Without the collector of cycles: a batch is hundreds of thousands of objects and not one cycle, and looking
-    through them again and again would cost a third of the time. What young garbage there is goes between batches."""
-    was = gc.isenabled()
-    gc.disable()
-    try:
-        yield
-    finally:
-        if was:
-            gc.enable()
 
 
 def settle(workspace_id: int) -> int:

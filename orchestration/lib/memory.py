@@ -1,4 +1,4 @@
-"""Gives memory back that large bodies took.
+"""Gives memory back that large bodies and large batches took.
 
 glibc keeps what was freed, in a heap for each thread, in case it is needed again: after a dozen bodies of 20 MiB at
 once the process stayed at four times its size. Where the C library is another one nothing is done.
@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import ctypes
 import sys
+import time
 from collections.abc import Callable
 
 TRIM_THRESHOLD, MMAP_THRESHOLD, ARENA_MAX = -1, -3, -8  # of malloc.h
@@ -24,6 +25,19 @@ def keep_little() -> None:
 def give_back() -> None:
     """Return what is free now, the small pieces too. Takes milliseconds."""
     _of_libc("malloc_trim")(0)
+
+
+class Rests:
+    """Gives back when work has ended, at most once in `each_s` seconds, and only where there was some."""
+
+    def __init__(self, each_s: float) -> None:
+        self._each_s, self._done, self._at = each_s, 0, 0.0
+
+    def after(self, done: int) -> None:
+        self._done += done
+        if self._done and time.monotonic() >= self._at + self._each_s:
+            give_back()
+            self._done, self._at = 0, time.monotonic()
 
 
 def _of_libc(name: str) -> Callable[..., int]:
