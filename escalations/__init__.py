@@ -1,6 +1,7 @@
 """The reviewers' pages: what needs a person's decision.
 
-For now a plain list of open holds, most urgent first, in which each is decided for itself. It will group like cases,
-find who is qualified, and learn how they are best handled. Files: `cases` what the list shows, `views/inbox` the page
-and the verdicts. Imports any room of `orchestration` and never `dashboard`.
+A datum travels one way: a hold is taken in (`intake`), finds its batch (`batching`) and the person who may decide it
+(`matching`), its clocks are set (`sla`), people are told (`notices`), a page shows it (`views`), the verdict goes back
+to the hold, and what was said teaches (`learning`, `precedents`, `sampling`, `forecast`). Imports any room of
+`orchestration` and never `dashboard`.
 """

@@ -1,0 +1,320 @@
+"""Cases as reviewers see them, the batches they are decided in, and the people who decide.
+
+A case is one hold, read again from the hold whenever it is looked at: what stands here is only what the inbox needs to
+find, group, sort and assign ten thousand of them. `intake` fills it, and may do so twice. Holds are named by value, as
+all big tables are.
+"""
+
+from __future__ import annotations
+
+from typing import Any, ClassVar
+
+from django.conf import settings
+from django.db import models
+from django.db.models import Q
+from django.utils import timezone
+from uuid_utils.compat import uuid7
+
+from orchestration.workspaces.models import Workspace
+
+MOST_IN_A_BATCH = 25
+
+
+class Standing(models.TextChoices):
+    """How a case stands in its batch. One that differs comes first and starts unselected; one that differs much is
+    alone in a batch of its own."""
+
+    ALIKE = "alike", "Like the others"
+    DIFFERS = "differs", "Differs"
+    ALONE = "alone", "On its own"
+
+
+class Batch(models.Model):
+    """Cases that may be decided together. `key`: what is exactly the same in all (`holds.likeness`); `core`: what the
+    deciding fields and texts of its first case were, against which a newcomer is measured (a bounded diameter).
+
+    `cases`, `differing`, `late`, `due_at` are of the open cases and are written together with them. A batch that
+    somebody has open (`claimed_until`) takes no newcomers: they go to another one with the same key.
+    """
+
+    id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
+    workspace = models.ForeignKey(Workspace, on_delete=models.CASCADE, related_name="+")
+    key = models.CharField(max_length=64, help_text="SHA-256, in hex, of what is the same in all")
+    core: models.JSONField[dict[str, Any], dict[str, Any]] = models.JSONField(default=dict)
+    title = models.TextField()
+    agent = models.TextField(blank=True, default="")
+    policy = models.TextField(blank=True, default="", help_text="Slug of the policy that asks")
+    version = models.IntegerField(null=True, blank=True)
+    skill = models.TextField(blank=True, default="")
+    people = models.SmallIntegerField(default=1)
+    cases = models.IntegerField(default=0)
+    differing = models.IntegerField(default=0)
+    due_at = models.DateTimeField(null=True, blank=True)
+    opened_at = models.DateTimeField(default=timezone.now)
+    closed_at = models.DateTimeField(null=True, blank=True, help_text="When its last case was decided")
+    split = models.BooleanField(default=False, help_text="Taken out by a person: takes no newcomers")
+    revision = models.IntegerField(default=0)
+    assigned_to = models.ForeignKey(settings.AUTH_USER_MODEL, null=True, on_delete=models.SET_NULL, related_name="+")
+    assigned_why = models.TextField(blank=True, default="")
+    claimed_by = models.ForeignKey(settings.AUTH_USER_MODEL, null=True, on_delete=models.SET_NULL, related_name="+")
+    claimed_until = models.DateTimeField(null=True, blank=True)
+    snoozed_until = models.DateTimeField(null=True, blank=True)
+
+    class Meta:
+        indexes: ClassVar = [
+            models.Index(fields=["workspace", "due_at", "id"], name="batch_open", condition=Q(closed_at=None)),
+            models.Index(fields=["workspace", "key"], name="batch_key", condition=Q(closed_at=None)),
+            models.Index(fields=["workspace", "assigned_to"], name="batch_whose", condition=Q(closed_at=None)),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.title} ({self.cases})"
+
+
+class Escalation(models.Model):
+    """One hold in the inbox. `fields`: what the case is about as flat names and plain values ({"amount": 940.0,
+    "context.item_back": false, ...}), without secrets; `differs`: the names in which it is not like its batch."""
+
+    hold_id = models.UUIDField(primary_key=True, editable=False)
+    workspace = models.ForeignKey(Workspace, on_delete=models.CASCADE, related_name="+")
+    batch = models.ForeignKey(Batch, null=True, on_delete=models.SET_NULL, related_name="escalations")
+    key = models.CharField(max_length=64)
+    number = models.IntegerField(default=0, help_text="Of the case in its batch, from 1; never given twice")
+    agent = models.TextField()
+    action_type = models.TextField(blank=True, default="")
+    policy = models.TextField(blank=True, default="")
+    version = models.IntegerField(null=True, blank=True)
+    skill = models.TextField(blank=True, default="")
+    amount = models.DecimalField(max_digits=20, decimal_places=4, null=True, blank=True)
+    currency = models.TextField(blank=True, default="")
+    fields: models.JSONField[dict[str, Any], dict[str, Any]] = models.JSONField(default=dict)
+    text = models.TextField(blank=True, default="", help_text="What is said in words, by which texts are compared")
+    standing = models.CharField(max_length=7, choices=Standing, default=Standing.ALIKE)
+    differs: models.JSONField[list[str], list[str]] = models.JSONField(default=list)
+    distance = models.FloatField(default=0.0)
+    selected = models.BooleanField(default=True, help_text="Whether it starts selected")
+    open = models.BooleanField(default=True, help_text="As the hold was when it was last looked at")
+    opened_at = models.DateTimeField()
+    due_at = models.DateTimeField(null=True, blank=True)
+    closed_at = models.DateTimeField(null=True, blank=True)
+    raised_by = models.TextField(blank=True, default="", help_text="User name of a person who raised it, if one did")
+    assigned_to = models.ForeignKey(settings.AUTH_USER_MODEL, null=True, on_delete=models.SET_NULL, related_name="+")
+    snoozed_until = models.DateTimeField(null=True, blank=True)
+    unneeded = models.BooleanField(default=False, help_text='"Should not have asked me"')
+    elsewhere = models.BooleanField(default=False, help_text="The reviewer had to look outside this page")
+    seconds = models.FloatField(null=True, blank=True, help_text="Of a person, from open on the screen to verdict")
+
+    class Meta:
+        indexes: ClassVar = [
+            models.Index(fields=["batch", "number"], name="escalation_batch"),
+            models.Index(fields=["workspace", "key"], name="escalation_key", condition=Q(open=True)),
+            models.Index(fields=["workspace", "due_at"], name="escalation_due", condition=Q(open=True)),
+            models.Index(fields=["workspace", "key", "closed_at"], name="escalation_before", condition=Q(open=False)),
+        ]
+
+    def __str__(self) -> str:
+        return f"Case {self.number} of {self.batch_id}"
+
+
+class Competence(models.Model):
+    """What a member may decide: a skill, how well (1 learning, 2 alone, 3 others ask them), up to which amount."""
+
+    workspace = models.ForeignKey(Workspace, on_delete=models.CASCADE, related_name="+")
+    person = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="+")
+    skill = models.TextField()
+    level = models.SmallIntegerField(default=2)
+    most = models.DecimalField(max_digits=20, decimal_places=4, null=True, blank=True, help_text="Of one case")
+    currency = models.TextField(blank=True, default="")
+    languages: models.JSONField[list[str], list[str]] = models.JSONField(default=list)
+
+    class Meta:
+        constraints: ClassVar = [
+            models.UniqueConstraint(fields=["workspace", "person", "skill"], name="one_competence_a_skill")
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.person_id}: {self.skill}"
+
+
+class Duty(models.Model):
+    """When a member reviews, and how much a day. `hours`: seven [from, until] in minutes of the day in the zone of the
+    workspace, Monday first, null for a day off."""
+
+    workspace = models.ForeignKey(Workspace, on_delete=models.CASCADE, related_name="+")
+    person = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="+")
+    hours: models.JSONField[list[Any], list[Any]] = models.JSONField(default=list)
+    minutes_a_day = models.IntegerField(default=240)
+    away_until = models.DateTimeField(null=True, blank=True)
+
+    class Meta:
+        constraints: ClassVar = [models.UniqueConstraint(fields=["workspace", "person"], name="one_duty_a_person")]
+        verbose_name_plural = "duties"
+
+    def __str__(self) -> str:
+        return f"{self.person_id}: {self.minutes_a_day} minutes a day"
+
+
+class Interest(models.Model):
+    """Why a member must not decide some cases: `subject` is the value of a field (an account, a customer, an agent)."""
+
+    workspace = models.ForeignKey(Workspace, on_delete=models.CASCADE, related_name="+")
+    person = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="+")
+    subject = models.TextField()
+    why = models.TextField(blank=True, default="")
+
+    class Meta:
+        constraints: ClassVar = [
+            models.UniqueConstraint(fields=["workspace", "person", "subject"], name="one_interest_a_subject")
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.person_id}: {self.subject}"
+
+
+class Alarm(models.TextChoices):
+    NEW = "new", "New work"
+    SOON = "soon", "Due soon"
+    LATE = "late", "Late"
+    AGAIN = "again", "Still late: the next person is asked"
+    BACK = "back", "Back from snooze"
+
+
+class Clock(models.Model):
+    """When something has to be done about a case, as a row, so that a restart forgets none and none rings twice."""
+
+    hold_id = models.UUIDField()
+    workspace = models.ForeignKey(Workspace, on_delete=models.CASCADE, related_name="+")
+    alarm = models.CharField(max_length=5, choices=Alarm)
+    at = models.DateTimeField()
+    rung_at = models.DateTimeField(null=True, blank=True)
+
+    class Meta:
+        constraints: ClassVar = [models.UniqueConstraint(fields=["hold_id", "alarm", "at"], name="one_ring")]
+        indexes: ClassVar = [models.Index(fields=["at"], name="clock_due", condition=Q(rung_at=None))]
+
+    def __str__(self) -> str:
+        return f"{self.alarm} at {self.at}"
+
+
+class Channel(models.TextChoices):
+    MAIL = "mail", "E-mail"
+    HOOK = "hook", "Webhook"
+
+
+class Telling(models.Model):
+    """How and when a member wants to be told. `quiet`: [from, until] in minutes of the day, may span midnight."""
+
+    workspace = models.ForeignKey(Workspace, on_delete=models.CASCADE, related_name="+")
+    person = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="+")
+    alarms: models.JSONField[list[str], list[str]] = models.JSONField(default=list)
+    digest_minutes = models.IntegerField(
+        default=15, help_text="New work is told together, at most so often; 0: at once"
+    )
+    quiet: models.JSONField[Any, Any] = models.JSONField(null=True, blank=True)
+    mail = models.BooleanField(default=True)
+    hook = models.TextField(blank=True, default="", help_text="Address of a chat tool's incoming webhook")
+    secret = models.BinaryField(null=True, blank=True, help_text="Key by which the webhook is signed, encrypted")
+
+    class Meta:
+        constraints: ClassVar = [models.UniqueConstraint(fields=["workspace", "person"], name="one_telling_a_person")]
+
+    def __str__(self) -> str:
+        return f"{self.person_id}"
+
+
+class Notice(models.Model):
+    """One message to one person: the outbox of the inbox. `key` makes it one however often it is made."""
+
+    id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
+    workspace = models.ForeignKey(Workspace, on_delete=models.CASCADE, related_name="+")
+    person = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="+")
+    channel = models.CharField(max_length=4, choices=Channel)
+    key = models.TextField()
+    subject = models.TextField()
+    body = models.TextField()
+    due_at = models.DateTimeField()
+    sent_at = models.DateTimeField(null=True, blank=True)
+    attempts = models.SmallIntegerField(default=0)
+    error = models.TextField(blank=True, default="")
+
+    class Meta:
+        constraints: ClassVar = [
+            models.UniqueConstraint(fields=["workspace", "person", "channel", "key"], name="one_notice")
+        ]
+        indexes: ClassVar = [models.Index(fields=["due_at"], name="notice_due", condition=Q(sent_at=None))]
+
+    def __str__(self) -> str:
+        return self.subject
+
+
+class Precedent(models.Model):
+    """A verdict that may speak for later cases of the same shape. `shape`: what has to be the same; `within`: what may
+    move, as [from, to] of the numbers. Answers by it name it, so that revoking lists all its descendants."""
+
+    id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
+    workspace = models.ForeignKey(Workspace, on_delete=models.CASCADE, related_name="+")
+    hold_id = models.UUIDField(help_text="The case in which it was said")
+    key = models.CharField(max_length=64)
+    shape: models.JSONField[dict[str, Any], dict[str, Any]] = models.JSONField(default=dict)
+    within: models.JSONField[dict[str, Any], dict[str, Any]] = models.JSONField(default=dict)
+    policy_id = models.UUIDField(null=True, blank=True)
+    version = models.IntegerField(null=True, blank=True)
+    verdict = models.TextField()
+    said_by = models.ForeignKey(settings.AUTH_USER_MODEL, null=True, on_delete=models.SET_NULL, related_name="+")
+    said_at = models.DateTimeField()
+    expires_at = models.DateTimeField(null=True, blank=True)
+    revoked_at = models.DateTimeField(null=True, blank=True)
+    revoked_by = models.ForeignKey(settings.AUTH_USER_MODEL, null=True, on_delete=models.SET_NULL, related_name="+")
+    revoked_why = models.TextField(blank=True, default="")
+
+    class Meta:
+        indexes: ClassVar = [
+            models.Index(fields=["workspace", "key"], name="precedent_key", condition=Q(revoked_at=None))
+        ]
+        constraints: ClassVar = [models.UniqueConstraint(fields=["hold_id"], name="one_precedent_a_hold")]
+
+    def __str__(self) -> str:
+        return f"{self.verdict} {self.key[:8]}"
+
+
+class Descendant(models.Model):
+    """A case that a precedent answered."""
+
+    hold_id = models.UUIDField(primary_key=True, editable=False)
+    workspace = models.ForeignKey(Workspace, on_delete=models.CASCADE, related_name="+")
+    precedent = models.ForeignKey(Precedent, on_delete=models.CASCADE, related_name="descendants")
+    at = models.DateTimeField(default=timezone.now)
+
+    def __str__(self) -> str:
+        return str(self.hold_id)
+
+
+class Found(models.TextChoices):
+    RIGHT = "right", "Right"
+    WRONG = "wrong", "Wrong"
+    UNSURE = "unsure", "Cannot be told"
+
+
+class Sample(models.Model):
+    """A decision that went through without a person, drawn to be looked at afterwards. `chance`: with which
+    probability it was drawn, by which what is found is weighed."""
+
+    decision_id = models.UUIDField(primary_key=True, editable=False)
+    workspace = models.ForeignKey(Workspace, on_delete=models.CASCADE, related_name="+")
+    at = models.DateTimeField(help_text="Of the decision")
+    drawn_at = models.DateTimeField(default=timezone.now)
+    chance = models.FloatField()
+    stratum = models.TextField(help_text="Risk class it was drawn from")
+    found = models.CharField(max_length=6, choices=Found, blank=True, default="")
+    note = models.TextField(blank=True, default="")
+    seen_by = models.ForeignKey(settings.AUTH_USER_MODEL, null=True, on_delete=models.SET_NULL, related_name="+")
+    seen_at = models.DateTimeField(null=True, blank=True)
+
+    class Meta:
+        indexes: ClassVar = [
+            models.Index(fields=["workspace", "drawn_at"], name="sample_open", condition=Q(found="")),
+            models.Index(fields=["workspace", "at"], name="sample_at"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.decision_id} {self.found}"
