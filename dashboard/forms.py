@@ -12,6 +12,7 @@ from django.contrib.auth.forms import BaseUserCreationForm
 from django.core.exceptions import ValidationError
 
 from orchestration.workspaces.invitations import LASTS, Offer
+from orchestration.workspaces.keys import Limit
 from orchestration.workspaces.models import ROLES, SCOPES, User
 from orchestration.workspaces.ways import MOST_RUN_DAYS, MOST_SPAN_DAYS, Keeping
 
@@ -92,6 +93,32 @@ class RotateForm(OnceForm):
     def lasting(self) -> timedelta | None:
         hours = self.cleaned_data["overlap"]
         return timedelta(hours=int(hours)) if hours else None
+
+
+class LimitForm(forms.Form):
+    """What may be sent; empty: as much as comes."""
+
+    MEGABYTE = 1_000_000
+    spans = forms.IntegerField(
+        required=False, min_value=1, max_value=1_000_000, label="Spans a second", widget=forms.NumberInput(attrs=FIELD)
+    )
+    megabytes = forms.IntegerField(
+        required=False,
+        min_value=1,
+        max_value=10_000_000,
+        label="Megabytes a day",
+        widget=forms.NumberInput(attrs=FIELD),
+    )
+
+    @classmethod
+    def showing(cls, spans_per_second: int | None, bytes_per_day: int | None) -> LimitForm:
+        size = -(-bytes_per_day // cls.MEGABYTE) if bytes_per_day else None
+        return cls(initial={"spans": spans_per_second, "megabytes": size})
+
+    @property
+    def limit(self) -> Limit:
+        size = self.cleaned_data["megabytes"]
+        return Limit(self.cleaned_data["spans"], size * self.MEGABYTE if size else None)
 
 
 class RolesForm(forms.Form):

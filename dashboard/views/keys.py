@@ -12,11 +12,12 @@ from django.urls import reverse
 from django.utils import timezone
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
-from dashboard.forms import KeyForm, RotateForm
+from dashboard.forms import KeyForm, LimitForm, RotateForm
 from dashboard.proof import freshly_proven
-from orchestration.lib.templatetags.baton import plural
+from orchestration.lib.templatetags.baton import plural, size
+from orchestration.workspaces import keys as key_limits
 from orchestration.workspaces.current import Here, needs
-from orchestration.workspaces.keys import MadeBefore, create_key, revoke, rotate
+from orchestration.workspaces.keys import Limit, MadeBefore, create_key, revoke, rotate
 from orchestration.workspaces.models import ApiKey, KeyDay
 
 AGAIN = timedelta(minutes=2)  # so long a form that is sent twice shows its key twice
@@ -60,7 +61,16 @@ def page(request: Here) -> HttpResponse:
     return listing(request, form, made, plain, wrong=bool(form.errors))
 
 
-def listing(request: Here, form: KeyForm, made: ApiKey | None, plain: str, *, wrong: bool = False) -> HttpResponse:
+def listing(
+    request: Here,
+    form: KeyForm,
+    made: ApiKey | None,
+    plain: str,
+    *,
+    limits: LimitForm | None = None,
+    wrong: bool = False,
+) -> HttpResponse:
+    here = request.workspace
     keys = ApiKey.objects.filter(workspace=request.workspace, lent=False).order_by("name", "id")
     now = timezone.now()
     working = [key for key in keys if works(key, now)]
@@ -70,6 +80,7 @@ def listing(request: Here, form: KeyForm, made: ApiKey | None, plain: str, *, wr
         "keys": working,
         "ended": [key for key in keys if not works(key, now)],
         "made": made,
+        "limits": limits or LimitForm.showing(here.spans_per_second, here.bytes_per_day),
         "plain": plain,
     }
     return render(request, "dashboard/keys.html", context, status=422 if wrong else 200)
@@ -113,10 +124,43 @@ def withdraw(request: Here, key_id: int) -> HttpResponse:
     return HttpResponseRedirect(reverse("dashboard:keys"))
 
 
-def one(request: Here, key: ApiKey, form: RotateForm, status: int = 200) -> HttpResponse:
+@require_POST
+@needs("admin")
+@freshly_proven
+def limit(request: Here, key_id: int) -> HttpResponse:
+    key, form = key_of(request, key_id), LimitForm(request.POST)
+    if not form.is_valid():
+        return one(request, key, RotateForm(), limits=form, status=422)
+    key_limits.limit(key, form.limit)
+    messages.success(request, f"{key.name} may send {limit_words(form.limit)}.", extra_tags="ok")
+    return HttpResponseRedirect(reverse("dashboard:key", args=[key.pk]))
+
+
+@require_POST
+@needs("admin")
+@freshly_proven
+def limit_together(request: Here) -> HttpResponse:
+    form = LimitForm(request.POST)
+    if not form.is_valid():
+        return listing(request, KeyForm(), None, "", limits=form, wrong=True)
+    key_limits.limit_together(request.workspace, form.limit)
+    messages.success(request, f"All keys together may send {limit_words(form.limit)}.", extra_tags="ok")
+    return HttpResponseRedirect(reverse("dashboard:keys"))
+
+
+def limit_words(wanted: Limit) -> str:
+    rate = f"{wanted.spans_per_second:,} spans a second" if wanted.spans_per_second else ""
+    much = f"{size(wanted.bytes_per_day)} a day" if wanted.bytes_per_day else ""
+    return " and ".join(part for part in (rate, much) if part) or "as much as comes"
+
+
+def one(
+    request: Here, key: ApiKey, form: RotateForm, *, limits: LimitForm | None = None, status: int = 200
+) -> HttpResponse:
     context = {
         "key": key,
         "form": form,
+        "limits": limits or LimitForm.showing(key.spans_per_second, key.bytes_per_day),
         "works": works(key, timezone.now()),
         "sent": sent(key),
         "may": [(scope, SCOPES[scope]) for scope in key.scopes if scope in SCOPES],

@@ -86,7 +86,7 @@ async def arrival(scope: Scope, receive: Receive) -> AsyncIterator[Arrival]:
     bearer = await auth.recognise(auth.key_in(scope["headers"], scope["query_string"]), "ingest")
     try:
         compression = _compression(scope)
-        intake().backlog.check()
+        intake().backlog.check(bearer.workspace_id)
         quotas.check(bearer)
         with room.share() as take:
             body = await read(scope, receive, take)

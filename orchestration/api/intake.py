@@ -110,7 +110,7 @@ class Intake:
             await doors.run(insert)
         except Unavailable:
             raise unavailable() from None
-        self.backlog.items += parcel.items
+        self.backlog.add(parcel.bearer.workspace_id, parcel.items)
         self._nudge.want()
 
 

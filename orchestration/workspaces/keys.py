@@ -7,7 +7,7 @@ import base64
 import hashlib
 import secrets
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -24,10 +24,19 @@ LENT_FOR = timedelta(minutes=2)
 
 # For both kinds of connection: Django's and the doors' own. Columns in the order of `Bearer`.
 LOOKUP = (
-    "select k.id, k.workspace_id, w.slug, w.span_days, k.scopes, k.agents, k.spans_per_second, k.bytes_per_day "
+    "select k.id, k.workspace_id, w.slug, w.span_days, k.scopes, k.agents, k.spans_per_second, k.bytes_per_day, "
+    "w.spans_per_second, w.bytes_per_day "
     "from workspaces_apikey k join workspaces_workspace w on w.id = k.workspace_id "
     "where k.digest = %s and k.revoked_at is null and (k.ends_at is null or k.ends_at > now())"
 )
+
+
+@dataclass(frozen=True, slots=True)
+class Limit:
+    """What may be sent; None: as much as comes."""
+
+    spans_per_second: int | None = None
+    bytes_per_day: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,13 +49,14 @@ class Bearer:
     span_days: int
     scopes: frozenset[str]
     agents: frozenset[str]  # those it vouches for; empty: any
-    spans_per_second: int | None
-    bytes_per_day: int | None
+    limit: Limit
+    together: Limit  # of all keys of the workspace
 
     @classmethod
     def of(cls, row: Sequence[Any]) -> Bearer:
-        key_id, workspace_id, slug, span_days, scopes, agents, rate, size = row
-        return cls(key_id, workspace_id, slug, span_days, frozenset(scopes), frozenset(agents), rate, size)
+        key_id, workspace_id, slug, span_days, scopes, agents, rate, size, *both = row
+        may = frozenset(scopes), frozenset(agents)
+        return cls(key_id, workspace_id, slug, span_days, *may, Limit(rate, size), Limit(*both))
 
 
 class KeyRefused(ValueError):
@@ -133,6 +143,16 @@ def lend(workspace: Workspace, name: str, scope: str, person: User) -> str:
 
 def digest_of(plain: str) -> bytes:
     return hashlib.sha256(plain.encode("utf-8", "surrogatepass")).digest()
+
+
+def limit(key: ApiKey, wanted: Limit) -> None:
+    """What the key may send from now on; processes know within seconds."""
+    ApiKey.objects.filter(pk=key.pk).update(**asdict(wanted))
+
+
+def limit_together(workspace: Workspace, wanted: Limit) -> None:
+    """The same for all keys of a workspace together."""
+    Workspace.objects.filter(pk=workspace.pk).update(**asdict(wanted))
 
 
 def find(plain: str) -> Bearer | None:

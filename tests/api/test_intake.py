@@ -15,7 +15,7 @@ from pytest_django import Settings
 
 from orchestration.api.pool import parameters
 from orchestration.telemetry.models import Delivery, Refusal, Signal
-from orchestration.workspaces.keys import create_key
+from orchestration.workspaces.keys import Limit, create_key, limit_together
 from orchestration.workspaces.models import KeyDay, Workspace
 from tests.api.door import Door, good
 from tests.waiting import allowed, came_true
@@ -49,6 +49,19 @@ def test_too_much_waiting_sends_clients_away_for_a_second(door: Door, tenant: Wo
 
     Delivery.objects.all().delete()
     assert came_true(lambda: door.traces(good()).status == 200)
+
+
+def test_a_noisy_workspace_shuts_the_door_for_itself_alone(door: Door, tenant: Workspace, settings: Settings) -> None:
+    settings.INGEST_BACKLOG = 100
+    quiet = Workspace.objects.create(slug=f"quiet-{tenant.slug}", name="Quiet")
+    other = Door(door.port, create_key(quiet, "test", ["ingest"])[1])
+    waiting(tenant, 150)
+
+    assert came_true(lambda: door.traces(good()).status == 503)
+    assert other.traces(good(10)).status == 200
+
+    waiting(tenant, 60)
+    assert came_true(lambda: other.traces(good()).status == 503)
 
 
 def test_what_is_poisoned_waits_for_nothing(door: Door, tenant: Workspace, settings: Settings) -> None:
@@ -139,6 +152,28 @@ def test_a_key_over_its_rate_is_told_to_wait(door: Door, tenant: Workspace) -> N
     assert reply.status == 429
     assert 1 <= int(reply.headers["retry-after"]) <= 60
     assert door.traces(good()).status == 200
+
+
+def test_keys_of_a_workspace_share_its_rate(door: Door, tenant: Workspace) -> None:
+    limit_together(tenant, Limit(spans_per_second=10))
+    keys = [Door(door.port, create_key(tenant, f"key {n}", ["ingest"])[1]) for n in range(2)]
+
+    assert keys[0].traces(good(60)).status == 200
+    reply = keys[1].traces(good(1))
+
+    assert (reply.status, b"This workspace may send 10 spans a second" in reply.body) == (429, True)
+
+
+def test_keys_of_a_workspace_share_its_day(door: Door, tenant: Workspace) -> None:
+    limit_together(tenant, Limit(bytes_per_day=5000))
+    keys = [Door(door.port, create_key(tenant, f"key {n}", ["ingest"])[1]) for n in range(2)]
+    booked, _ = create_key(tenant, "of another process", ["ingest"])
+
+    assert keys[0].traces(good(3)).status == 200
+    KeyDay.objects.create(key=booked, day=datetime.now(UTC).date(), items=1, size=5000)
+
+    assert came_true(lambda: keys[0].traces(good(1)).status == 429)
+    assert keys[1].traces(good(1)).status == 429
 
 
 def test_a_key_over_its_day_is_told_to_wait(door: Door, tenant: Workspace) -> None:

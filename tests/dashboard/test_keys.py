@@ -10,7 +10,7 @@ import pytest
 from django.test import Client
 from django.utils import timezone
 
-from orchestration.workspaces.keys import create_key, find, lend, plain_for, revoke
+from orchestration.workspaces.keys import Limit, create_key, find, lend, plain_for, revoke
 from orchestration.workspaces.models import ApiKey, KeyDay, User, Workspace
 
 
@@ -194,3 +194,36 @@ def name_of_form(client: Client, address: str) -> str:
 def shown(answer: Any) -> str:
     found: list[str] = re.findall(r"<code>(bat_[^<]+)</code></pre>", answer.content.decode())
     return found[0] if found else ""
+
+
+def test_an_admin_limits_what_a_key_and_all_keys_may_send(proven: Client, workspace: Workspace) -> None:
+    key, plain = create_key(workspace, "shop", ["ingest"])
+
+    proven.post(f"/settings/keys/{key.pk}/limit/", {"spans": "500", "megabytes": ""})
+    said = proven.post("/settings/keys/limit/", {"spans": "", "megabytes": "20"}, follow=True).content.decode()
+
+    bearer = find(plain)
+    assert bearer is not None
+    assert (bearer.limit, bearer.together) == (Limit(500, None), Limit(None, 20_000_000))
+    assert "All keys together may send 20.0 MB a day" in said
+    assert 'value="20"' in said
+
+
+@pytest.mark.parametrize("wrong", ["0", "-1", "many", "99999999"])
+def test_a_limit_that_is_none_is_refused_at_its_field(proven: Client, workspace: Workspace, wrong: str) -> None:
+    key, _ = create_key(workspace, "shop", ["ingest"])
+
+    for address in (f"/settings/keys/{key.pk}/limit/", "/settings/keys/limit/"):
+        answer = proven.post(address, {"spans": wrong, "megabytes": ""})
+        assert answer.status_code == 422
+        assert 'id="id_spans"' in answer.content.decode()
+    assert ApiKey.objects.filter(spans_per_second__isnull=False).count() == 0
+
+
+def test_operators_limit_nothing(client: Client, operator: User, workspace: Workspace) -> None:
+    key, _ = create_key(workspace, "shop", ["ingest"])
+    client.force_login(operator)
+
+    answers = [client.post(f"/settings/keys/{place}limit/", {"spans": "1"}) for place in ("", f"{key.pk}/")]
+
+    assert {answer.status_code for answer in answers} == {403}
