@@ -50,6 +50,7 @@ urlpatterns = [
     path("policies/<slug:slug>/replay/", policy_steps.replay, name="replay_policy"),
     path("policies/<slug:slug>/revert/", policy_steps.revert, name="revert_policy"),
     path("policies/<slug:slug>/retire/", policy_steps.retire, name="retire_policy"),
+    path("policies/<slug:slug>/gate/", policy_steps.gate, name="gate_policy"),
     path("policies/<slug:slug>/discard/", policy_steps.discard, name="discard_policy"),
     path("policies/<slug:slug>/describe/", policy_steps.describe, name="describe_policy"),
     path("ledger/", ledger.listing, name="ledger"),

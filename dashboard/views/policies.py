@@ -22,11 +22,12 @@ from dashboard.proof import freshly_proven
 from orchestration.lib.fragments import render_page_or_fragment
 from orchestration.lib.pulse import publish
 from orchestration.lib.templatetags.baton import number, plural
-from orchestration.policies import lifecycle, live, rulebook, standing
+from orchestration.policies import lifecycle, live, rulebook, shadows, standing
 from orchestration.policies.effects import WORDS, Effect, Kind
 from orchestration.policies.models import Policy, PolicyVersion, Rulebook, State
 from orchestration.policies.rulebook import DEFAULTS
-from orchestration.policies.standing import Figures, Shadow
+from orchestration.policies.shadows import Seen
+from orchestration.policies.standing import Figures
 from orchestration.workspaces.current import MEMBER, Here, NotAllowed, needs
 from orchestration.workspaces.models import Workspace
 
@@ -39,7 +40,7 @@ class PolicyRow:
     words: str
     scope: str
     figures: Figures
-    shadow: Shadow
+    shadow: Seen
     edited: PolicyVersion | None
     draft: PolicyVersion | None
     flags: list[tuple[str, str]] = field(default_factory=list)  # word, and why
@@ -154,7 +155,7 @@ def row_of(policy: Policy, found: dict[UUID | None, Figures], overruled: dict[UU
         in_words(said.body),
         scope_words(said.body["scope"]),
         found.get(policy.pk, Figures()),
-        standing.shadow_of(policy),
+        shadows.seen(policy),
         max(versions, key=lambda version: version.saved_at),
         draft,
     )

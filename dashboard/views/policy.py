@@ -9,14 +9,19 @@ from django.http import Http404, HttpResponse
 from django.shortcuts import render
 from django.views.decorators.http import require_safe
 
+from dashboard.narrowing import text_of
 from dashboard.policy_check import Token, tokens
+from dashboard.policy_forms import plain
 from dashboard.policy_replay import Backtest, tested
+from dashboard.policy_shadow import Trial, trial
 from dashboard.policy_words import TONES, Line, difference, effect_words, in_words, scope_words
 from orchestration.lib.fragments import render_page_or_fragment
 from orchestration.policies import lifecycle, standing
 from orchestration.policies.effects import WORDS, Effect, Kind
 from orchestration.policies.models import Decision, Policy, PolicyVersion, State
-from orchestration.policies.standing import Figures, Shadow
+from orchestration.policies.rulebook import Gate
+from orchestration.policies.shadows import Seen
+from orchestration.policies.standing import Figures
 from orchestration.workspaces.current import MEMBER, Here, needs, nothing_here
 
 TABS = ("rule", "changes", "history")
@@ -51,6 +56,7 @@ class PolicyPage:
     version: PolicyVersion
     versions: list[PolicyVersion] = field(default_factory=list)
     tab: str = "rule"
+    cursor: str = ""
 
     @cached_property
     def live(self) -> PolicyVersion | None:
@@ -97,8 +103,21 @@ class PolicyPage:
         return standing.figures(self.policy.workspace_id).get(self.policy.pk, Figures())
 
     @cached_property
-    def shadow(self) -> Shadow:
-        return standing.shadow_of(self.policy)
+    def trial(self) -> Trial:
+        return trial(self.policy, self.cursor)
+
+    @property
+    def shadow(self) -> Seen:
+        return self.trial.seen
+
+    @property
+    def gate(self) -> Gate:
+        return Gate.of(self.policy)
+
+    @property
+    def least(self) -> str:
+        """Least agreement in percent, as its field takes it."""
+        return plain(self.gate.agreement * 100)
 
     @cached_property
     def backtest(self) -> Backtest:
@@ -142,7 +161,12 @@ def page(request: Here, slug: str) -> HttpResponse:
     found = policy_page(request, slug)
     tab = request.GET.get("tab", "rule")
     found.tab = tab if tab in TABS else "rule"
-    fragments = {"shadow": "dashboard/_policy_shadow.html", "decided": "dashboard/_policy_decided.html"}
+    found.cursor = text_of(request, "cursor")
+    fragments = {
+        "shadow": "dashboard/_policy_shadow.html",
+        "decided": "dashboard/_policy_decided.html",
+        "differences": "dashboard/_policy_differences.html",
+    }
     return render_page_or_fragment(request, "dashboard/policy.html", fragments, context(found))
 
 

@@ -18,6 +18,7 @@ from orchestration.lib.pulse import publish as signal
 from orchestration.policies import lifecycle, rulebook
 from orchestration.policies.lifecycle import NotNow
 from orchestration.policies.models import PolicyVersion, State
+from orchestration.policies.rulebook import Gate
 from orchestration.workspaces.current import Here, needs
 
 
@@ -152,6 +153,31 @@ def describe(request: Here, slug: str) -> HttpResponse:
         return "Saved."
 
     return stepped(request, base, go)
+
+
+@require_POST
+@needs("admin")
+@freshly_proven
+def gate(request: Here, slug: str) -> HttpResponse:
+    """What a version in shadow has to have seen before it may go live."""
+    base = policy_page(request, slug)
+
+    def go() -> str:
+        rulebook.ask_of_shadows(base.policy.pk, request.user, asked(request))
+        return "Saved what a shadow has to have seen."
+
+    return stepped(request, base, go)
+
+
+def asked(request: Here) -> Gate:
+    """The gate as it was typed. Raises NotNow."""
+    try:
+        decisions, days = int(request.POST.get("decisions", "")), int(request.POST.get("days", ""))
+        return Gate(decisions, days, float(request.POST.get("agreement", "") or "0") / 100)
+    except ValueError:
+        raise NotNow(
+            "Nothing was changed: decisions and days are whole numbers, the share is one in percent."
+        ) from None
 
 
 def stepped(request: Here, base: PolicyPage, go: Callable[[], str], stay: str = "", tab: str = "") -> HttpResponse:

@@ -52,9 +52,9 @@ def gates(workspace_id: int, run: RunLine) -> list[Gate]:
     holds = _holds(workspace_id, run.id, names, [row.id for row in decided])
     of_decision = {hold.decision_id: hold for hold in holds if hold.decision_id}
     asked = [hold for hold in holds if not hold.decision_id]
-    receipts = _receipts(workspace_id, [str(row.id) for row in decided] + [str(hold.pk) for hold in asked])
-    found = [_decided(row, of_decision.get(row.id), receipts) for row in decided]
-    found += [_asked(hold, receipts) for hold in asked]
+    entries = receipts(workspace_id, [str(row.id) for row in decided] + [str(hold.pk) for hold in asked])
+    found = [_decided(row, of_decision.get(row.id), entries) for row in decided]
+    found += [_asked(hold, entries) for hold in asked]
     return sorted(found, key=lambda gate: gate.at)[:MOST]
 
 
@@ -77,7 +77,8 @@ def _holds(workspace_id: int, run_id: UUID, names: Sequence[str], decided: Seque
     return list(found.order_by("opened_at")[: 2 * MOST])
 
 
-def _receipts(workspace_id: int, subjects: Sequence[str]) -> dict[str, UUID]:
+def receipts(workspace_id: int, subjects: Sequence[str]) -> dict[str, UUID]:
+    """The entries of the ledger about decisions and holds, by the id of each."""
     found = Entry.objects.filter(
         workspace=workspace_id,
         subject_kind__in=["decision", "hold"],

@@ -52,6 +52,9 @@ class Policy(models.Model):
         default=200, db_default=200, help_text="What a shadow has to see before it may go live"
     )
     shadow_days = models.PositiveIntegerField(default=7, db_default=7, help_text="And for how many days")
+    shadow_agreement = models.FloatField(
+        default=0.0, db_default=0.0, help_text="And how large a share of its answers has to be as they were, 0 to 1"
+    )
     shadow_tally: models.JSONField[Any, Any] = models.JSONField(
         null=True, blank=True, help_text="What it has seen until a minute ago, so that a look costs little"
     )

@@ -4,6 +4,7 @@ transaction with its ledger entry."""
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass, replace
 from typing import Any
 from uuid import UUID
 
@@ -19,6 +20,31 @@ from orchestration.workspaces.models import User, Workspace
 
 MOST_DECISIONS, MOST_DAYS = 1_000_000, 365
 DEFAULTS = (Kind.ALLOW, Kind.HOLD, Kind.DENY)
+
+
+@dataclass(frozen=True, slots=True)
+class Gate:
+    """What a shadow has to have seen: so many decisions, in so many days, with at least this share of equal answers."""
+
+    decisions: int
+    days: int
+    agreement: float = 0.0
+
+    @classmethod
+    def of(cls, policy: Policy) -> Gate:
+        return cls(policy.shadow_decisions, policy.shadow_days, policy.shadow_agreement)
+
+    def checked(self) -> Gate:
+        """Raises NotNow."""
+        if not (0 <= self.decisions <= MOST_DECISIONS and 0 <= self.days <= MOST_DAYS):
+            raise NotNow(f"A shadow is asked for at most {MOST_DECISIONS:,} decisions and {MOST_DAYS} days.")
+        if not 0 <= self.agreement <= 1:
+            raise NotNow("The least agreement is a share from 0 to 100%.")
+        return replace(self, agreement=round(self.agreement, 4))
+
+    def told(self) -> dict[str, Any]:
+        """As an entry of the ledger says it; shares are texts there."""
+        return {"decisions": self.decisions, "days": self.days, "agreement": f"{self.agreement * 100:g}%"}
 
 
 def rulebook(workspace: Workspace) -> Rulebook:
@@ -70,17 +96,18 @@ def describe(policy_id: UUID, by: User, *, name: str, purpose: str, sensitive: b
     return policy
 
 
-def ask_of_shadows(policy_id: UUID, by: User, *, decisions: int, days: int) -> Policy:
+def ask_of_shadows(policy_id: UUID, by: User, gate: Gate) -> Policy:
     """What a version in shadow has to have seen before it may go live."""
-    if not (0 <= decisions <= MOST_DECISIONS and 0 <= days <= MOST_DAYS):
-        raise NotNow(f"A shadow is asked for at most {MOST_DECISIONS:,} decisions and {MOST_DAYS} days.")
+    wanted = gate.checked()
     with transaction.atomic():
         policy = Policy.objects.select_for_update().get(pk=policy_id)
-        if (policy.shadow_decisions, policy.shadow_days) == (decisions, days):
+        if Gate.of(policy) == wanted:
             return policy
-        policy.shadow_decisions, policy.shadow_days = decisions, days
-        policy.save(update_fields=["shadow_decisions", "shadow_days"])
-        told = {"policy": policy.slug, "decisions": decisions, "days": days}
+        before = Gate.of(policy).told()
+        policy.shadow_decisions, policy.shadow_days = wanted.decisions, wanted.days
+        policy.shadow_agreement = wanted.agreement
+        policy.save(update_fields=["shadow_decisions", "shadow_days", "shadow_agreement"])
+        told = {"policy": policy.slug, "before": before, **wanted.told()}
         _note(policy.workspace, "policy.shadow_asked", by, told, ("policy", str(policy.pk)))
     return policy
 

@@ -10,12 +10,15 @@ from __future__ import annotations
 from collections import Counter
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from math import floor
 from typing import Any
 from uuid import UUID
 
 from django.db import connection
 from django.utils import timezone
 
+from orchestration.lib.paging import BadCursor, Page, from_cursor, to_cursor
+from orchestration.lib.stats import wilson
 from orchestration.policies.effects import STRICTNESS, Kind
 from orchestration.policies.models import Policy
 
@@ -50,6 +53,15 @@ class Seen:
         return self.asked - self.differ
 
     @property
+    def agreement(self) -> float | None:
+        """The share of answers that are as they were; None before the first."""
+        return self.same / self.asked if self.asked else None
+
+    @property
+    def interval(self) -> tuple[float, float] | None:
+        return wilson(self.same, self.asked)
+
+    @property
     def stricter(self) -> int:
         return sum(n for (was, now), n in self.pairs.items() if _strict(now) > _strict(was))
 
@@ -72,6 +84,7 @@ class Difference:
     action_type: str
     amount: float | None
     run: str
+    run_id: UUID | None
     was: str
     would: str
 
@@ -101,21 +114,57 @@ def why_not(policy: Policy, found: Seen) -> str:
         lacks.append(f"{found.asked:,} of {policy.shadow_decisions:,} decisions")
     if found.days < policy.shadow_days:
         lacks.append(f"{int(found.days)} of {policy.shadow_days} days")
-    return f"The shadow has seen {' and '.join(lacks)} so far." if lacks else ""
-
-
-def latest(policy: Policy, most: int = SHOWN) -> list[Difference]:
-    """The newest decisions that would have come out otherwise."""
-    if policy.shadow is None or policy.shadow_since is None:
-        return []
-    with connection.cursor() as cursor:
-        cursor.execute(
-            f"select id, at, agent, action_type, amount::float8, run, shadow->>'live', {_OF}->>'effect' "
-            f"from policies_decision where {_MINE} and shadow->>'live' <> {_OF}->>'effect' "
-            "order by at desc limit %(most)s",
-            _values(policy, policy.shadow_since) | {"most": most},
+    told = [f"The shadow has seen {' and '.join(lacks)} so far."] if lacks else []
+    if policy.shadow_agreement and (found.agreement or 0.0) < policy.shadow_agreement:
+        told.append(
+            f"It agrees with what was answered in {_share(found)}, and {policy.shadow_agreement * 100:g}% are asked."
         )
-        return [Difference(*row) for row in cursor]
+    return " ".join(told)
+
+
+def _share(found: Seen) -> str:
+    """Rounded down: what is not enough never reads as if it were."""
+    if found.agreement is None:
+        return "no case yet"
+    return f"{floor(found.agreement * 1000) / 10:g}% of {found.asked:,} cases"
+
+
+def latest(policy: Policy, most: int = SHOWN, cursor: str | None = None) -> Page[Difference]:
+    """The decisions that would have come out otherwise, newest first. Raises BadCursor."""
+    if policy.shadow is None or policy.shadow_since is None:
+        return Page([], None)
+    after, at, last = "", None, None
+    if cursor:
+        told = from_cursor(cursor, str, str)
+        after, at, last = "and (at, id) < (%(at)s, %(last)s)", _moment(told[0]), _uuid(told[1])
+    with connection.cursor() as rows:
+        rows.execute(
+            f"select id, at, agent, action_type, amount::float8, run, run_id, shadow->>'live', {_OF}->>'effect' "
+            f"from policies_decision where {_MINE} and shadow->>'live' <> {_OF}->>'effect' {after} "
+            "order by at desc, id desc limit %(most)s",
+            _values(policy, policy.shadow_since) | {"most": most + 1, "at": at, "last": last},
+        )
+        found = [Difference(*row) for row in rows]
+    shown = found[:most]
+    more = to_cursor([shown[-1].at.isoformat(), str(shown[-1].id)]) if len(found) > most else None
+    return Page(shown, more)
+
+
+def _moment(text: str) -> datetime:
+    try:
+        found = datetime.fromisoformat(text)
+    except ValueError:
+        raise BadCursor("cursor") from None
+    if found.tzinfo is None:
+        raise BadCursor("cursor")
+    return found
+
+
+def _uuid(text: str) -> UUID:
+    try:
+        return UUID(text)
+    except ValueError:
+        raise BadCursor("cursor") from None
 
 
 def _kept(policy: Policy) -> tuple[datetime, Counter[tuple[str, str]]]:

@@ -13,10 +13,10 @@ from uuid import UUID
 from django.db import connection
 from django.utils import timezone
 
-from orchestration.policies import asks, shadows
+from orchestration.policies import asks
 from orchestration.policies.effects import STRICTNESS
 from orchestration.policies.evaluate import Match, Rule, bound, judge
-from orchestration.policies.models import Decision, Policy
+from orchestration.policies.models import Decision
 
 DAYS = 30
 LOOKED_AT = 2_000  # decisions that an editor's quick look goes over
@@ -43,20 +43,6 @@ class Figures:
     @property
     def a_day(self) -> float:
         return self.tickets / self.days
-
-
-@dataclass(frozen=True, slots=True)
-class Shadow:
-    """What a shadow has seen since it began: answers that would have been others, and how they would."""
-
-    asked: int = 0
-    differ: int = 0
-    looser: int = 0
-    since: datetime | None = None
-
-    @property
-    def stricter(self) -> int:
-        return self.differ - self.looser
 
 
 @dataclass(slots=True)
@@ -116,12 +102,6 @@ def figures(workspace_id: int) -> dict[UUID | None, Figures]:
         policy: Figures(n, tickets, judged, changed, max(1.0, (until - first) / timedelta(days=1)), last)
         for policy, n, tickets, judged, changed, last, first in rows
     }
-
-
-def shadow_of(policy: Policy) -> Shadow:
-    """Counted live, since the shadow began."""
-    seen = shadows.seen(policy)
-    return Shadow(seen.asked, seen.differ, seen.looser, seen.since)
 
 
 def lately(workspace_id: int, most: int = LOOKED_AT) -> list[dict[str, Any]]:

@@ -81,7 +81,7 @@ WRITES: dict[str, set[str]] = {
     "/settings/webhooks/retry/": ADMIN,
     **{
         f"/policies/999/{step}/": ADMIN
-        for step in ("publish", "shadow", "unshadow", "replay", "revert", "retire", "discard", "describe")
+        for step in ("publish", "shadow", "unshadow", "replay", "revert", "retire", "discard", "describe", "gate")
     },
     "/inbox/00000000-0000-0000-0000-000000000999/decide/": {"reviewer", "admin"},
     "/inbox/verdicts/00000000-0000-0000-0000-000000000999/undo/": {"reviewer", "admin"},

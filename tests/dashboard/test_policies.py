@@ -12,7 +12,7 @@ from django.utils import timezone
 
 from dashboard.policy_words import difference, in_words
 from dashboard.views.policies import policies_page
-from orchestration.policies import lifecycle, rulebook, standing, versions
+from orchestration.policies import lifecycle, rulebook, shadows, standing, versions
 from orchestration.policies.models import Policy, PolicyVersion, State
 from orchestration.workspaces.models import User, Workspace
 from tests.dashboard.conftest import region
@@ -242,7 +242,7 @@ def test_a_shadow_is_counted_where_it_stands(
     decided(workspace, 3, policy_id=live.pk, at=timezone.now(), shadow={"live": "hold", "tried": tried})
     decided(workspace, 1, policy_id=live.pk, at=timezone.now(), shadow={"live": "allow", "tried": tried})
 
-    found = standing.shadow_of(Policy.objects.get(pk=live.pk))
+    found = shadows.seen(Policy.objects.get(pk=live.pk))
 
     assert (found.asked, found.differ, found.looser) == (4, 3, 3)
     assert "v2 in shadow" in text(as_operator, ONE, headers=region("shadow"))

@@ -359,7 +359,7 @@ def test_only_an_admin_edits(client: Client, workspace: Workspace, version: Poli
     client.force_login(person)
 
     assert client.get(EDIT).status_code == 403
-    for step in ("edit", "publish", "shadow", "unshadow", "replay", "revert", "retire", "discard", "describe"):
+    for step in ("edit", "publish", "shadow", "unshadow", "replay", "revert", "retire", "discard", "describe", "gate"):
         assert client.post(f"/policies/refund-limit/{step}/", sent(do="save")).status_code == 403
 
 

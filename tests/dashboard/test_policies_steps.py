@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from datetime import timedelta
 from typing import Any
 
@@ -195,7 +196,7 @@ def test_a_shadow_is_replayed_and_published_where_it_is_read(
     assert "Tickets go from 40.8 to 20.4 a day" in text(proven.get("/policies/refund-limit/"))
     early = proven.post("/policies/refund-limit/publish/", {"version": 1, "reason": "Agreed"}, follow=True)
     assert "The shadow has seen 0 of 200 decisions and 0 of 7 days so far." in text(early)
-    rulebook.ask_of_shadows(version.policy_id, User.objects.get(username="admin"), decisions=0, days=0)
+    rulebook.ask_of_shadows(version.policy_id, User.objects.get(username="admin"), rulebook.Gate(0, 0))
     proven.post("/policies/refund-limit/publish/", {"version": 1, "reason": "Agreed"})
 
     assert Policy.objects.get(pk=version.policy_id).live == 1
@@ -243,7 +244,9 @@ def test_name_and_purpose_change_without_a_version(
     )
 
 
-@pytest.mark.parametrize("step", ["publish", "shadow", "unshadow", "replay", "revert", "retire", "discard", "describe"])
+@pytest.mark.parametrize(
+    "step", ["publish", "shadow", "unshadow", "replay", "revert", "retire", "discard", "describe", "gate"]
+)
 def test_a_step_is_never_taken_by_looking(as_admin: Client, version: PolicyVersion, step: str) -> None:
     assert as_admin.get(f"/policies/refund-limit/{step}/").status_code == 405
     assert PolicyVersion.objects.get(pk=version.pk).state == State.DRAFT
@@ -254,3 +257,55 @@ def test_facts_of_a_stored_example_are_what_was_recorded(workspace: Workspace) -
     facts = Decision.objects.get(workspace=workspace).facts
 
     assert versions.facts_of(facts)["context"] == {"returned": True}
+
+
+GATE = "/policies/refund-limit/gate/"
+
+
+def test_an_admin_says_what_a_shadow_has_to_have_seen(proven: Client, version: PolicyVersion) -> None:
+    proven.post(GATE, {"decisions": "500", "days": "14", "agreement": "97.5"})
+
+    policy = Policy.objects.get(pk=version.policy_id)
+    assert (policy.shadow_decisions, policy.shadow_days, policy.shadow_agreement) == (500, 14, 0.975)
+    seen = text(proven.get("/policies/refund-limit/"))
+    assert "<b>500 decisions</b> in <b>14 days</b> and agree with what was answered in at least <b>97.5%</b>" in seen
+    assert 'name="agreement" type="number" min="0" max="100" step="any" required value="97.5"' in seen
+
+
+@pytest.mark.parametrize(
+    "sent",
+    [
+        {"decisions": "many", "days": "7", "agreement": "0"},
+        {"decisions": "1", "days": "7", "agreement": "nan"},
+        {"decisions": "1", "days": "-7", "agreement": "1"},
+        {"decisions": "1" * 5000, "days": "7", "agreement": "101"},
+        {},
+    ],
+)
+def test_a_gate_that_is_none_changes_nothing(proven: Client, version: PolicyVersion, sent: dict[str, str]) -> None:
+    answer = proven.post(GATE, sent, follow=True)
+
+    assert answer.status_code == 200
+    assert Policy.objects.get(pk=version.policy_id).shadow_decisions == 200
+
+
+def test_what_a_shadow_would_have_said_is_listed_page_by_page(
+    as_admin: Client, workspace: Workspace, version: PolicyVersion
+) -> None:
+    lifecycle.start_shadow(version.policy_id, User.objects.get(username="admin"))
+    here = "/policies/refund-limit/"
+    assert "Nothing was put to it yet" in text(as_admin.get(here))
+    assert "The shadow has seen 0 of 200 decisions and 0 of 7 days so far." in text(as_admin.get(here))
+
+    tried = {str(version.policy_id): {"version": 1, "effect": "allow"}}
+    now = timezone.now() + timedelta(minutes=30)
+    decided(workspace, 12, at=now, shadow={"live": "hold", "tried": tried}, agent="till-bot")
+    first = text(as_admin.get(here, headers=region("differences")))
+    onward = re.search(r'href="([^"]*cursor=[^"]*)" rel="next"', first)
+    assert onward
+    second = text(as_admin.get(onward[1].replace("&amp;", "&"), headers=region("differences")))
+
+    assert first.count("milder") == 10
+    assert "10 decisions of 12 that differ" in first
+    assert second.count("milder") == 2
+    assert as_admin.get(f"{here}?cursor=rubbish").status_code == 400

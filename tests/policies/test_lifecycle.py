@@ -209,7 +209,7 @@ def test_a_shadow_goes_live_and_ends_what_was(draft: PolicyVersion, author: User
     lifecycle.publish(draft.policy_id, 1, author, "First")
     lifecycle.save_draft(draft.policy_id, author, limited(900))
     lifecycle.start_shadow(draft.policy_id, author)
-    rulebook.ask_of_shadows(draft.policy_id, author, decisions=0, days=0)
+    rulebook.ask_of_shadows(draft.policy_id, author, rulebook.Gate(0, 0))
 
     version = lifecycle.publish(draft.policy_id, 2, author, "Shadow agreed")
 

@@ -13,8 +13,10 @@ from uuid_utils.compat import uuid7
 from orchestration.control import replaying
 from orchestration.control import shadows as clock
 from orchestration.ledger.models import Entry
+from orchestration.lib.paging import BadCursor, to_cursor
 from orchestration.policies import lifecycle, rulebook, shadows
 from orchestration.policies.models import Decision, Policy
+from orchestration.policies.rulebook import Gate
 from orchestration.workspaces.models import User, Workspace
 from tests.control.decided import draft
 
@@ -95,7 +97,7 @@ def test_the_latest_differences_are_listed_newest_first(policy: Policy) -> None:
     saw(policy, "hold", "allow", ago=timedelta(hours=1))
     saw(policy, "allow", "allow")
 
-    assert [(each.was, each.would, each.looser) for each in shadows.latest(policy)] == [
+    assert [(each.was, each.would, each.looser) for each in shadows.latest(policy).items] == [
         ("hold", "allow", True),
         ("allow", "hold", False),
     ]
@@ -117,13 +119,13 @@ def test_it_may_go_live_when_it_has_seen_enough(policy: Policy, admin: User) -> 
 
 def test_days_are_asked_for_too_and_an_admin_says_how_many(policy: Policy, admin: User) -> None:
     saw(policy, "allow", "allow", 3)
-    rulebook.ask_of_shadows(policy.pk, admin, decisions=3, days=30)
+    rulebook.ask_of_shadows(policy.pk, admin, Gate(3, 30))
     policy.refresh_from_db()
 
     assert shadows.why_not(policy, shadows.seen(policy)) == "The shadow has seen 8 of 30 days so far."
     with pytest.raises(lifecycle.NotNow):
-        rulebook.ask_of_shadows(policy.pk, admin, decisions=-1, days=3)
-    rulebook.ask_of_shadows(policy.pk, admin, decisions=3, days=7)
+        rulebook.ask_of_shadows(policy.pk, admin, Gate(-1, 3))
+    rulebook.ask_of_shadows(policy.pk, admin, Gate(3, 7))
     policy.refresh_from_db()
     assert shadows.why_not(policy, shadows.seen(policy)) == ""
     assert Entry.objects.filter(workspace=policy.workspace_id, kind="policy.shadow_asked").count() == 2
@@ -136,3 +138,41 @@ def test_pages_are_told_when_a_shadow_has_seen_more(policy: Policy) -> None:
     saw(policy, "allow", "hold")
 
     assert (quiet, clock.sweep()) == (0, 1)
+
+
+def test_the_least_agreement_is_asked_for_and_never_rounded_up(policy: Policy, admin: User) -> None:
+    saw(policy, "allow", "allow", 1899)
+    saw(policy, "allow", "hold", 101)
+    rulebook.ask_of_shadows(policy.pk, admin, Gate(100, 7, 0.95))
+    policy.refresh_from_db()
+
+    found = shadows.seen(policy)
+    interval = found.interval
+
+    assert shadows.why_not(policy, found) == (
+        "It agrees with what was answered in 94.9% of 2,000 cases, and 95% are asked."
+    )
+    assert interval is not None
+    assert interval[0] < 0.9495 < interval[1]
+    rulebook.ask_of_shadows(policy.pk, admin, Gate(100, 7, 0.949))
+    policy.refresh_from_db()
+    assert shadows.why_not(policy, found) == ""
+
+
+@pytest.mark.parametrize("share", [-0.1, 1.01, float("nan")])
+def test_a_share_that_is_none_is_refused(policy: Policy, admin: User, share: float) -> None:
+    with pytest.raises(lifecycle.NotNow):
+        rulebook.ask_of_shadows(policy.pk, admin, Gate(1, 1, share))
+
+
+def test_differences_go_on_page_by_page_without_loss(policy: Policy) -> None:
+    saw(policy, "allow", "hold", 5, ago=timedelta(hours=1))
+    saw(policy, "hold", "allow", 2)
+
+    first = shadows.latest(policy, 4)
+    second = shadows.latest(policy, 4, first.next)
+
+    assert [len(first.items), len(second.items), second.next] == [4, 3, None]
+    assert len({each.id for each in first.items + second.items}) == 7
+    with pytest.raises(BadCursor):
+        shadows.latest(policy, 4, to_cursor(["today", "nobody"]))
