@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from math import log10
@@ -17,9 +17,9 @@ from orchestration.workflows.paces import Pace
 NAMES_APART = 0.07  # of the chart's height
 FEW = 5  # runs below which a part of the window is a gap
 QUANTILES = ((0.1, "p10"), (0.5, "p50"), (0.9, "p90"), (0.99, "p99"))
-_TICKS = tuple(
-    ms for ms in (1, 10, 100, 1e3, 1e4, 6e4, 6e5, 3.6e6, 1.44e7, 8.64e7, 6.048e8, 2.592e9)
-)  # 1 ms … 1 s 10 s 1 m 10 m 1 h 4 h 1 d 7 d 30 d
+_TICKS = (1, 10, 100, 1e3, 1e4, 6e4, 6e5, 3.6e6, 1.44e7, 8.64e7, 6.048e8, 2.592e9)  # 1 ms … 1 m 1 h 1 d 30 d
+_BETWEEN = (2, 5, 20, 50, 200, 500, 2e3, 5e3, 3e4, 1.2e5, 3e5, 1.8e6, 7.2e6, 2.88e7, 4.32e7, 1.728e8, 1.2096e9)
+_FEW_TICKS = 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,7 +72,8 @@ def histogram(whole: Pace) -> Chart | None:
         return None
     first, last = max(0, filled[0] - 1), min(len(counts) - 1, filled[-1] + 1)
     places = list(range(first, last + 1))
-    marks = [(place, duration(ms)) for ms in _TICKS if (place := _place(ms)) is not None and first <= place <= last]
+    inside = _marks(lambda ms: (place := _place(ms)) is not None and first <= place <= last)
+    marks = [(_place(ms), duration(ms)) for ms in inside]
     trace = {
         "type": "bar",
         "x": places,
@@ -137,13 +138,19 @@ def _lonely(y: Sequence[float | None]) -> bool:
 
 def _log(values: Sequence[float]) -> dict[str, Any]:
     low, high = log10(min(values)), log10(max(values))
-    marks = [ms for ms in _TICKS if low - 0.3 <= log10(ms) <= high + 0.3]
+    marks = _marks(lambda ms: low - 0.15 <= log10(ms) <= high + 0.15)
     return {
         "type": "log",
         "range": [low - 0.15, high + 0.15],
         "tickvals": marks,
         "ticktext": [duration(ms) for ms in marks],
     }
+
+
+def _marks(fits: Callable[[float], bool]) -> list[float]:
+    """Round times that lie on an axis; where these are few, those between them too."""
+    rough = [ms for ms in _TICKS if fits(ms)]
+    return rough if len(rough) >= _FEW_TICKS else sorted([*rough, *filter(fits, _BETWEEN)])
 
 
 def _place(ms: float) -> float | None:

@@ -10,7 +10,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
 from dashboard.charts.lane_parts import PEOPLE, UNKNOWN, Part, Who, covered
-from dashboard.charts.ticks import Tick, ticks
+from dashboard.charts.ticks import Tick, clock_text, ticks
 from orchestration.lib.templatetags.baton import duration, named, plural
 from orchestration.telemetry.spans import Kind
 from orchestration.workflows.duplicates import Duplicate
@@ -124,7 +124,7 @@ def draw(
         list(lanes.values()),
         arrows,
         _brackets(story, twice, lanes, scale),
-        duration(scale.length / MS) if live else "",
+        clock_text(scale.length / MS) if live else "",
         left_out,
         _words(order, len(story.handoffs)),
     )

@@ -36,6 +36,14 @@ def ticks(whole_ms: float, left: float, right: float, free: float) -> list[Tick]
     return found
 
 
+def clock_text(ms: float) -> str:
+    """The time at the end of an axis, as its ticks are written."""
+    if ms < MINUTE:
+        return duration(ms)
+    minutes, seconds = divmod(round(ms / SECOND), 60)
+    return f"{minutes}:{seconds:02}" if ms < HOUR else duration(ms)
+
+
 def _text(ms: float, step: float, whole_ms: float) -> str:
     """3:00 where minutes are told, else as durations are written."""
     if SECOND <= step < HOUR and MINUTE <= whole_ms < HOUR:

@@ -17,7 +17,7 @@ from orchestration.control import fleet, usage
 from orchestration.control.fleet import AgentLine
 from orchestration.control.usage import CALLS, Use
 from orchestration.lib.fragments import render_page_or_fragment, wanted
-from orchestration.lib.templatetags.baton import ENOUGH, NO_VALUE, ago, number, percent, plural, rate
+from orchestration.lib.templatetags.baton import ENOUGH, NO_VALUE, ago, number, percent, plural
 from orchestration.registry.models import Agent, System
 from orchestration.telemetry.spans import Kind
 from orchestration.workflows import runs
@@ -174,7 +174,7 @@ def _record(agent: AgentLine, words: str) -> tuple[Part, ...]:
         sure = f" (95% interval {agent.interval[0] * 100:.1f} to {agent.interval[1] * 100:.1f}%)"
     link = f"{reverse('dashboard:runs')}?agent={agent.id}"
     return say(
-        f"{plural(agent.calls, 'call,calls')} in {words}, {rate(agent.failures, agent.calls)} failed{sure}, in ",
+        f"{plural(agent.calls, 'call,calls')} in {words}, {number(agent.failures)} failed{sure}, in ",
         Part(plural(agent.runs, "run,runs"), link),
         ".",
     )

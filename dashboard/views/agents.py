@@ -42,7 +42,7 @@ MUCH = 0.05  # a failure rate above which an agent stands out
 HEADS = (
     ("Agent", "name", False, True),
     ("State", "state", False, True),
-    ("At work on", "", False, True),
+    ("At work on", "", False, False),
     ("Calls", "calls", True, False),
     ("Fails", "failure_rate", True, True),
     ("Success", "", False, False),
@@ -162,7 +162,7 @@ def finding(lines: Sequence[AgentLine], links: Links) -> Finding:
     by_state = {state: [line for line in lines if line.state == state] for state in STATES}
     at_work = len(by_state["working"]) + len(by_state["waiting"]) + len(by_state["held"])
     rest = f"{number(at_work)} of {plural(len(lines), 'agent is,agents are')} active"
-    for state, words in (("quarantined", "quarantined"), ("silent", "silent"), ("held", "held")):
+    for state, words in (("quarantined", "quarantined"), ("silent", "silent"), ("held", "held until a person answers")):
         if len(by_state[state]) == 1:
             (one,) = by_state[state]
             return Finding(say(foreign(one.name), f" is {words}"), say(f"{rest}. ", *_worst(lines, links)))

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import base64
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
+from decimal import Decimal, InvalidOperation
 from typing import Any
 from uuid import UUID
 
@@ -25,11 +26,13 @@ from orchestration.lib.fragments import render_page_or_fragment, wanted
 from orchestration.lib.paging import BadCursor
 from orchestration.lib.templatetags.baton import number, plural
 from orchestration.workspaces.current import MEMBER, Here, needs
+from orchestration.workspaces.models import ApiKey
 
 LIMIT = 50
 MOST_EVIDENCE = 500
 MOST_CHECKED = 50_000  # links that a page may check while somebody waits; beyond it the command does
 LATE = timedelta(minutes=1)
+MOST_AMOUNT = Decimal(10) ** 15
 ACTS: Mapping[str, str] = {
     "decision": "asked",
     "verdict": "decided",
@@ -107,7 +110,7 @@ def detail(request: Here, entry_id: UUID) -> HttpResponse:
         except evidence.NotYet:
             checks = [Check("It has no place in the chain yet; it gets one within a second.", False)]
     context = {
-        "row": _row(found),
+        "row": _row(found, _keys(request.workspace.pk, [found])),
         "checks": checks,
         "proved": bool(checks) and all(check.good for check in checks or ()),
         "told": orjson.dumps(found.told, option=orjson.OPT_INDENT_2 | orjson.OPT_SORT_KEYS).decode(),
@@ -123,7 +126,8 @@ def _page(request: Here, asked: reading.Asked, period: Period) -> LedgerPage:
         page = reading.entries(request.workspace.pk, asked, LIMIT, request.GET.get("cursor") or None)
     except BadCursor as error:
         raise BadRequest("The cursor is not one that this list gave out.") from error
-    rows = [_row(line) for line in page.items]
+    keys = _keys(request.workspace.pk, page.items)
+    rows = [_row(line, keys) for line in page.items]
     older = address_of(request, cursor=page.next) if page.next else ""
     newest = address_of(request) if request.GET.get("cursor") else ""
     words = f"{number(len(rows))} entries" if rows else ""
@@ -155,13 +159,20 @@ def _finding(rows: list[Row], period: Period) -> Finding:
     )
 
 
-def _row(line: Line) -> Row:
+def _keys(workspace_id: int, lines: Sequence[Line]) -> dict[str, str]:
+    """What the keys that acted are called, by their number."""
+    ids = {who for kind, _, who in (line.actor.partition(":") for line in lines) if kind == "key" and who.isdecimal()}
+    found = ApiKey.objects.filter(workspace=workspace_id, id__in=ids)
+    return {str(key_id): name for key_id, name in found.values_list("id", "name")}
+
+
+def _row(line: Line, keys: Mapping[str, str]) -> Row:
     who_kind, _, who = line.actor.partition(":")
     told = line.told
     result = str(told.get("effect") or told.get("verdict") or "")
     return Row(
         line=line,
-        who=f"key {who}" if who_kind == "key" else who or "Baton",
+        who=f"key {keys.get(who, who)}" if who_kind == "key" else who or "Baton",
         who_kind=who_kind,
         act=ACTS.get(line.kind, line.kind.replace(".", " ")),
         what=_what(line),
@@ -175,13 +186,22 @@ def _row(line: Line) -> Row:
 def _what(line: Line) -> str:
     told = line.told
     if line.kind == "decision":
-        amount = f" of {told['amount']}" if told.get("amount") else ""
+        amount = f" of {_amount(told['amount'])}" if told.get("amount") else ""
         return f"{told.get('action', '')}{amount}"
     if line.kind == "decisions.imported":
         return plural(
             sum(n for n in told.values() if isinstance(n, int)), "decision made elsewhere,decisions made elsewhere"
         )
     return str(told.get("policy") or line.subject_id)
+
+
+def _amount(told: Any) -> str:
+    """1,254.59 for what is recorded as 1254.5900; what is no number stays as it is."""
+    try:
+        amount = Decimal(str(told))
+    except InvalidOperation:
+        return str(told)
+    return f"{amount.normalize():,f}" if amount.is_finite() and abs(amount) < MOST_AMOUNT else str(told)
 
 
 def _rule(told: Mapping[str, Any]) -> str:

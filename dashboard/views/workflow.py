@@ -206,7 +206,7 @@ def finding(line: WorkflowLine, words: str) -> Finding:
     if not line.runs:
         return Finding(say(name, " ended no run in ", words), say(_progress(line)))
     ended = plural(line.runs, "finished run,finished runs")
-    how = f"Of {ended}, {number(line.failed)} failed and {number(line.escalated)} asked a person. "
+    how = f"Of {ended}, {_count(line.failed)} failed and {_count(line.escalated)} asked a person. "
     lede = say(how, _progress(line))
     if line.slowest and line.slowest.share_of_elapsed:
         takes = f" takes {percent(line.slowest.share_of_elapsed)} of the elapsed time."
@@ -214,6 +214,10 @@ def finding(line: WorkflowLine, words: str) -> Finding:
     if line.shares and line.shares.waiting >= 0.5:
         return Finding(say(f"{percent(line.shares.waiting)} of ", name, " is waiting"), lede)
     return Finding(say(name, f" takes {duration(line.p50_ms)}, nine in ten end within {duration(line.p90_ms)}"), lede)
+
+
+def _count(runs: int) -> str:
+    return number(runs) if runs else "none"
 
 
 def _progress(line: WorkflowLine) -> str:

@@ -243,7 +243,7 @@ POLICIES = (
     ),
     Policy(
         "Address change abroad",
-        "A new address in another country is a common begin of a take-over of an account.",
+        "A new address in another country is a common beginning of the take-over of an account.",
         (
             (
                 _when(

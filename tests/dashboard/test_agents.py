@@ -64,7 +64,7 @@ def test_the_finding_says_what_stands_out(changed: dict[str, Any], words: str) -
 def test_a_rate_carries_its_size_and_its_interval() -> None:
     lede = "".join(part.text for part in finding(AGENT, "the last day").lede)
 
-    assert lede == "100 calls in the last day, 20% failed (95% interval 13.3 to 28.9%), in 12 runs."
+    assert lede == "100 calls in the last day, 20 failed (95% interval 13.3 to 28.9%), in 12 runs."
 
 
 @pytest.mark.parametrize(
@@ -111,7 +111,7 @@ def test_systems_stand_against_kinds_of_calls_the_most_called_first() -> None:
         ),
         (
             [replace(AGENT, state="held")] * 2,
-            "2 agents are held",
+            "2 agents are held until a person answers",
             "2 of 2 agents are active. refund fails most: 20% of",
         ),
         ([replace(AGENT, calls=9)], "1 of 1 agent is active", "None of them fails often enough to tell."),

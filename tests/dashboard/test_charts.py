@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from dashboard.charts.bars import LogScale, placed, stacked
 from dashboard.charts.lines import spark
 from dashboard.charts.load import columns
+from dashboard.charts.ticks import clock_text
 from orchestration.control.human_load import LoadDay
 
 FIGURES = st.floats(0, 1e12, allow_nan=False)
@@ -104,3 +105,10 @@ def test_a_whisker_needs_all_four_of_its_times() -> None:
     whisker = scale.whisker((1.0, 10.0, 100.0, 1000.0), "p10 1 ms")
     assert whisker is not None
     assert float(whisker.p10) < float(whisker.p50) < float(whisker.p99)
+
+
+@pytest.mark.parametrize(
+    ("ms", "text"), [(12_000, "12 s"), (67_400, "1:07"), (3_599_000, "59:59"), (5_400_000, "1 h 30 m")]
+)
+def test_the_end_of_an_axis_reads_as_its_ticks(ms: float, text: str) -> None:
+    assert clock_text(ms) == text

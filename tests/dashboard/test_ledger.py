@@ -13,6 +13,7 @@ from django.test import Client
 from pytest_django import Settings
 
 from orchestration.ledger import chain, entries, evidence
+from orchestration.workspaces.keys import create_key
 from orchestration.workspaces.models import User, Workspace
 
 pytestmark = pytest.mark.django_db
@@ -45,6 +46,19 @@ def test_an_entry_is_listed_with_who_what_rule_and_place(as_operator: Client, en
     assert "refund-limit v7" in page
     assert "<b>\u202e" not in page
     assert f"/ledger/{entry}/" in page
+
+
+def test_amounts_are_grouped_and_keys_have_their_names(as_operator: Client, workspace: Workspace) -> None:
+    key, _ = create_key(workspace, "night batch", ["decide"])
+    for subject, amount in (("d-1", "1254.5900"), ("d-2", "a lot"), ("d-3", "1e999999")):
+        told = {"effect": "allow", "action": "payout", "amount": amount}
+        entries.record(workspace.pk, "decision", ("decision", subject), f"key:{key.pk}", told, datetime.now(UTC))
+
+    page = text(as_operator, "/ledger/")
+
+    assert all(
+        said in page for said in ("payout of 1,254.59<", "payout of a lot", "payout of 1e999999", "key night batch")
+    )
 
 
 def test_the_list_alone_is_what_is_in_the_page(as_operator: Client, entry: UUID) -> None:

@@ -164,7 +164,7 @@ def test_the_histogram_is_told_in_the_table_too() -> None:
     assert chart is not None
     assert sum(chart.figure["data"][0]["y"]) == 3
     assert [row[1] for row in chart.rows] == ["1", "2"]
-    assert chart.figure["layout"]["xaxis"]["ticktext"] == ["100 ms", "1.0 s"]
+    assert chart.figure["layout"]["xaxis"]["ticktext"] == ["100 ms", "200 ms", "500 ms", "1.0 s"]
     assert histogram(Pace()) is None
 
 

@@ -38,6 +38,10 @@ LISTS = (
     "/runs/",
     "/agents/",
     "/inbox/",
+    "/policies/",
+    "/ledger/",
+    "/search/",
+    "/search/?q=agent",
     "/settings/webhooks/1/",
     *(f"/settings/{name}/" for name in SETTINGS),
 )
