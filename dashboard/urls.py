@@ -40,6 +40,7 @@ urlpatterns = [
     path("agents/", agents.listing, name="agents"),
     path("agents/<slug:slug>/", agent.detail, name="agent"),
     path("policies/", policies.listing, name="policies"),
+    path("policies/second/", policy_steps.second, name="second_person"),
     path("policies/<slug:slug>/", policy.page, name="policy"),
     path("policies/<slug:slug>/edit/", policy_edit.page, name="edit_policy"),
     path("policies/<slug:slug>/versions/<int:number>/", policy.version, name="policy_version"),

@@ -17,8 +17,10 @@ from django.views.decorators.http import require_http_methods
 from dashboard.finding import Finding, say
 from dashboard.narrowing import text_of
 from dashboard.policy_starters import STARTERS, Starter, body_of
+from dashboard.policy_wishes import Wish, wishes
 from dashboard.policy_words import effect_words, in_words, lower, scope_words
 from dashboard.proof import freshly_proven
+from dashboard.views.policy_steps import WAITS
 from orchestration.lib.fragments import render_page_or_fragment
 from orchestration.lib.pulse import publish
 from orchestration.lib.templatetags.baton import number, plural
@@ -58,6 +60,7 @@ class PoliciesPage:
     starters: tuple[Starter, ...]
     q: str
     total: int
+    wishes: list[Wish]
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
@@ -98,12 +101,15 @@ def change_rules(request: Here) -> HttpResponse:
     """What holds when no policy speaks, and whether publishing takes two people."""
     try:
         with transaction.atomic():
-            rulebook.set_default(request.workspace, request.POST.get("default", ""), request.user)
-            rulebook.set_two_people(request.workspace, request.POST.get("two_people") == "on", request.user)
+            done = [
+                rulebook.set_default(request.workspace, request.POST.get("default", ""), request.user),
+                rulebook.set_two_people(request.workspace, request.POST.get("two_people") == "on", request.user),
+            ]
     except lifecycle.NotNow as error:
         messages.error(request, f"Nothing was changed. {error}", extra_tags="crit")
     else:
-        messages.success(request, "Saved what holds for all policies.", extra_tags="ok")
+        said = "Saved what holds for all policies." if all(done) else f"What loosens them waits. {WAITS}"
+        messages.success(request, said, extra_tags="ok")
         publish(request.workspace.pk, "policy")
     return HttpResponseRedirect(reverse("dashboard:policies"))
 
@@ -117,7 +123,7 @@ def policies_page(request: Here) -> PoliciesPage:
     rows = [row_of(policy, found, overruled) for policy in policies if not is_retired(policy)]
     q = text_of(request, "q")
     shown = [row for row in rows if q.casefold() in f"{row.policy.name} {row.words} {row.scope}".casefold()]
-    default = found.get(None, Figures())
+    default, waiting = found.get(None, Figures()), wishes(workspace, request.user)
     return PoliciesPage(
         rows=shown,
         retired=[policy for policy in policies if is_retired(policy)],
@@ -125,10 +131,11 @@ def policies_page(request: Here) -> PoliciesPage:
         default=default,
         default_words=effect_words(Effect(Kind(book.default_effect))),
         defaults=[(kind.value, WORDS[kind]) for kind in DEFAULTS],
-        finding=finding(rows, book, default),
+        finding=finding(rows, book, default, len(waiting)),
         starters=() if rows else STARTERS,
         q=q,
         total=len(rows),
+        wishes=waiting,
     )
 
 
@@ -173,7 +180,7 @@ def flags(policy: Policy, current: PolicyVersion | None, figures: Figures, by: l
     return found
 
 
-def finding(rows: list[PolicyRow], book: Rulebook, default: Figures) -> Finding:
+def finding(rows: list[PolicyRow], book: Rulebook, default: Figures, wished: int = 0) -> Finding:
     """The first that holds: nothing is live, a second person is waited for, rules in conflict, what is asked of
     people."""
     in_force = [row for row in rows if row.policy.live is not None]
@@ -181,9 +188,9 @@ def finding(rows: list[PolicyRow], book: Rulebook, default: Figures) -> Finding:
     if not in_force:
         return Finding(say("No policy is live"), say(f"Every ask of an agent is answered the same. {otherwise}"))
     lede = say(f"{plural(len(in_force), 'policy is,policies are')} live. {otherwise}")
-    waiting = [row for row in rows if row.draft and row.draft.proposed_by_id]
+    waiting = wished + sum(bool(row.draft and row.draft.proposed_by_id) for row in rows)
     if waiting:
-        title = f"{plural(len(waiting), 'policy waits,policies wait')} for a second person"
+        title = f"{plural(waiting, 'change waits,changes wait')} for a second person"
         return Finding(say(title), lede)
     conflicts = [row for row in in_force if row.flags and row.flags[0][0] == "Conflict"]
     if conflicts:

@@ -14,6 +14,7 @@ from dashboard.policy_check import Token, tokens
 from dashboard.policy_forms import plain
 from dashboard.policy_replay import Backtest, tested
 from dashboard.policy_shadow import Trial, trial
+from dashboard.policy_wishes import wishes
 from dashboard.policy_words import TONES, Line, difference, effect_words, in_words, scope_words
 from orchestration.lib.fragments import render_page_or_fragment
 from orchestration.policies import lifecycle, standing
@@ -167,7 +168,9 @@ def page(request: Here, slug: str) -> HttpResponse:
         "decided": "dashboard/_policy_decided.html",
         "differences": "dashboard/_policy_differences.html",
     }
-    return render_page_or_fragment(request, "dashboard/policy.html", fragments, context(found))
+    waiting = wishes(request.workspace, request.user, found.policy)
+    shown = context(found) | {"wishes": waiting}
+    return render_page_or_fragment(request, "dashboard/policy.html", fragments, shown)
 
 
 @require_safe

@@ -4,6 +4,7 @@ loosen a guardrail asks for the password again."""
 from __future__ import annotations
 
 from collections.abc import Callable
+from uuid import UUID
 
 from django.contrib import messages
 from django.http import HttpResponse, HttpResponseRedirect
@@ -15,11 +16,13 @@ from dashboard.views.policy import PolicyPage, policy_page
 from dashboard.views.policy_edit import store
 from orchestration.control import replaying
 from orchestration.lib.pulse import publish as signal
-from orchestration.policies import lifecycle, rulebook
+from orchestration.policies import agreeing, lifecycle, proposals, rulebook
 from orchestration.policies.lifecycle import NotNow
 from orchestration.policies.models import PolicyVersion, State
 from orchestration.policies.rulebook import Gate
 from orchestration.workspaces.current import Here, needs
+
+WAITS = "A second admin has to agree; until then nothing is changed."
 
 
 @require_POST
@@ -104,7 +107,7 @@ def revert(request: Here, slug: str) -> HttpResponse:
 
     def go() -> str:
         version = lifecycle.revert(base.policy.pk, number, request.user, request.POST.get("reason", ""))
-        return f"v{version.number} is live: it says what v{number} said."
+        return f"v{version.number} is live: it says what v{number} said." if version else WAITS
 
     return stepped(request, base, go, tab="history")
 
@@ -116,8 +119,8 @@ def retire(request: Here, slug: str) -> HttpResponse:
     base = policy_page(request, slug)
 
     def go() -> str:
-        lifecycle.retire(base.policy.pk, request.user, request.POST.get("reason", ""))
-        return f"Retired {base.policy.name}: it speaks no more."
+        done = lifecycle.retire(base.policy.pk, request.user, request.POST.get("reason", ""))
+        return f"Retired {base.policy.name}: it speaks no more." if done else WAITS
 
     return stepped(request, base, go)
 
@@ -143,14 +146,15 @@ def describe(request: Here, slug: str) -> HttpResponse:
     base = policy_page(request, slug)
 
     def go() -> str:
-        rulebook.describe(
+        wanted = request.POST.get("sensitive") == "on"
+        policy = rulebook.describe(
             base.policy.pk,
             request.user,
             name=request.POST.get("name", ""),
             purpose=request.POST.get("purpose", ""),
-            sensitive=request.POST.get("sensitive") == "on",
+            sensitive=wanted,
         )
-        return "Saved."
+        return "Saved." if policy.sensitive == wanted else f"Saved; it stays sensitive for now. {WAITS}"
 
     return stepped(request, base, go)
 
@@ -163,10 +167,31 @@ def gate(request: Here, slug: str) -> HttpResponse:
     base = policy_page(request, slug)
 
     def go() -> str:
-        rulebook.ask_of_shadows(base.policy.pk, request.user, asked(request))
-        return "Saved what a shadow has to have seen."
+        done = rulebook.ask_of_shadows(base.policy.pk, request.user, asked(request))
+        return "Saved what a shadow has to have seen." if done else WAITS
 
     return stepped(request, base, go)
+
+
+@require_POST
+@needs("admin")
+@freshly_proven
+def second(request: Here) -> HttpResponse:
+    """The second person's answer to what another admin has asked for, of a policy or of all."""
+    proposal_id = uuid_of(request.POST.get("proposal", ""))
+    found = proposals.open_of(request.workspace).filter(pk=proposal_id).first()
+    try:
+        if request.POST.get("do") == "agree":
+            agreeing.agree(proposal_id, request.workspace, request.user)
+            messages.success(request, "Agreed: it is done.", extra_tags="ok")
+        elif proposals.drop(proposal_id, request.workspace, request.user):
+            messages.success(request, "Nothing was changed, and nobody is asked any more.", extra_tags="ok")
+        else:
+            messages.warning(request, "This was settled meanwhile.", extra_tags="human")
+    except NotNow as error:
+        messages.error(request, str(error), extra_tags="crit")
+    signal(request.workspace.pk, "policy")
+    return back(found.policy.slug) if found and found.policy else HttpResponseRedirect(reverse("dashboard:policies"))
 
 
 def asked(request: Here) -> Gate:
@@ -194,6 +219,14 @@ def stepped(request: Here, base: PolicyPage, go: Callable[[], str], stay: str = 
 
 def back(slug: str, tab: str = "") -> HttpResponse:
     return HttpResponseRedirect(reverse("dashboard:policy", args=[slug]) + (f"?tab={tab}" if tab else ""))
+
+
+def uuid_of(text: str) -> UUID:
+    """Nobody's id for what is none."""
+    try:
+        return UUID(text)
+    except ValueError:
+        return UUID(int=0)
 
 
 def whole(text: str) -> int:

@@ -19,8 +19,8 @@ from django.utils.text import slugify
 from orchestration.ledger import entries
 from orchestration.outbox import send
 from orchestration.outbox.models import Event
-from orchestration.policies import live, shadows, versions
-from orchestration.policies.models import Policy, PolicyVersion, State
+from orchestration.policies import live, proposals, shadows, versions
+from orchestration.policies.models import Act, Policy, PolicyVersion, State
 from orchestration.workspaces.models import User, Workspace
 
 REPLAY_STANDS = timedelta(hours=24)
@@ -128,32 +128,41 @@ def publish(policy_id: UUID, number: int, by: User, reason: str) -> PolicyVersio
             _note(policy, "policy.proposed", by, _told(version))
             return version
         version.reason = reason.strip()[:400] or version.reason
-        return _go_live(policy, version, by, "policy.published")
+        more = {"asked_by": _name(version.proposed_by)} if version.proposed_by_id else {}
+        return _go_live(policy, version, by, "policy.published", more)
 
 
-def revert(policy_id: UUID, number: int, by: User, reason: str) -> PolicyVersion:
-    """One press: what an earlier version said is live again, as a new version."""
+def revert(policy_id: UUID, number: int, by: User, reason: str) -> PolicyVersion | None:
+    """One press: what an earlier version said is live again, as a new version. None: it waits for a second person."""
     with transaction.atomic():
         policy = _lock(policy_id)
         earlier = policy.versions.filter(number=number).exclude(published_at=None).first()
         if earlier is None:
             raise NotNow(f"Version {number} was never live.")
+        told = {"version": number, "live": policy.live}
+        may, asked_by = _agreed(policy, Act.REVERT, told, by, reason)
+        if not may:
+            return None
         version = _draft(policy, earlier.body, by, based_on=number, spare=True)
         version.reason = reason.strip()[:400] or f"Back to version {number}"
-        return _go_live(policy, version, by, "policy.reverted")
+        return _go_live(policy, version, by, "policy.reverted", asked_by)
 
 
-def retire(policy_id: UUID, by: User, reason: str) -> None:
-    """The policy speaks no more. Its versions and decisions stay."""
+def retire(policy_id: UUID, by: User, reason: str) -> bool:
+    """The policy speaks no more. Its versions and decisions stay. False: it waits for a second person."""
     with transaction.atomic():
         policy = _lock(policy_id)
+        may, asked_by = _agreed(policy, Act.RETIRE, {"live": policy.live}, by, reason)
+        if not may:
+            return False
         now = timezone.now()
         policy.versions.filter(state__in=[State.LIVE, State.SHADOW]).update(state=State.RETIRED, ended_at=now)
         policy.live = policy.shadow = policy.shadow_since = None
         policy.retired_at = now
         policy.save(update_fields=["live", "shadow", "shadow_since", "retired_at"])
         live.renew([policy.workspace_id])
-        _note(policy, "policy.retired", by, {"reason": reason.strip()[:400]})
+        _note(policy, "policy.retired", by, {"reason": reason.strip()[:400], **asked_by})
+    return True
 
 
 def needs_second(policy: Policy) -> bool:
@@ -161,6 +170,14 @@ def needs_second(policy: Policy) -> bool:
         cursor.execute("select two_people from policies_rulebook where workspace_id = %s", [policy.workspace_id])
         row = cursor.fetchone()
     return policy.sensitive or bool(row and row[0])
+
+
+def _agreed(policy: Policy, act: Act, told: Mapping[str, Any], by: User, reason: str) -> tuple[bool, dict[str, str]]:
+    """Whether this may be done now, and who has asked for it where two people were needed."""
+    if not needs_second(policy):
+        return True, {}
+    found = proposals.agreed(policy.workspace, policy, act, told, by, reason)
+    return found is not None, {"asked_by": found.asked_by.get_username()} if found else {}
 
 
 def _ready(policy: Policy, version: PolicyVersion, reason: str) -> None:
@@ -185,7 +202,9 @@ def _has_history(workspace_id: int) -> bool:
         return bool(cursor.fetchone()[0])
 
 
-def _go_live(policy: Policy, version: PolicyVersion, by: User, kind: str) -> PolicyVersion:
+def _go_live(
+    policy: Policy, version: PolicyVersion, by: User, kind: str, more: Mapping[str, str] | None = None
+) -> PolicyVersion:
     now = timezone.now()
     policy.versions.filter(state=State.LIVE).update(state=State.RETIRED, ended_at=now)
     was_shadow = version.state == State.SHADOW
@@ -195,7 +214,7 @@ def _go_live(policy: Policy, version: PolicyVersion, by: User, kind: str) -> Pol
     if was_shadow:
         policy.shadow = policy.shadow_since = None
     policy.save(update_fields=["live", "retired_at", "shadow", "shadow_since"])
-    _renewed(policy, kind, by, version)
+    _renewed(policy, kind, by, version, more)
     return version
 
 
@@ -228,9 +247,11 @@ def _lock(policy_id: UUID) -> Policy:
     return Policy.objects.select_for_update().get(pk=policy_id)
 
 
-def _renewed(policy: Policy, kind: str, by: User, version: PolicyVersion) -> None:
+def _renewed(
+    policy: Policy, kind: str, by: User, version: PolicyVersion, more: Mapping[str, str] | None = None
+) -> None:
     live.renew([policy.workspace_id])
-    _note(policy, kind, by, _told(version))
+    _note(policy, kind, by, {**_told(version), **(more or {})})
     if version.state == State.LIVE:
         told = {"policy": policy.slug, "by": by.get_username(), **_told(version)}
         send.announce(policy.workspace_id, Event.POLICY_PUBLISHED, f"{policy.pk} {version.number}", told)

@@ -116,6 +116,41 @@ class PolicyVersion(models.Model):
         return f"{self.policy_id} v{self.number}"
 
 
+class Act(models.TextChoices):
+    """What takes two people where publishing does."""
+
+    REVERT = "revert", "Revert"
+    RETIRE = "retire", "Retire"
+    GATE = "gate", "What a shadow has to have seen"
+    EASE = "ease", "No longer sensitive"
+    ALONE = "alone", "Publishing takes one person"
+    DEFAULT = "default", "When no policy speaks"
+
+
+class Proposal(models.Model):
+    """What one admin asks for and another has to agree to; it goes when it is settled, and the ledger keeps it. No
+    policy: it is about the rulebook."""
+
+    id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
+    workspace = models.ForeignKey(Workspace, on_delete=models.CASCADE, related_name="+")
+    policy = models.ForeignKey(Policy, null=True, on_delete=models.CASCADE, related_name="proposals")
+    act = models.CharField(max_length=8, choices=Act)
+    told: models.JSONField[dict[str, Any], dict[str, Any]] = models.JSONField(help_text="Exactly what is asked")
+    reason = models.CharField(max_length=400, blank=True, default="")
+    asked_by = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="+")
+    asked_at = models.DateTimeField(default=timezone.now)
+
+    class Meta:
+        constraints: ClassVar = [
+            models.UniqueConstraint(
+                fields=["workspace", "policy", "act"], name="one_proposal_an_act", nulls_distinct=False
+            )
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.act} of {self.policy_id}"
+
+
 class Progress(models.TextChoices):
     WAITING = "waiting", "Waiting"
     RUNNING = "running", "Running"

@@ -83,6 +83,7 @@ WRITES: dict[str, set[str]] = {
         f"/policies/999/{step}/": ADMIN
         for step in ("publish", "shadow", "unshadow", "replay", "revert", "retire", "discard", "describe", "gate")
     },
+    "/policies/second/": ADMIN,
     "/inbox/00000000-0000-0000-0000-000000000999/decide/": {"reviewer", "admin"},
     "/inbox/verdicts/00000000-0000-0000-0000-000000000999/undo/": {"reviewer", "admin"},
 }

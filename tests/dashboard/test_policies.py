@@ -60,7 +60,7 @@ def test_the_finding_says_the_first_that_holds(as_admin: Client, workspace: Work
     lifecycle.save_draft(other.pk, admin, BODY)
     replayed(other.versions.get(number=2))
     lifecycle.publish(other.pk, 2, admin, "Please look")
-    assert title(as_admin) == "1 policy waits for a second person"
+    assert title(as_admin) == "1 change waits for a second person"
 
 
 def test_an_empty_list_offers_four_drafts_to_an_admin_alone(
@@ -260,7 +260,7 @@ def test_words_say_what_a_policy_says() -> None:
 def test_a_draft_alone_is_no_live_policy(workspace: Workspace, admin: User, rf: Any) -> None:
     draft(workspace, admin)
     request = rf.get(LIST)
-    request.workspace = workspace
+    request.workspace, request.user = workspace, admin
 
     page = policies_page(request)
 

@@ -309,3 +309,63 @@ def test_what_a_shadow_would_have_said_is_listed_page_by_page(
     assert "10 decisions of 12 that differ" in first
     assert second.count("milder") == 2
     assert as_admin.get(f"{here}?cursor=rubbish").status_code == 400
+
+
+@pytest.fixture
+def other(workspace: Workspace) -> Client:
+    """Another admin, freshly logged in."""
+    second_admin(workspace)
+    client = Client()
+    client.post("/accounts/login/", {"login": "second", "password": "second-password-12"})
+    return client
+
+
+def proposed(client: Client) -> str:
+    found = re.search(r'name="proposal" value="([^"]+)"', text(client.get("/policies/")))
+    assert found
+    return found[1]
+
+
+def test_a_revert_of_what_is_sensitive_is_no_way_around_a_second_admin(
+    proven: Client, other: Client, workspace: Workspace, admin: User
+) -> None:
+    policy = published(workspace, admin)
+    replayed(lifecycle.save_draft(policy.pk, admin, BODY | {"limits": {"limit": 900}}))
+    lifecycle.publish(policy.pk, 2, admin, "More")
+    rulebook.describe(policy.pk, admin, name="Refund limit", purpose="", sensitive=True)
+
+    for _ in range(2):
+        proven.post("/policies/refund-limit/revert/", {"version": 1, "live": 2})
+    mine = text(proven.get("/policies/refund-limit/"))
+    proven.post("/policies/second/", {"proposal": proposed(proven), "do": "agree"})
+    kept = Policy.objects.get(pk=policy.pk).live
+    theirs = text(other.get("/policies/refund-limit/"))
+    other.post("/policies/second/", {"proposal": proposed(other), "do": "agree"})
+
+    assert kept == 2
+    assert "Withdraw" in mine
+    assert ">Agree<" not in mine
+    assert "admin asks to <span data-untrusted>revert Refund limit from v2 to v1</span>" in theirs
+    assert Policy.objects.get(pk=policy.pk).live == 3
+
+
+def test_two_people_everywhere_are_switched_off_by_two(proven: Client, other: Client, workspace: Workspace) -> None:
+    proven.post("/policies/", {"do": "rules", "default": "allow", "two_people": "on"})
+    said = text(proven.post("/policies/", {"do": "rules", "default": "allow"}, follow=True))
+    assert "What loosens them waits. A second admin has to agree" in said
+    assert "1 change waits for a second person" in said or "No policy is live" in said
+    assert rulebook.rulebook(workspace).two_people
+
+    other.post("/policies/second/", {"proposal": proposed(other), "do": "drop"})
+    assert rulebook.rulebook(workspace).two_people
+    proven.post("/policies/", {"do": "rules", "default": "allow"})
+    other.post("/policies/second/", {"proposal": proposed(other), "do": "agree"})
+
+    assert not rulebook.rulebook(workspace).two_people
+
+
+def test_a_proposal_that_is_none_is_settled(proven: Client) -> None:
+    for fields in ({"proposal": "no id", "do": "agree"}, {"proposal": "\0", "do": "drop"}, {}):
+        answer = proven.post("/policies/second/", fields, follow=True)
+
+        assert "This was settled meanwhile." in text(answer)

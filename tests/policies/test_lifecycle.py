@@ -245,6 +245,7 @@ def test_one_press_reverts_as_a_new_version(draft: PolicyVersion, workspace: Wor
 
     version = lifecycle.revert(draft.policy_id, 1, author, "")
 
+    assert version is not None
     assert (version.number, version.body, version.reason) == (4, draft.body, "Back to version 1")
     assert states(version.policy) == {1: State.RETIRED, 2: State.RETIRED, 3: State.DRAFT, 4: State.LIVE}
     assert live.book(workspace.pk).rules[0].limits == {"limit": 500.0}
@@ -339,11 +340,15 @@ def test_the_default_is_never_something_that_needs_parameters(workspace: Workspa
         rulebook.set_default(workspace, "route", author)
 
 
-def test_where_two_people_are_asked_for_one_does_not_loosen_the_default(workspace: Workspace, author: User) -> None:
+def test_where_two_people_are_asked_for_one_does_not_loosen_the_default(
+    workspace: Workspace, author: User, second: User
+) -> None:
     rulebook.set_default(workspace, "deny", author)
     rulebook.set_two_people(workspace, True, author)
 
-    with pytest.raises(NotNow, match="two people"):
-        rulebook.set_default(workspace, "allow", author)
+    alone = [rulebook.set_default(workspace, "allow", author) for _ in range(3)]
+    kept = Rulebook.objects.get(workspace=workspace).default_effect
+    together = rulebook.set_default(workspace, "allow", second)
 
-    assert Rulebook.objects.get(workspace=workspace).default_effect == "deny"
+    assert (alone, kept, together) == ([False] * 3, "deny", True)
+    assert Rulebook.objects.get(workspace=workspace).default_effect == "allow"
