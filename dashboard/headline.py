@@ -5,12 +5,15 @@ from __future__ import annotations
 from collections.abc import Iterator
 from math import sqrt
 
+from django.utils import timezone
+
 from dashboard.finding import Finding, Part, foreign, say
 from dashboard.links import Links
-from dashboard.period import Period
+from dashboard.period import Period, day_words, range_over
 from orchestration.control.overview import FailingAgent, Overview
 from orchestration.lib.stats import wilson
 from orchestration.lib.templatetags.baton import ENOUGH, duration, number, percent, plural
+from orchestration.workflows.extent import Extent
 from orchestration.workflows.stats import WorkflowLine
 
 LATE_MS = 30_000.0  # data this old when it is shown is said to be old
@@ -29,6 +32,19 @@ def headline(now: Overview, period: Period) -> Finding:
         if found := branch(now, to):
             return Finding(found, lede(now, period))
     return Finding(_well(now, period, to), lede(now, period))
+
+
+def look_back(known: Extent, period: Period) -> Finding:
+    """Nothing ran lately: what there is instead, and the way to it."""
+    first, last = (timezone.localtime(each).date() for each in (known.first, known.last))
+    then, to = range_over(known.first, known.last), Links(period.text)
+    until = Part(f"the time until {day_words(last)}", f"?range={then}")
+    all_runs = Part("all runs", to.runs_now())
+    ways = say("Look at ", until, " or at ", all_runs, ". What comes in live shows here by itself.")
+    if not known.imported:
+        return Finding(say(f"Nothing ran in {period.words}"), say(f"The last run ended on {day_words(last)}. ", *ways))
+    between = f"from {day_words(first)} to {day_words(last)}" if first < last else f"of {day_words(last)}"
+    return Finding(say(f"Imported data {between}; nothing live yet"), ways)
 
 
 def _stopped(now: Overview, to: Links) -> Words | None:

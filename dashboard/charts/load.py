@@ -51,7 +51,8 @@ class Columns:
         return self.left - 8
 
 
-def columns(days: Sequence[LoadDay], width: int, height: int) -> Columns:
+def columns(days: Sequence[LoadDay], width: int, height: int, over: bool = False) -> Columns:
+    """`over`: the last day is not today, and finished."""
     greatest, step = _scale(max((each.asked for each in days), default=0))
     left, right, top, bottom = 34 if greatest < 1000 else 46, width - 8, 20.0, height - 24.0
     place = (right - left) / max(1, len(days))
@@ -66,7 +67,7 @@ def columns(days: Sequence[LoadDay], width: int, height: int) -> Columns:
             f"{place * (1 - GAP):.1f}",
             f"{bottom - y(each.asked):.1f}",
             f"{day_text(each.day)}: {each.asked:,}",
-            i == len(days) - 1,
+            i == len(days) - 1 and not over,
         )
         for i, each in enumerate(days)
     ]
@@ -78,8 +79,8 @@ def columns(days: Sequence[LoadDay], width: int, height: int) -> Columns:
         height - 6,
         [Mark(f"{y(v):.1f}", f"{y(v) + 4:.1f}", f"{v:,}") for v in range(0, greatest + 1, step)],
         bars,
-        _days(days, left, place),
-        _words(days),
+        _days(days, left, place, over),
+        _words(days, over),
     )
 
 
@@ -93,13 +94,13 @@ def _scale(most: int) -> tuple[int, int]:
     return most, most
 
 
-def _days(days: Sequence[LoadDay], left: int, place: float) -> list[Mark]:
+def _days(days: Sequence[LoadDay], left: int, place: float, over: bool) -> list[Mark]:
     """A word a week, counted back from today."""
     last = len(days) - 1
     marks = []
     for i in range(last, -1, -WEEK):
         middle = f"{left + (i + (1 - GAP) / 2) * place:.1f}"
-        marks.append(Mark(middle, middle, "Today" if i == last else day_text(days[i].day)))
+        marks.append(Mark(middle, middle, "Today" if i == last and not over else day_text(days[i].day)))
     return marks[::-1]
 
 
@@ -107,9 +108,10 @@ def day_text(day: date) -> str:
     return f"{day.day} {day.strftime('%b')}"
 
 
-def _words(days: Sequence[LoadDay]) -> str:
+def _words(days: Sequence[LoadDay], over: bool) -> str:
     most = max(days, key=lambda each: each.asked)
+    last = "on the last" if over else "today so far"
     return (
-        f"Runs that asked a person, a day, for {len(days)} days: {days[-1].asked:,} today so far, "
+        f"Runs that asked a person, a day, for {len(days)} days: {days[-1].asked:,} {last}, "
         f"at most {most.asked:,} on {day_text(most.day)}"
     )

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import secrets
 from dataclasses import dataclass, field
+from datetime import timedelta
 from functools import cached_property
 
 import structlog
@@ -16,7 +17,7 @@ from django.views.decorators.http import require_safe
 from dashboard.answers import Answer, answers
 from dashboard.charts.load import Columns, columns
 from dashboard.finding import Finding
-from dashboard.headline import headline
+from dashboard.headline import headline, look_back
 from dashboard.links import Links
 from dashboard.needs import Needs, needs_of, role_of
 from dashboard.period import Period, period_of
@@ -26,6 +27,7 @@ from orchestration.control.human_load import HumanLoad, human_load
 from orchestration.control.overview import Overview, overview
 from orchestration.lib.fragments import render_page_or_fragment, wanted
 from orchestration.workflows import stats
+from orchestration.workflows.extent import Extent, extent
 from orchestration.workflows.stats import WorkflowLine
 from orchestration.workspaces.current import MEMBER, Here, needs
 
@@ -51,7 +53,19 @@ class OverviewPage:
 
     @cached_property
     def finding(self) -> Finding:
-        return headline(self.figures, self.period)
+        return self.past or headline(self.figures, self.period)
+
+    @cached_property
+    def past(self) -> Finding | None:
+        """Where nothing runs or ran within the range that ends now: from when there is something to see."""
+        now = self.figures
+        if self.period.day or now.runs_in_progress or now.runs_ended.runs or now.agents.silent or self.extent is None:
+            return None
+        return look_back(self.extent, self.period)
+
+    @cached_property
+    def extent(self) -> Extent | None:
+        return extent(self.request.workspace.pk)
 
     @cached_property
     def answers(self) -> list[Answer]:
@@ -59,12 +73,14 @@ class OverviewPage:
 
     @cached_property
     def load(self) -> HumanLoad:
-        return human_load(self.request.workspace.pk, self.period.until)
+        end = self.period.until - timedelta(seconds=1) if self.period.day else self.period.until
+        return human_load(self.request.workspace.pk, end)
 
     @cached_property
     def charts(self) -> dict[str, Columns]:
         days = self.load.days
-        return {"wide": columns(days, 700, 196), "narrow": columns(days[-FORTNIGHT:], 340, 190)}
+        over = self.period.day is not None
+        return {"wide": columns(days, 700, 196, over), "narrow": columns(days[-FORTNIGHT:], 340, 190, over)}
 
     @cached_property
     def attention(self) -> Needs:
@@ -89,7 +105,8 @@ class OverviewPage:
         """Nothing has ever come: there is nobody to show and nothing ran."""
         if "answers" in self.failed:
             return False
-        return self.figures.agents.all == 0 and self.figures.runs_in_progress == 0 and self.figures.runs_ended.runs == 0
+        now = self.figures
+        return now.agents.all == now.runs_in_progress == now.runs_ended.runs == 0 and self.extent is None
 
     def prepare(self) -> None:
         """Computes every region; one that the database fails is left out of the page and asks again by itself."""

@@ -110,8 +110,9 @@ def ask(request: Here) -> Asked:
     sort = text_of(request, "sort")
     sort = sort if sort in SORTS else "started"
     since = period.since if period else timezone.now() - ORDERED_OVER if sort != "started" else None
+    until = period.until if period and period.day else None
     workflow, status, agent, conversation, trace = (given[field] for field in FIELDS)
-    return Asked(q, Wanted(workflow, status, agent, conversation, trace, since, None, words), sort, period)
+    return Asked(q, Wanted(workflow, status, agent, conversation, trace, since, until, words), sort, period)
 
 
 def find(request: Here, asked: Asked) -> Page[RunLine]:

@@ -106,7 +106,7 @@ class FlowPage:
 
     @cached_property
     def charts(self) -> list[tuple[str, Chart]]:
-        between, points = (self.period.since, self.period.until), POINTS.get(self.period.text, 24)
+        between, points = (self.period.since, self.period.until), POINTS.get(self.period.now, 24)
         over = bands(anatomy.course(self.request.workspace.pk, self.line.id, between, points), *between)
         whole = histogram(self.booked.of(Measure.DURATION))
         titled = (("Start to finish over time, log scale", over), ("How long runs took, log scale", whole))

@@ -4,15 +4,19 @@ from __future__ import annotations
 
 import re
 from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
 from django.db import OperationalError
 from django.test import Client
+from django.utils import timezone
 
 from dashboard.answers import answers
 from dashboard.views import overview as view
 from orchestration.control.yesterday import Before
+from orchestration.workspaces.models import Workspace
+from tests import make
 from tests.dashboard.conftest import Scene, region
 from tests.dashboard.figures import BEFORE, EMPTY, QUIET, SLOW, WORST
 
@@ -75,6 +79,34 @@ def test_the_range_is_carried_by_every_link_that_looks_back(as_operator: Client,
     assert f'href="/workflows/refund/?range={text}"' in body
     assert f'href="/agents/?range={text}"' in body
     assert body.count(f'aria-current="true">{text[:-1]} {text[-1]}<') == 2  # in the bar, and at the foot of a phone
+
+
+def test_imported_data_is_said_and_led_to(as_operator: Client, workspace: Workspace) -> None:
+    flow, then = make.workflow(workspace, "Loan"), datetime(2012, 3, 14, 9, tzinfo=UTC)
+    for began in (datetime(2011, 10, 1, tzinfo=UTC), then):
+        make.run(workspace, flow, started_at=began, heard_at=timezone.now())
+    make.ended(flow, 900.0, at=then)
+
+    text = as_operator.get("/").content.decode()
+    there = as_operator.get("/?range=30d@2012-03-14").content.decode()
+
+    assert "Imported data from 1 Oct 2011 to 14 Mar 2012; nothing live yet" in text
+    assert "Waiting for the first span" not in text
+    assert 'href="?range=30d@2012-03-14"' in text
+    assert "1 run</a> ended in the 30 days until 14 Mar 2012" in there
+    assert 'href="/workflows/loan/?range=30d@2012-03-14"' in there
+    assert 'href="?range=30d">Show now' in there
+    assert "Today" not in there
+
+
+def test_a_fleet_at_rest_is_led_back_to_its_last_day(as_operator: Client, workspace: Workspace) -> None:
+    began = timezone.now() - timedelta(days=4)
+    make.run(workspace, started_at=began)
+
+    text = as_operator.get("/").content.decode()
+
+    assert "Nothing ran in the last 24 hours" in text
+    assert f'href="?range=24h@{began.date()}"' in text
 
 
 @pytest.mark.parametrize("broken", REGIONS)
