@@ -22,6 +22,7 @@ from orchestration.api.pool import Connection, Pool, Unavailable
 from orchestration.api.refusals import Refused, problem, unavailable
 from orchestration.control import decide, facts
 from orchestration.control.decide import Asked, Decided
+from orchestration.holds import haste
 from orchestration.lib.names import normal
 from orchestration.lib.pulse import publish
 from orchestration.policies import asks, live
@@ -134,12 +135,17 @@ async def _decide(bearer: Bearer, ask: asks.Ask, key: str | None, digest: bytes)
         decided, fresh, stored = await _with_facts(asked, book)
         if stored:
             if decided.hold:
-                asyncio.get_running_loop().run_in_executor(_threads, publish, workspace_id, "batch")
+                asyncio.get_running_loop().run_in_executor(_threads, _announced, workspace_id)
             return 200, decided.told
         if fresh and key is not None:
             return await _before(workspace_id, key, digest)
         _books.pop(workspace_id, None)
     raise Refused(503, "busy", "The rules change faster than they can be asked.", retry_after=1)
+
+
+def _announced(workspace_id: int) -> None:
+    publish(workspace_id, "batch")
+    haste.hasten()
 
 
 async def _with_facts(asked: Asked, book: Book) -> tuple[Decided, bool, bool]:

@@ -24,7 +24,7 @@ from orchestration.api.bodies import Receive, Scope, Send, header, read, room
 from orchestration.api.pool import Connection, Pool, Unavailable
 from orchestration.api.refusals import Gone, Refused, problem, unavailable
 from orchestration.api.waiting import COLUMNS, Full, WaitingRoom
-from orchestration.holds import asking, verdicts
+from orchestration.holds import asking, haste, verdicts
 from orchestration.holds.asking import Asker
 from orchestration.holds.told import SHOWN, told
 from orchestration.lib.names import normal
@@ -121,6 +121,7 @@ async def _open(bearer: Bearer, given: Any, key: Any) -> tuple[int, dict[str, An
 
 def _announced(workspace_id: int) -> None:
     publish(workspace_id, "batch")
+    haste.hasten()
     hasten()
 
 

@@ -17,6 +17,7 @@ SCHEDULE = {
     "settle": every(1, "orchestration.control.tasks.settle"),
     "ledger": every(1, "orchestration.ledger.tasks.link"),
     "verdicts": every(1, "orchestration.holds.tasks.sweep"),
+    "cases": every(1, "escalations.tasks.take_in"),
     "messages": every(5, "orchestration.outbox.tasks.deliver"),
     "old messages": every(3600, "orchestration.outbox.tasks.forget_old"),
     "replays": every(5, "orchestration.control.tasks.sweep_replays"),

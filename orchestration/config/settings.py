@@ -227,6 +227,7 @@ CELERY_TASK_ROUTES = {
     "orchestration.control.tasks.settle": "digest",
     "orchestration.control.tasks.replay": "replay",
 }
+HOLDS_TASK = "escalations.tasks.take_in"  # which is told at once that a hold has been opened or decided
 CELERY_TASK_SERIALIZER = "json"
 CELERY_ACCEPT_CONTENT = ["json"]
 CELERY_WORKER_PREFETCH_MULTIPLIER = 1

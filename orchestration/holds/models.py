@@ -6,7 +6,7 @@ from typing import Any, ClassVar
 
 from django.conf import settings
 from django.db import models
-from django.db.models import Q
+from django.db.models import F, Q
 from django.utils import timezone
 from uuid_utils.compat import uuid7
 
@@ -85,6 +85,9 @@ class Hold(models.Model):
     opened_at = models.DateTimeField(default=timezone.now)
     due_at = models.DateTimeField(null=True, blank=True)
     batch = models.UUIDField(null=True, blank=True)
+    looked = models.IntegerField(
+        null=True, blank=True, help_text="The revision that the reviewers' screens have seen (`placing`)"
+    )
     verdict = models.CharField(max_length=7, choices=Answered, blank=True, default="")
     amend: models.JSONField[Any, Any] = models.JSONField(null=True, blank=True)
     note = models.TextField(blank=True, default="")
@@ -103,6 +106,9 @@ class Hold(models.Model):
             models.Index(fields=["workspace", "opened_at"], name="hold_open", condition=Q(state="open")),
             models.Index(fields=["apply_at"], name="hold_decided", condition=Q(state="decided")),
             models.Index(fields=["due_at"], name="hold_due", condition=Q(state="open")),
+            models.Index(
+                fields=["workspace", "id"], name="hold_news", condition=Q(looked=None) | Q(looked__lt=F("revision"))
+            ),
             models.Index(fields=["workspace", "run_id"], name="hold_run", condition=Q(run_id__isnull=False)),
             models.Index(fields=["workspace", "run"], name="hold_run_named", condition=~Q(run="")),
             models.Index(fields=["workspace", "decision_id"], name="hold_decision"),

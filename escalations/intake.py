@@ -1,0 +1,279 @@
+"""Holds become cases, and cases find their batches. The sweep is the truth, a nudge is haste.
+
+For one workspace at a time, a portion in a transaction of its own, which either happened or did not:
+
+1. news      holds that have changed since they were last looked at (`holds.placing`), by an index that holds only those
+2. likeness  what a new one is about, and its exact key
+3. groups    the open batches of those keys that nobody has in front of them, locked, and what is in them
+4. arrange   `batching`: which case goes where, what differs
+5. write     cases (once each, however often this runs), batches, their counts
+6. place     the holds are told their batch. One that changed meanwhile, or that somebody is deciding right now, stays
+             news and is looked at again
+"""
+
+from __future__ import annotations
+
+import hashlib
+import time
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+import orjson
+import structlog
+from django.db import connection, transaction
+from django.utils import timezone
+
+from escalations import drawers
+from escalations.batching import Group, Place, arrange, places
+from escalations.closeness import measure
+from escalations.counting import recount
+from escalations.models import Batch, Escalation
+from escalations.titles import title_of
+from orchestration.holds import placing
+from orchestration.holds.likeness import Likeness, likeness
+from orchestration.holds.models import State
+from orchestration.holds.placing import NEWS, Placed
+from orchestration.lib.pulse import publish
+
+log = structlog.get_logger(__name__)
+
+PORTION = 250  # holds in one transaction: people who press at the moment wait no longer
+LOCK = 0x696E7461  # with the workspace: one at a time
+_HOLD = (
+    *("id", "workspace_id", "source", "state", "revision", "decision_id", "agent", "application", "run", "run_id"),
+    *("step", "question", "proposal", "why", "evidence", "reversible", "policy_id", "policy", "version", "skill"),
+    *("people", "opened_at", "due_at", "decided_at", "batch"),
+)
+_DECISION = ("id", "at", "action_type", "system", "amount", "currency", "facts", "answer")
+_JSON = ("evidence", "facts", "answer")
+READ = f"""
+select {", ".join(f"h.{name}" for name in _HOLD)}, {", ".join(f"d.{name}" for name in _DECISION)}, e.open, e.batch_id
+from holds_hold h left join policies_decision d on d.workspace_id = h.workspace_id and d.id = h.decision_id
+left join escalations_escalation e on e.hold_id = h.id
+where h.workspace_id = %s and
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class News:
+    """A hold as it is now. `known`: whether its case stood open when last looked at; None: it is no case yet."""
+
+    hold: dict[str, Any]
+    decision: dict[str, Any]
+    known: bool | None
+    batch: UUID | None
+
+    @property
+    def open(self) -> bool:
+        return bool(self.hold["state"] == State.OPEN)
+
+
+@dataclass(slots=True)
+class Written:
+    """What is to be stored of a portion."""
+
+    batches: list[Batch] = field(default_factory=list)
+    rows: dict[UUID, Escalation] = field(default_factory=dict)
+    moved: list[Escalation] = field(default_factory=list)
+    touched: set[UUID] = field(default_factory=set)
+    people: dict[UUID, int] = field(default_factory=dict)
+
+
+def take_in(seconds: float = 5.0) -> int:
+    """Everything that is news, of all workspaces in turn, for at most so long. Returns how many holds."""
+    until, done = time.monotonic() + seconds, 0
+    while time.monotonic() < until:
+        found = sum(_portion(workspace_id) for workspace_id in placing.with_news())
+        done += found
+        if not found:
+            break
+    return done
+
+
+def look_again(workspace_id: int, hold_ids: Sequence[UUID]) -> int:
+    """After a verdict or its undoing was committed: what it changes in the inbox, now and not within a second."""
+    return _portion(workspace_id, hold_ids) if hold_ids else 0
+
+
+def _portion(workspace_id: int, hold_ids: Sequence[UUID] | None = None) -> int:
+    with transaction.atomic():
+        if not _alone(workspace_id, wait=hold_ids is not None):
+            return 0
+        news = _news(workspace_id, hold_ids)
+        if news:
+            placed = placing.place(_taken_in(workspace_id, news))
+            transaction.on_commit(lambda: publish(workspace_id, "batch"))
+    return placed if news else 0
+
+
+def _alone(workspace_id: int, *, wait: bool) -> bool:
+    """Until the end of the transaction no other process takes in holds of this workspace."""
+    with connection.cursor() as cursor:
+        name = "pg_advisory_xact_lock" if wait else "pg_try_advisory_xact_lock"
+        cursor.execute(f"select {name}(%s, %s)", [LOCK, workspace_id])
+        return wait or bool(cursor.fetchone()[0])
+
+
+def _news(workspace_id: int, hold_ids: Sequence[UUID] | None) -> list[News]:
+    """The oldest first."""
+    where, more = ("h.id = any(%s)", [list(hold_ids)]) if hold_ids is not None else (NEWS, [])
+    with connection.cursor() as cursor:
+        cursor.execute(f"{READ} {where} order by h.id limit {PORTION}", [workspace_id, *more])
+        found = cursor.fetchall()
+    return [_read(row) for row in found]
+
+
+def _read(row: Sequence[Any]) -> News:
+    *told, known, batch = row
+    values = [_plain(name, value) for name, value in zip((*_HOLD, *_DECISION), told, strict=True)]
+    hold = dict(zip(_HOLD, values, strict=False))
+    decision = dict(zip(_DECISION, values[len(_HOLD) :], strict=True))
+    return News(hold, decision if decision["id"] else {}, known, batch)
+
+
+def _plain(name: str, value: Any) -> Any:
+    return orjson.loads(value) if name in _JSON and isinstance(value, str) else value
+
+
+def _taken_in(workspace_id: int, news: list[News]) -> list[Placed]:
+    """All cases written; returns what is to be placed on the holds."""
+    fresh = [each for each in news if each.known is None]
+    written = Written()
+    for each in fresh:
+        written.rows[each.hold["id"]] = _row(each)
+        written.people[each.hold["id"]] = each.hold["people"]
+    waiting = [row for row in written.rows.values() if row.open]
+    drawers.note_first_seen(
+        workspace_id, {each.hold["id"]: each.decision for each in fresh if each.open and each.decision}, written.rows
+    )
+    _arrange(workspace_id, waiting, written)
+    _store(written)
+    written.touched |= _turned(news)
+    recount(written.touched)
+    batch_of = {each.hold["id"]: each.batch for each in news} | {
+        row.hold_id: row.batch_id for row in [*written.rows.values(), *written.moved]
+    }
+    placed = [_placed(each, batch_of) for each in news]
+    told = {each.hold_id for each in placed}
+    return placed + [Placed(row.hold_id, row.batch_id) for row in written.moved if row.hold_id not in told]
+
+
+def _placed(each: News, batch_of: dict[UUID, UUID | None]) -> Placed:
+    hold = each.hold
+    return Placed(hold["id"], batch_of[hold["id"]], hold["due_at"], hold["revision"])
+
+
+def _row(each: News) -> Escalation:
+    hold, alike = each.hold, _likeness(each)
+    return Escalation(
+        hold_id=hold["id"],
+        workspace_id=hold["workspace_id"],
+        key=alike.key,
+        agent=hold["agent"],
+        action_type=each.decision.get("action_type") or "",
+        policy=hold["policy"],
+        version=hold["version"],
+        skill=hold["skill"],
+        amount=each.decision.get("amount"),
+        currency=each.decision.get("currency") or "",
+        fields=alike.fields,
+        text=alike.text,
+        open=each.open,
+        opened_at=hold["opened_at"],
+        due_at=hold["due_at"],
+        closed_at=None if each.open else hold["decided_at"] or timezone.now(),
+    )
+
+
+def _likeness(each: News) -> Likeness:
+    """One that cannot be read is a case all the same, and like no other: it must neither be lost nor stop the rest."""
+    try:
+        return likeness(each.hold, each.decision)
+    except (ArithmeticError, AttributeError, KeyError, TypeError, ValueError):
+        log.exception("hold_unlike_any", hold=str(each.hold["id"]))
+        return Likeness(hashlib.sha256(each.hold["id"].bytes).hexdigest(), {}, each.hold["question"])
+
+
+def _arrange(workspace_id: int, waiting: list[Escalation], written: Written) -> None:
+    by_key: dict[str, list[Escalation]] = defaultdict(list)
+    for row in waiting:
+        by_key[row.key].append(row)
+    if not by_key:
+        return
+    known = drawers.open_drawers(workspace_id, by_key)
+    for key, rows in sorted(by_key.items()):
+        _arrange_key(known[key], rows, written)
+
+
+def _arrange_key(drawer: drawers.Drawer, rows: list[Escalation], written: Written) -> None:
+    by_id = {row.hold_id: row for row in (*rows, *drawer.rows)}
+    news = [drawers.case_of(row) for row in rows]
+    scale = measure([*drawer.usual, *news], prose=not rows[0].action_type)
+    for group in arrange(scale, drawer.groups, news):
+        batch = drawer.batches.get(group.id) if group.id else None
+        if batch is None:
+            batch = _new_batch(by_id[group.core[0].id], written)
+            written.batches.append(batch)
+        _seat(batch, group, places(scale, group), by_id, written, drawer)
+    written.touched |= drawer.batches.keys()
+
+
+def _new_batch(first: Escalation, written: Written) -> Batch:
+    return Batch(
+        workspace_id=first.workspace_id,
+        key=first.key,
+        title=title_of(first),
+        agent=first.agent,
+        policy=first.policy,
+        version=first.version,
+        skill=first.skill,
+        people=written.people.get(first.hold_id, 1),
+        opened_at=first.opened_at,
+    )
+
+
+def _seat(
+    batch: Batch,
+    group: Group,
+    found: dict[UUID, Place],
+    by_id: dict[UUID, Escalation],
+    written: Written,
+    drawer: drawers.Drawer,
+) -> None:
+    """Each case of the group its place. Numbers are never given twice."""
+    last = drawer.numbers.get(batch.pk, 0)
+    for case in sorted(group.cases, key=lambda each: (each.order, each.id)):
+        row, place = by_id[case.id], found[case.id]
+        before = (row.batch_id, row.standing, row.differs, row.selected)
+        if row.batch_id != batch.pk:
+            last += 1
+            row.number = last
+        row.batch_id, row.standing, row.differs = batch.pk, place.standing, place.differs
+        row.distance, row.selected = place.distance, place.selected
+        if row.hold_id not in written.rows and before != (row.batch_id, row.standing, row.differs, row.selected):
+            written.moved.append(row)
+    written.touched.add(batch.pk)
+
+
+def _store(written: Written) -> None:
+    Batch.objects.bulk_create(written.batches)
+    Escalation.objects.bulk_create(written.rows.values(), ignore_conflicts=True, batch_size=500)
+    Escalation.objects.bulk_update(
+        written.moved, ["batch", "number", "standing", "differs", "distance", "selected"], batch_size=200
+    )
+
+
+def _turned(news: Iterable[News]) -> set[UUID]:
+    """Cases that people have decided since, and those they have taken back; returns their batches."""
+    closed = [each for each in news if each.known and not each.open]
+    opened = [each for each in news if each.known is False and each.open]
+    now = timezone.now()
+    for each in closed:
+        at: datetime = each.hold["decided_at"] or now
+        Escalation.objects.filter(pk=each.hold["id"]).update(open=False, closed_at=at)
+    Escalation.objects.filter(pk__in=[each.hold["id"] for each in opened]).update(open=True, closed_at=None)
+    return {each.batch for each in (*closed, *opened) if each.batch}

@@ -1,0 +1,31 @@
+"""What a batch is called. In Baton's own words and names that admins gave: never in words that an agent sent."""
+
+from __future__ import annotations
+
+import re
+
+from escalations.models import Escalation
+
+_PARTS = re.compile(r"[._\-\s]+")
+
+
+def title_of(case: Escalation) -> str:
+    policy = words(case.policy)
+    act = words(case.action_type)
+    if not act:
+        return policy or f"Questions of {case.agent}"
+    if not policy or case.policy == "default":
+        return act
+    return policy if _known(act, policy) else f"{act} · {policy}"
+
+
+def words(name: str) -> str:
+    """`address.change` as "Address change"."""
+    told = " ".join(part for part in _PARTS.split(name) if part)
+    return told[:1].upper() + told[1:]
+
+
+def _known(act: str, policy: str) -> bool:
+    """Whether the policy's name says already what is done."""
+    said = {word.rstrip("s") for word in policy.casefold().split()}
+    return act.casefold().split()[0].rstrip("s") in said
