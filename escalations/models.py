@@ -116,6 +116,44 @@ class Escalation(models.Model):
         return f"Case {self.number} of {self.batch_id}"
 
 
+class Verb(models.TextChoices):
+    APPROVE = "approve", "Approved"
+    REJECT = "reject", "Rejected"
+    AMEND = "amend", "Changed and approved"
+    MORE = "more", "Asked for more on"
+    SPLIT = "split", "Split off"
+    ASSIGN = "assign", "Assigned"
+    SNOOZE = "snooze", "Snoozed"
+    ESCALATE = "escalate", "Escalated"
+
+
+class Act(models.Model):
+    """One press of a reviewer. `key` comes with the form, so that a second press of the same is the first one again;
+    `results`: what became of each case; `before`: what has to be set back when it is undone."""
+
+    id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
+    workspace = models.ForeignKey(Workspace, on_delete=models.CASCADE, related_name="+")
+    person = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="+")
+    key = models.CharField(max_length=64)
+    verb = models.CharField(max_length=8, choices=Verb)
+    batch_id = models.UUIDField()
+    results: models.JSONField[list[Any], list[Any]] = models.JSONField(default=list)
+    before: models.JSONField[dict[str, Any], dict[str, Any]] = models.JSONField(default=dict)
+    words = models.TextField(blank=True, default="")
+    at = models.DateTimeField(default=timezone.now)
+    undo_until = models.DateTimeField(null=True, blank=True)
+    undone_at = models.DateTimeField(null=True, blank=True)
+
+    class Meta:
+        constraints: ClassVar = [
+            models.UniqueConstraint(fields=["workspace", "person", "key"], name="one_act_a_key"),
+        ]
+        indexes: ClassVar = [models.Index(fields=["workspace", "person", "-at"], name="act_whose")]
+
+    def __str__(self) -> str:
+        return f"{self.verb} by {self.person_id}"
+
+
 class Competence(models.Model):
     """What a member may decide: a skill, how well (1 learning, 2 alone, 3 others ask them), up to which amount."""
 

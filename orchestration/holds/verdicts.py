@@ -1,5 +1,6 @@
-"""What happens to a hold: decided by a person, taken back, applied, run out. Each is a conditional change of one row
-(the state it was in, the revision that was looked at), so that of two who press at once one wins and the other is told.
+"""What happens to a hold: decided by a person, taken back, applied, run out. Each is a change of rows that are locked
+in the order of their ids and looked at again (the state, the revision that was seen), so that of two who press at once
+one wins and the other is told; several are decided in one transaction, in as many statements as one.
 
 A verdict is kept back for ten seconds, as a row with `apply_at`: until then it may be undone, and agents see the hold
 as open. What has to be true at the same time happens in the same transaction: the decision's verdict, what rules look
@@ -8,28 +9,25 @@ back on, the ledger entry.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
 from django.db import connection, transaction
-from django.db.models import F
+from django.db.models import Case, F, Value, When
 from django.db.models.functions import Now
 from django.utils import timezone
 
 from orchestration.holds.models import Answered, Hold, State
-from orchestration.holds.told import told
-from orchestration.ledger import entries
-from orchestration.lib.pulse import publish
-from orchestration.outbox import send
+from orchestration.holds.telling import BY_BATON, Word, note, show, tell_agents, tell_decisions, word
 from orchestration.outbox.models import Event
 from orchestration.workspaces.models import User
 
 UNDO = timedelta(seconds=10)
 MOST = 500  # in one sweep
-BY_BATON = "baton"
+PASSING = (Answered.APPROVE, Answered.AMEND)
 
 
 class TooLate(Exception):
@@ -62,66 +60,122 @@ class Verdict:
             raise Unreasoned("amend", "Say what is changed.")
         return self
 
+    @property
+    def said(self) -> dict[str, Any]:
+        return {"answer": str(self.answer), "amend": dict(self.amend) if self.amend else None}
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What became of one hold. `first`: of two people this was the first word, and the hold stays open; `why`: what
+    stands against it, where that is not that somebody was first."""
+
+    hold: Hold
+    done: bool
+    first: bool = False
+    why: str = ""
+
 
 def decide(hold: Hold, verdict: Verdict, by: User, *, revision: int) -> Hold:
     """Raises TooLate when somebody was first, Unreasoned. The same verdict of the same person again changes nothing.
 
     Where two people have to approve, the first one's word is kept and the hold stays open; one person's no is enough.
     """
+    (outcome,) = decide_many(hold.workspace_id, {hold.pk: revision}, verdict, by)
+    if outcome.why:
+        raise Unreasoned("note", outcome.why)
+    if not outcome.done:
+        raise TooLate(outcome.hold)
+    return outcome.hold
+
+
+def decide_many(workspace_id: int, asked: Mapping[UUID, int], verdict: Verdict, by: User) -> list[Outcome]:
+    """One verdict on many holds, each by the revision that was looked at. What cannot be decided leaves the others
+    alone; ids that are not of this workspace are left out. Raises Unreasoned."""
     verdict = verdict.checked()
     now = timezone.now()
     with transaction.atomic():
-        if hold.people > 1 and verdict.answer in (Answered.APPROVE, Answered.AMEND):
-            half = _first_of_two(hold, verdict, by, revision, now)
-            if half is not None:
-                return half
-        won = Hold.objects.filter(pk=hold.pk, state=State.OPEN, revision=revision).update(
-            state=State.DECIDED,
-            revision=F("revision") + 1,
-            verdict=verdict.answer,
-            note=verdict.note.strip()[:2000],
-            amend=dict(verdict.amend) if verdict.amend else None,
-            reviewer=by,
-            decided_at=now,
-            apply_at=_apply_at(hold, now),
-        )
-        found = Hold.objects.select_related("reviewer").get(pk=hold.pk)
-        if not won:
-            if found.verdict == verdict.answer and found.reviewer_id == by.pk:
-                return found
-            raise TooLate(found)
-        _note(found, "verdict", by.get_username(), now)
-        _show(found)
-    return found
+        # who reviewed is read afterwards: a join would show what it was before the lock was had
+        locked = Hold.objects.select_for_update().filter(workspace_id=workspace_id, pk__in=asked).order_by("pk")
+        fates = {hold.pk: _fate(hold, verdict, by, asked[hold.pk]) for hold in locked}
+        won = _with(fates, WON)
+        firsts = _with(fates, FIRST)
+        _decided(won, verdict, by, now)
+        said = verdict.said | {"by": by.pk, "until": (now + UNDO).isoformat()}
+        Hold.objects.filter(pk__in=firsts).update(first=said, revision=F("revision") + 1)
+        found = Hold.objects.select_related("reviewer").in_bulk(list(fates))
+        note([found[pk] for pk in won], "verdict", by.get_username(), now)
+        note([found[pk] for pk in firsts], "verdict.first", by.get_username(), now)
+        if won or firsts:
+            show(workspace_id)
+    return [_outcome(found[pk], fates[pk]) for pk in asked if pk in fates]
 
 
-def _first_of_two(hold: Hold, verdict: Verdict, by: User, revision: int, now: datetime) -> Hold | None:
-    """The hold as it stays open, with the first word kept; None when this is the second word and says the same."""
-    found = Hold.objects.select_for_update(of=("self",)).select_related("reviewer").get(pk=hold.pk)
-    if found.state != State.OPEN:
-        return None
-    said = {"by": by.pk, "answer": str(verdict.answer), "amend": dict(verdict.amend) if verdict.amend else None}
-    if found.first is None:
-        if found.revision != revision:
-            raise TooLate(found)
-        Hold.objects.filter(pk=hold.pk).update(first=said, revision=F("revision") + 1)
-        found.refresh_from_db()
-        _note(found, "verdict.first", by.get_username(), now)
-        _show(found)
-        return found
-    if found.first["by"] == by.pk:
-        return found
-    if {**found.first, "by": by.pk} != said:
-        raise Unreasoned("note", "Another person has said something else: agree on one answer, or reject.")
-    return None
+WON, FIRST, SAME, LATE = "won", "first", "same", "late"
+AGREE = "Another person has said something else: agree on one answer, or reject."
+
+
+def _fate(hold: Hold, verdict: Verdict, by: User, revision: int) -> str:
+    """What becomes of a locked hold: one of the four words, or why it cannot be."""
+    if hold.state != State.OPEN:
+        mine = hold.verdict == verdict.answer and hold.reviewer_id == by.pk
+        return SAME if mine else LATE
+    if hold.people > 1 and verdict.answer in PASSING:
+        if hold.first is None:
+            return FIRST if hold.revision == revision else LATE
+        if hold.first["by"] == by.pk:
+            return SAME
+        if {name: hold.first[name] for name in ("answer", "amend")} != verdict.said:
+            return AGREE
+    return WON if hold.revision == revision else LATE
+
+
+def _with(fates: Mapping[UUID, str], fate: str) -> list[UUID]:
+    return [pk for pk, each in fates.items() if each == fate]
+
+
+def _outcome(hold: Hold, fate: str) -> Outcome:
+    done = fate in (WON, FIRST, SAME)
+    first = hold.state == State.OPEN and fate in (FIRST, SAME)
+    return Outcome(hold, done, first, "" if done or fate == LATE else fate)
+
+
+def _decided(won: list[UUID], verdict: Verdict, by: User, now: datetime) -> None:
+    """Ten seconds, or until the deadline where that is sooner."""
+    end = now + UNDO
+    Hold.objects.filter(pk__in=won).update(
+        state=State.DECIDED,
+        revision=F("revision") + 1,
+        verdict=verdict.answer,
+        note=verdict.note.strip()[:2000],
+        amend=dict(verdict.amend) if verdict.amend else None,
+        reviewer=by,
+        decided_at=now,
+        apply_at=Case(When(due_at__gt=now, due_at__lt=end, then=F("due_at")), default=Value(end)),
+    )
 
 
 def undo(hold: Hold, by: User) -> Hold:
     """Within ten seconds, by whoever decided. The database's clock alone says whether they are over, since by it the
     verdict is applied."""
+    found = undo_many(hold.workspace_id, {hold.pk: None}, by)
+    if not found:
+        raise TooLate(Hold.objects.select_related("reviewer").get(pk=hold.pk))
+    return found[0]
+
+
+def undo_many(workspace_id: int, asked: Mapping[UUID, int | None], by: User) -> list[Hold]:
+    """Takes back what `by` said on these and may still be taken back; returns them, open again. The numbers are the
+    revisions that the verdicts made (None: whichever): what was decided once more since then stays."""
     now = timezone.now()
     with transaction.atomic():
-        undone = Hold.objects.filter(pk=hold.pk, state=State.DECIDED, reviewer=by, apply_at__gt=Now()).update(
+        locked = Hold.objects.select_for_update().filter(workspace_id=workspace_id, pk__in=asked).order_by("pk")
+        mine = [hold for hold in locked if asked[hold.pk] in (None, hold.revision)]
+        firsts = [hold.pk for hold in mine if _first_word(hold, by, now)]
+        theirs = Hold.objects.filter(pk__in=[hold.pk for hold in mine], state=State.DECIDED, reviewer=by)
+        back = list(theirs.filter(apply_at__gt=Now()).values_list("pk", flat=True))
+        Hold.objects.filter(pk__in=firsts).update(first=None, revision=F("revision") + 1)
+        Hold.objects.filter(pk__in=back).update(
             state=State.OPEN,
             revision=F("revision") + 1,
             verdict="",
@@ -131,12 +185,19 @@ def undo(hold: Hold, by: User) -> Hold:
             decided_at=None,
             apply_at=None,
         )
-        found = Hold.objects.select_related("reviewer").get(pk=hold.pk)
-        if not undone:
-            raise TooLate(found)
-        _note(found, "verdict.undone", by.get_username(), now)
-        _show(found)
+        found = list(Hold.objects.select_related("reviewer").filter(pk__in=[*back, *firsts]).order_by("pk"))
+        note(found, "verdict.undone", by.get_username(), now)
+        if found:
+            show(workspace_id)
     return found
+
+
+def _first_word(hold: Hold, by: User, now: datetime) -> bool:
+    """Whether it is open with a first word of this person that may still be taken back."""
+    said = hold.first
+    if hold.state != State.OPEN or not said or said["by"] != by.pk or "until" not in said:
+        return False
+    return datetime.fromisoformat(said["until"]) > now
 
 
 def apply_due() -> int:
@@ -150,29 +211,27 @@ def expire_due() -> int:
     return _sweep("state = 'open' and due_at <= now() and on_timeout = 'reject'", _expire)
 
 
-def _sweep(where: str, one: Any) -> int:
-    done = 0
-    for _ in range(MOST):
-        with transaction.atomic(), connection.cursor() as cursor:
-            cursor.execute(f"select id from holds_hold where {where} order by id limit 1 for update skip locked")
-            row = cursor.fetchone()
-            if row is None:
-                return done
-            one(Hold.objects.select_related("reviewer").get(pk=row[0]), timezone.now())
-            done += 1
-    return done
+def _sweep(where: str, all_of: Callable[[list[UUID], datetime], None]) -> int:
+    with transaction.atomic(), connection.cursor() as cursor:
+        cursor.execute(
+            f"select id from holds_hold where {where} order by id limit %s for update skip locked",
+            [MOST],
+        )
+        ids = [row[0] for row in cursor]
+        if ids:
+            all_of(ids, timezone.now())
+    return len(ids)
 
 
-def _apply(hold: Hold, now: datetime) -> None:
-    Hold.objects.filter(pk=hold.pk).update(state=State.APPLIED, revision=F("revision") + 1, applied_at=now)
-    who = hold.reviewer.get_username() if hold.reviewer else BY_BATON
-    minutes = (hold.decided_at - hold.opened_at).total_seconds() / 60 if hold.decided_at else None
-    _tell_decision(hold.workspace_id, hold.decision_id, hold.verdict, who, minutes)
-    _tell_agents(hold, Event.HOLD_APPLIED)
+def _apply(ids: list[UUID], now: datetime) -> None:
+    Hold.objects.filter(pk__in=ids).update(state=State.APPLIED, revision=F("revision") + 1, applied_at=now)
+    found = _stored(ids)
+    tell_decisions([said for hold in found if (said := word(hold))])
+    tell_agents(found, Event.HOLD_APPLIED)
 
 
-def _expire(hold: Hold, now: datetime) -> None:
-    Hold.objects.filter(pk=hold.pk).update(
+def _expire(ids: list[UUID], now: datetime) -> None:
+    Hold.objects.filter(pk__in=ids).update(
         state=State.EXPIRED,
         revision=F("revision") + 1,
         verdict=Answered.REJECT,
@@ -180,58 +239,17 @@ def _expire(hold: Hold, now: datetime) -> None:
         decided_at=now,
         applied_at=now,
     )
-    hold.verdict, hold.note = Answered.REJECT, "nobody answered in time"
-    _note(hold, "hold.expired", "", now)
-    _tell_decision(hold.workspace_id, hold.decision_id, "", BY_BATON, None, refused=True)
-    _tell_agents(hold, Event.HOLD_EXPIRED)
+    found = _stored(ids)
+    note(found, "hold.expired", "", now)
+    tell_decisions(
+        [
+            Word(hold.workspace_id, hold.decision_id, "", BY_BATON, None, refused=True)
+            for hold in found
+            if hold.decision_id
+        ]
+    )
+    tell_agents(found, Event.HOLD_EXPIRED)
 
 
-def _tell_agents(hold: Hold, event: str) -> None:
-    """By webhook, in the same transaction; who waits at the door sees the row itself."""
-    hold.refresh_from_db()
-    send.announce(hold.workspace_id, event, str(hold.pk), told(vars(hold)))
-    _show(hold)
-
-
-def _show(hold: Hold) -> None:
-    transaction.on_commit(lambda: publish(hold.workspace_id, "batch"))
-
-
-def _tell_decision(
-    workspace_id: int, decision_id: UUID | None, verdict: str, who: str, minutes: float | None, *, refused: bool = False
-) -> None:
-    """What people said stands with the decision too, where rules are tried on it; what was refused no longer counts for
-    rules that look back. A time that ran out is nobody's verdict."""
-    if decision_id is None:
-        return
-    with connection.cursor() as cursor:
-        cursor.execute(
-            "update policies_decision set verdict = %s, reviewer = %s, minutes = %s "
-            "where workspace_id = %s and id = %s",
-            [verdict, who, minutes, workspace_id, decision_id],
-        )
-        if refused or verdict == Answered.REJECT:
-            cursor.execute(
-                "update policies_past set counts = false where workspace_id = %s and decision_id = %s",
-                [workspace_id, decision_id],
-            )
-
-
-def _apply_at(hold: Hold, now: datetime) -> datetime:
-    """Ten seconds, or until the deadline where that is sooner."""
-    end = now + UNDO
-    return min(end, hold.due_at) if hold.due_at and hold.due_at > now else end
-
-
-def _note(hold: Hold, kind: str, who: str, at: datetime) -> None:
-    told = {
-        "verdict": hold.verdict,
-        "noted": bool(hold.note),
-        "decision": str(hold.decision_id) if hold.decision_id else None,
-        "policy": hold.policy,
-        "version": hold.version,
-        "run": hold.run,
-        "revision": hold.revision,
-    }
-    actor = f"person:{who}" if who else BY_BATON
-    entries.record(hold.workspace_id, kind, ("hold", str(hold.pk)), actor, told, at)
+def _stored(ids: Iterable[UUID]) -> list[Hold]:
+    return list(Hold.objects.select_related("reviewer").filter(pk__in=ids).order_by("pk"))

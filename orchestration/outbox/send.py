@@ -23,6 +23,15 @@ select gen_random_uuid(), e.workspace_id, e.id, %(event)s::text, %(event)s::text
 from outbox_endpoint e where e.workspace_id = %(workspace)s and e.events @> array[%(event)s::varchar]
 on conflict do nothing
 """
+ANNOUNCE_ALL = """
+insert into outbox_message
+    (id, workspace_id, endpoint_id, event, key, data, state, attempts, fence, due_at, created_at, error)
+select gen_random_uuid(), e.workspace_id, e.id, %(event)s::text, %(event)s::text || ' ' || t.subject,
+    t.data, 'pending', 0, 0, now(), now(), ''
+from outbox_endpoint e, unnest(%(subjects)s::text[], %(data)s::jsonb[]) as t(subject, data)
+where e.workspace_id = %(workspace)s and e.events @> array[%(event)s::varchar]
+on conflict do nothing
+"""
 
 log = structlog.get_logger(__name__)
 
@@ -33,6 +42,18 @@ def announce(workspace_id: int, event: str, subject: str, data: Mapping[str, Any
     with connection.cursor() as cursor:
         told: dict[str, str | int] = {"workspace": workspace_id, "event": event, "subject": subject}
         cursor.execute(ANNOUNCE, told | {"data": orjson.dumps(data, option=orjson.OPT_UTC_Z).decode()})
+        found = int(cursor.rowcount)
+    if found:
+        transaction.on_commit(hasten)
+    return found
+
+
+def announce_all(workspace_id: int, event: str, told: Mapping[str, Mapping[str, Any]]) -> int:
+    """The same event of many subjects, each with what is said of it. Returns how many messages were made."""
+    data = [orjson.dumps(each, option=orjson.OPT_UTC_Z).decode() for each in told.values()]
+    values: dict[str, int | str | list[str]] = {"workspace": workspace_id, "event": event, "subjects": list(told)}
+    with connection.cursor() as cursor:
+        cursor.execute(ANNOUNCE_ALL, values | {"data": data})
         found = int(cursor.rowcount)
     if found:
         transaction.on_commit(hasten)
