@@ -93,6 +93,9 @@ class Escalation(models.Model):
     differs: models.JSONField[list[str], list[str]] = models.JSONField(default=list)
     distance = models.FloatField(default=0.0)
     selected = models.BooleanField(default=True, help_text="Whether it starts selected")
+    risk = models.FloatField(
+        null=True, blank=True, help_text="How likely approving it would be wrong, by what people said of such cases"
+    )
     open = models.BooleanField(default=True, help_text="As the hold was when it was last looked at")
     opened_at = models.DateTimeField()
     due_at = models.DateTimeField(null=True, blank=True)
@@ -152,6 +155,28 @@ class Act(models.Model):
 
     def __str__(self) -> str:
         return f"{self.verb} by {self.person_id}"
+
+
+class Odds(models.Model):
+    """What was learnt from what people said of one agent's asks of one kind: `model` tells how likely it is that
+    approving a case would be wrong (`odds`); null where too little is known to tell cases apart."""
+
+    workspace = models.ForeignKey(Workspace, on_delete=models.CASCADE, related_name="+")
+    agent = models.TextField()
+    action_type = models.TextField()
+    judged = models.IntegerField(default=0, help_text="Cases it was learnt from")
+    wrong = models.IntegerField(default=0, help_text="Of those, how many ought not to have been approved as they were")
+    model: models.JSONField[dict[str, Any] | None, dict[str, Any] | None] = models.JSONField(null=True)
+    learnt_at = models.DateTimeField(default=timezone.now)
+
+    class Meta:
+        constraints: ClassVar = [
+            models.UniqueConstraint(fields=["workspace", "agent", "action_type"], name="one_odds_an_act")
+        ]
+        verbose_name_plural = "odds"
+
+    def __str__(self) -> str:
+        return f"{self.agent}: {self.action_type}"
 
 
 class Competence(models.Model):

@@ -246,6 +246,9 @@ class Decision(models.Model):
             models.Index(fields=["workspace", "policy_id", "at"], name="decision_policy"),
             models.Index(fields=["workspace", "run_id"], name="decision_run", condition=Q(run_id__isnull=False)),
             models.Index(fields=["workspace", "at"], name="decision_shadow", condition=Q(shadow__isnull=False)),
+            models.Index(
+                fields=["workspace", "agent", "action_type", "at"], name="decision_said", condition=~Q(verdict="")
+            ),
         ]
 
     def __str__(self) -> str:
