@@ -18,6 +18,7 @@ from django.db import close_old_connections, connections
 from orchestration.api import auth, counters
 from orchestration.api.answers import Answer, serve
 from orchestration.api.bodies import Receive, Scope, Send, header, read, room
+from orchestration.api.lanes import Lanes
 from orchestration.api.pool import Connection, Pool, Unavailable
 from orchestration.api.refusals import Refused, problem, unavailable
 from orchestration.control import decide, facts
@@ -38,12 +39,14 @@ JSON, PROBLEM = "application/json", "application/problem+json"
 
 T = TypeVar("T")
 pool = Pool()
+lanes = Lanes(decide.STORE)
 _books: dict[int, Book] = {}
 _threads = ThreadPoolExecutor(THREADS, thread_name_prefix="facts")
 
 
 async def startup() -> None:
     await pool.open()
+    await lanes.open()
 
 
 async def shutdown() -> None:
@@ -51,6 +54,7 @@ async def shutdown() -> None:
     together, loop = threading.Barrier(THREADS, timeout=1), asyncio.get_running_loop()
     parting = [loop.run_in_executor(_threads, _part, together) for _ in range(THREADS)]
     await asyncio.gather(*parting, return_exceptions=True)
+    await lanes.close()
     await pool.close()
 
 
@@ -159,12 +163,8 @@ async def _with_facts(asked: Asked, book: Book) -> tuple[Decided, bool, bool]:
         known |= await _in_thread(lambda: facts.run_facts(asked.workspace_id, asked.ask.run))
     if "past" not in needs:
         decided = decide.decide(asked, book, known)
-
-        async def store(connection: Connection) -> Any:
-            return await (await connection.execute(decide.STORE, decided.values)).fetchone()
-
-        fresh, stored = await pool.run(store)
-        return decided, bool(fresh), bool(stored)
+        fresh, stored = await lanes.ask(decided.values, asked.key or "")
+        return decided, fresh == b"1", stored == b"1"
     return await pool.run(lambda connection: _looking_back(connection, asked, book, known))
 
 

@@ -35,7 +35,7 @@ class Pool:
     async def open(self) -> None:
         if self._pool is None:
             self._pool = AsyncConnectionPool(
-                kwargs={**parameters(), "autocommit": True, "connect_timeout": 2},
+                kwargs=_arguments(),
                 min_size=1,
                 max_size=SIZE,
                 timeout=LIMIT_S,
@@ -94,6 +94,17 @@ def parameters() -> dict[str, Any]:
     """What libpq needs to reach Django's database, of which `get_connection_params` also tells Django's own classes."""
     known = django_connection.get_connection_params()
     return {key: value for key, value in known.items() if isinstance(value, str | int) and key != "prepare_threshold"}
+
+
+async def connect() -> Connection:
+    """A connection like the pooled ones, for who keeps it."""
+    connection = await psycopg.AsyncConnection.connect(**_arguments())
+    await _configure(connection)
+    return connection
+
+
+def _arguments() -> dict[str, Any]:
+    return {**parameters(), "autocommit": True, "connect_timeout": 2}
 
 
 async def _configure(connection: Connection) -> None:

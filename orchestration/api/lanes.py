@@ -1,0 +1,258 @@
+"""One statement for many callers at once. It is prepared once a connection and sent in libpq's pipeline mode, since
+what psycopg does around each statement (a place in a pool, a cursor, two turns of the event loop) costs several times
+what sending its values does.
+
+Who asks while a connection is at work gathers behind it, and those who gathered go together as one transaction: a slow
+disk is waited for once. An error takes all of them back, and each goes again by itself: a bad one hurts no neighbour.
+Everybody is answered after the commit of what he asked.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import re
+from collections import deque
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, field
+from typing import Any
+
+import psycopg
+import structlog
+from psycopg import pq
+from psycopg.errors import error_from_result
+
+from orchestration.api.pool import LIMIT_S, Connection, Unavailable, connect
+
+SIZE = 2
+TOGETHER = 32  # asks in one transaction
+LOOK_S = 0.25  # how often those who wait too long are looked for
+NAME = b"asked"
+
+Row = tuple[bytes | None, ...]
+Values = list[bytes | None]
+Status = pq.ExecStatus
+log = structlog.get_logger(__name__)
+
+
+class Lost(Exception):
+    """The connection broke; whether the statement was carried out is not known."""
+
+
+@dataclass(slots=True, eq=False)
+class _Ask:
+    order: str
+    values: Values
+    until: float
+    answer: asyncio.Future[Row]
+    alone: bool = False
+
+    def fail(self, error: Exception) -> None:
+        if not self.answer.done():
+            self.answer.set_exception(error)
+
+
+@dataclass(slots=True)
+class _Flight:
+    """What was sent and is not answered yet: one transaction."""
+
+    asks: Sequence[_Ask] = ()
+    rows: list[Row] = field(default_factory=list)
+    error: Exception | None = None
+
+
+class Lane:
+    """A connection. `asks` that wait go as soon as the flight before them has landed."""
+
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection  # whose end would close what it is made of
+        self._wire = connection.pgconn
+        self._wire.nonblocking = 1
+        self._wire.enter_pipeline_mode()
+        self._loop = asyncio.get_running_loop()
+        self._socket = self._wire.socket
+        self._flight = _Flight()
+        self._waiting: deque[_Ask] = deque()
+        self.living = True
+        self._loop.add_reader(self._socket, self._readable)
+
+    def __len__(self) -> int:
+        return len(self._flight.asks) + len(self._waiting)
+
+    def put(self, ask: _Ask) -> None:
+        self._waiting.append(ask)
+        if not self._flight.asks:
+            self._go()
+
+    def look(self, now: float) -> None:
+        """End what has taken too long. The server stops a statement before that, so one that flies longer than its
+        time is the sign of a server that hangs."""
+        while self._waiting and self._waiting[0].until < now:
+            self._waiting.popleft().fail(Unavailable())
+        if any(ask.until < now for ask in self._flight.asks):
+            self.end(Unavailable())
+
+    def end(self, error: Exception) -> None:
+        """What flies has failed by `error`; what waits was never sent, and is lost in any case."""
+        if not self.living:
+            return
+        self.living = False
+        self._loop.remove_reader(self._socket)
+        self._loop.remove_writer(self._socket)
+        self._wire.finish()
+        for ask in self._flight.asks:
+            ask.fail(error)
+        for ask in self._waiting:
+            ask.fail(Lost())
+
+    def _go(self) -> None:
+        waiting, going = self._waiting, [self._waiting.popleft()]
+        while waiting and len(going) < TOGETHER and not (going[0].alone or waiting[0].alone):
+            going.append(waiting.popleft())
+        going.sort(key=lambda ask: ask.order)  # two transactions that lock the same keys lock them in the same order
+        self._flight = _Flight(going)
+        try:
+            for ask in going:
+                self._wire.send_query_prepared(NAME, ask.values)
+            self._wire.pipeline_sync()
+            self._flush()
+        except psycopg.OperationalError:
+            self.end(Lost())
+
+    def _flush(self) -> None:
+        if self._wire.flush():  # more than the socket takes
+            self._loop.add_writer(self._socket, self._writable)
+
+    def _writable(self) -> None:
+        self._loop.remove_writer(self._socket)
+        try:
+            self._flush()
+        except psycopg.OperationalError:
+            self.end(Lost())
+
+    def _readable(self) -> None:
+        try:
+            self._wire.consume_input()
+            while self.living and self._flight.asks and not self._wire.is_busy():
+                result = self._wire.get_result()
+                if result is not None:
+                    self._take(result)
+        except psycopg.OperationalError:
+            self.end(Lost())
+
+    def _take(self, result: pq.abc.PGresult) -> None:
+        flight, status = self._flight, result.status
+        if status == Status.TUPLES_OK:
+            flight.rows.append(tuple(result.get_value(0, place) for place in range(result.nfields)))
+        elif status == Status.PIPELINE_SYNC:  # after the commit; what fails there has told so before
+            self._land(flight)
+        elif status != Status.PIPELINE_ABORTED and flight.error is None:
+            flight.error = error_from_result(result)
+
+    def _land(self, flight: _Flight) -> None:
+        self._flight = _Flight()
+        if flight.error is None:
+            for ask, row in zip(flight.asks, flight.rows, strict=True):
+                if not ask.answer.done():
+                    ask.answer.set_result(row)
+        elif len(flight.asks) == 1:
+            flight.asks[0].fail(flight.error)
+        else:
+            for ask in reversed(flight.asks):
+                ask.alone = True
+                self._waiting.appendleft(ask)
+        if self._waiting:
+            self._go()
+
+
+class Lanes:
+    """`SIZE` connections for one statement with named places, `%(name)s`."""
+
+    def __init__(self, statement: str) -> None:
+        self._names: list[str] = []
+        self._statement = re.sub(r"%\((\w+)\)s", self._numbered, statement)
+        self._lanes: list[Lane] = []
+        self._opening: asyncio.Task[None] | None = None
+        self._looking: asyncio.TimerHandle | None = None
+        self._open = False
+
+    async def open(self) -> None:
+        self._open = True
+        with suppress(Unavailable):  # the first ask tries again
+            await self._more()
+
+    async def close(self) -> None:
+        self._open = False
+        if self._opening is not None:
+            self._opening.cancel()
+        if self._looking is not None:
+            self._looking.cancel()
+            self._looking = None
+        lanes, self._lanes = self._lanes, []
+        for lane in lanes:
+            lane.end(Unavailable())
+
+    async def ask(self, values: Mapping[str, Any], order: str = "") -> Row:
+        """The row of the statement, once it is committed. Those of one transaction go in the `order` given, which has
+        to name what they may wait for each other about. It must be safe to do twice: a connection may break after the
+        commit. Raises Unavailable."""
+        loop = asyncio.get_running_loop()
+        wanted, until = [_text(values[name]) for name in self._names], loop.time() + LIMIT_S
+        if self._looking is None:
+            self._looking = loop.call_later(LOOK_S, self._look)
+        for _ in range(SIZE + 1):  # after a restart of the server each connection turns out to be dead once
+            ask = _Ask(order, wanted, until, loop.create_future())
+            (await self._lane()).put(ask)
+            try:
+                return await ask.answer
+            except Lost:
+                continue
+            except psycopg.Error as error:
+                if not isinstance(error, psycopg.OperationalError):
+                    log.exception("database_refused")
+                raise Unavailable from error
+        raise Unavailable
+
+    async def _lane(self) -> Lane:
+        lanes = [lane for lane in self._lanes if lane.living]
+        if len(lanes) < SIZE:
+            self._lanes = lanes
+            await self._more(wait=not lanes)
+            lanes = self._lanes
+        return min(lanes, key=len)
+
+    async def _more(self, *, wait: bool = True) -> None:
+        """Open what is missing, once for all who want it."""
+        if self._opening is None or self._opening.done():
+            self._opening = asyncio.create_task(self._fill())
+            self._opening.add_done_callback(lambda task: task.cancelled() or task.exception())
+        if wait:
+            done, _ = await asyncio.wait({self._opening}, timeout=LIMIT_S)
+            if not done or self._opening.exception() or not self._lanes:
+                raise Unavailable
+
+    async def _fill(self) -> None:
+        while self._open and len(self._lanes) < SIZE:
+            connection = await connect()
+            await connection.execute(f"prepare {NAME.decode()} as {self._statement}")
+            self._lanes.append(Lane(connection))
+
+    def _look(self) -> None:
+        loop = asyncio.get_running_loop()
+        for lane in self._lanes:
+            lane.look(loop.time())
+        self._looking = loop.call_later(LOOK_S, self._look) if any(map(len, self._lanes)) else None
+
+    def _numbered(self, found: re.Match[str]) -> str:
+        if found[1] not in self._names:
+            self._names.append(found[1])
+        return f"${self._names.index(found[1]) + 1}"
+
+
+def _text(value: Any) -> bytes | None:
+    """As PostgreSQL reads it."""
+    if isinstance(value, str):
+        return value.encode()
+    if isinstance(value, bytes):
+        return b"\\x" + value.hex().encode()
+    return None if value is None else str(value).encode()
