@@ -119,6 +119,28 @@ class Escalation(models.Model):
         return f"Case {self.number} of {self.batch_id}"
 
 
+class Odds(models.Model):
+    """What was learnt from what people said of one agent's asks of one kind: `model` tells how likely it is that
+    approving a case would be wrong (`odds`); null where too little is known to tell cases apart."""
+
+    workspace = models.ForeignKey(Workspace, on_delete=models.CASCADE, related_name="+")
+    agent = models.TextField()
+    action_type = models.TextField()
+    judged = models.IntegerField(default=0, help_text="Cases it was learnt from")
+    wrong = models.IntegerField(default=0, help_text="Of those, how many ought not to have been approved as they were")
+    model: models.JSONField[dict[str, Any] | None, dict[str, Any] | None] = models.JSONField(null=True)
+    learnt_at = models.DateTimeField(default=timezone.now)
+
+    class Meta:
+        constraints: ClassVar = [
+            models.UniqueConstraint(fields=["workspace", "agent", "action_type"], name="one_odds_an_act")
+        ]
+        verbose_name_plural = "odds"
+
+    def __str__(self) -> str:
+        return f"{self.agent}: {self.action_type}"
+
+
 class Verb(models.TextChoices):
     APPROVE = "approve", "Approved"
     REJECT = "reject", "Rejected"
@@ -155,28 +177,6 @@ class Act(models.Model):
 
     def __str__(self) -> str:
         return f"{self.verb} by {self.person_id}"
-
-
-class Odds(models.Model):
-    """What was learnt from what people said of one agent's asks of one kind: `model` tells how likely it is that
-    approving a case would be wrong (`odds`); null where too little is known to tell cases apart."""
-
-    workspace = models.ForeignKey(Workspace, on_delete=models.CASCADE, related_name="+")
-    agent = models.TextField()
-    action_type = models.TextField()
-    judged = models.IntegerField(default=0, help_text="Cases it was learnt from")
-    wrong = models.IntegerField(default=0, help_text="Of those, how many ought not to have been approved as they were")
-    model: models.JSONField[dict[str, Any] | None, dict[str, Any] | None] = models.JSONField(null=True)
-    learnt_at = models.DateTimeField(default=timezone.now)
-
-    class Meta:
-        constraints: ClassVar = [
-            models.UniqueConstraint(fields=["workspace", "agent", "action_type"], name="one_odds_an_act")
-        ]
-        verbose_name_plural = "odds"
-
-    def __str__(self) -> str:
-        return f"{self.agent}: {self.action_type}"
 
 
 class Competence(models.Model):

@@ -9,7 +9,7 @@ from django.db import migrations, models
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("escalations", "0001_initial"),
+        ("escalations", "0002_odds"),
         ("workspaces", "0004_quota_of_a_workspace"),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
