@@ -17,6 +17,7 @@ from django.views.decorators.debug import sensitive_post_parameters
 from django.views.decorators.http import require_http_methods
 
 from dashboard.forms import JoinForm
+from orchestration.control import administration
 from orchestration.workspaces import invitations
 from orchestration.workspaces.current import SESSION_KEY, open_to_all
 from orchestration.workspaces.models import Invitation, User
@@ -56,7 +57,7 @@ def used(request: HttpRequest, invitation: Invitation | None) -> HttpResponse:
 def as_oneself(request: HttpRequest, invitation: Invitation) -> HttpResponse:
     if request.method != "POST":
         return shown(request, invitation, None)
-    if invitations.accept(invitation, cast(User, request.user)) is None:
+    if administration.join(invitation, cast(User, request.user)) is None:
         return used(request, invitations.refreshed(invitation))
     return enter(request, invitation)
 
@@ -77,7 +78,7 @@ def admitted(form: JoinForm, invitation: Invitation) -> User | None:
     """A new account that has used the invitation. None when another press was quicker: its account is the one."""
     with contextlib.suppress(IntegrityError), transaction.atomic():
         user: User = form.save()
-        if invitations.accept(invitation, user):
+        if administration.join(invitation, user):
             return user
         transaction.set_rollback(True)
     return None

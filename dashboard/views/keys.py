@@ -14,10 +14,10 @@ from django.views.decorators.http import require_http_methods, require_POST, req
 
 from dashboard.forms import KeyForm, LimitForm, RotateForm
 from dashboard.proof import freshly_proven
+from orchestration.control import administration
 from orchestration.lib.templatetags.baton import plural, size
-from orchestration.workspaces import keys as key_limits
 from orchestration.workspaces.current import Here, needs
-from orchestration.workspaces.keys import Limit, MadeBefore, create_key, revoke, rotate
+from orchestration.workspaces.keys import Limit, MadeBefore
 from orchestration.workspaces.models import ApiKey, KeyDay
 
 AGAIN = timedelta(minutes=2)  # so long a form that is sent twice shows its key twice
@@ -49,7 +49,7 @@ def page(request: Here) -> HttpResponse:
     if request.method == "POST" and form.is_valid():
         said = form.cleaned_data
         try:
-            made, plain = create_key(
+            made, plain = administration.create_key(
                 request.workspace, said["name"], said["scopes"], said["agents"], request.user, once=said["once"]
             )
         except MadeBefore as before:
@@ -104,7 +104,7 @@ def turn(request: Here, key_id: int) -> HttpResponse:
     if not form.is_valid():
         return one(request, key, form, status=422)
     try:
-        made, plain = rotate(key, request.user, overlap=form.lasting, once=form.cleaned_data["once"])
+        made, plain = administration.rotate_key(key, request.user, overlap=form.lasting, once=form.cleaned_data["once"])
     except MadeBefore as before:
         again, plain = shown_again(before)
         if again is None:
@@ -119,7 +119,7 @@ def turn(request: Here, key_id: int) -> HttpResponse:
 @freshly_proven
 def withdraw(request: Here, key_id: int) -> HttpResponse:
     key = key_of(request, key_id)
-    said = "is refused within 5 seconds" if revoke(key) else "was revoked before"
+    said = "is refused within 5 seconds" if administration.revoke_key(key, request.user) else "was revoked before"
     messages.success(request, f"Revoked {key.name}: it {said}.", extra_tags="ok")
     return HttpResponseRedirect(reverse("dashboard:keys"))
 
@@ -131,7 +131,7 @@ def limit(request: Here, key_id: int) -> HttpResponse:
     key, form = key_of(request, key_id), LimitForm(request.POST)
     if not form.is_valid():
         return one(request, key, RotateForm(), limits=form, status=422)
-    key_limits.limit(key, form.limit)
+    administration.limit_key(key, form.limit, request.user)
     messages.success(request, f"{key.name} may send {limit_words(form.limit)}.", extra_tags="ok")
     return HttpResponseRedirect(reverse("dashboard:key", args=[key.pk]))
 
@@ -143,7 +143,7 @@ def limit_together(request: Here) -> HttpResponse:
     form = LimitForm(request.POST)
     if not form.is_valid():
         return listing(request, KeyForm(), None, "", limits=form, wrong=True)
-    key_limits.limit_together(request.workspace, form.limit)
+    administration.limit_together(request.workspace, form.limit, request.user)
     messages.success(request, f"All keys together may send {limit_words(form.limit)}.", extra_tags="ok")
     return HttpResponseRedirect(reverse("dashboard:keys"))
 

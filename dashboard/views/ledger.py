@@ -6,7 +6,7 @@ import base64
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
-from decimal import Decimal, InvalidOperation
+from decimal import Decimal
 from typing import Any
 from uuid import UUID
 
@@ -18,6 +18,7 @@ from django.utils import timezone
 from django.views.decorators.http import require_safe
 
 from dashboard.finding import Finding, Part, say
+from dashboard.ledger_words import act_of, rule_of, what_of
 from dashboard.narrowing import Pages, address_of, text_of
 from dashboard.period import Period, period_of
 from orchestration.ledger import evidence, reading, seals, verify
@@ -33,23 +34,6 @@ MOST_EVIDENCE = 500
 MOST_CHECKED = 50_000  # links that a page may check while somebody waits; beyond it the command does
 LATE = timedelta(minutes=1)
 MOST_AMOUNT = Decimal(10) ** 15
-ACTS: Mapping[str, str] = {
-    "decision": "asked",
-    "verdict": "decided",
-    "verdict.undone": "took a verdict back",
-    "hold.opened": "asked a person",
-    "hold.expired": "let a question run out",
-    "verdict.first": "decided first on",
-    "decisions.imported": "brought in",
-    "policy.created": "drafted",
-    "policy.discarded": "discarded a draft of",
-    "policy.shadowed": "ran in shadow",
-    "policy.unshadowed": "ended the shadow of",
-    "policy.proposed": "proposed to publish",
-    "policy.published": "published",
-    "policy.reverted": "reverted",
-    "policy.retired": "retired",
-}
 PILLS = {"allow": "ok", "approve": "ok", "deny": "crit", "reject": "crit", "hold": "human", "amend": "human"}
 
 
@@ -174,46 +158,13 @@ def _row(line: Line, keys: Mapping[str, str]) -> Row:
         line=line,
         who=f"key {keys.get(who, who)}" if who_kind == "key" else who or "Baton",
         who_kind=who_kind,
-        act=ACTS.get(line.kind, line.kind.replace(".", " ")),
-        what=_what(line),
+        act=act_of(line.kind),
+        what=what_of(line),
         result=result,
         tone=PILLS.get(result, "line"),
-        rule=_rule(told),
+        rule=rule_of(told),
         late=line.seq is None and line.at < timezone.now() - LATE,
     )
-
-
-def _what(line: Line) -> str:
-    told = line.told
-    if line.kind == "decision":
-        amount = f" of {_amount(told['amount'])}" if told.get("amount") else ""
-        return f"{told.get('action', '')}{amount}"
-    if line.kind == "decisions.imported":
-        return plural(
-            sum(n for n in told.values() if isinstance(n, int)), "decision made elsewhere,decisions made elsewhere"
-        )
-    return str(told.get("policy") or line.subject_id)
-
-
-def _amount(told: Any) -> str:
-    """1,254.59 for what is recorded as 1254.5900; what is no number stays as it is."""
-    try:
-        amount = Decimal(str(told))
-    except InvalidOperation:
-        return str(told)
-    return f"{amount.normalize():,f}" if amount.is_finite() and abs(amount) < MOST_AMOUNT else str(told)
-
-
-def _rule(told: Mapping[str, Any]) -> str:
-    """The version that decided, as `slug v7`."""
-    matches = told.get("matches")
-    if isinstance(matches, dict):
-        named: list[Any] = next((names for names in matches.values() if names), [])
-        slug, _, version = str(named[0]).rpartition("@") if named else ("", "", "")
-        return f"{slug} v{version}" if slug else ""
-    if told.get("policy") and told.get("version"):
-        return f"{told['policy']} v{told['version']}"
-    return ""
 
 
 def _verified(request: Here, period: Period) -> HttpResponse:

@@ -11,7 +11,8 @@ from django.views.decorators.http import require_http_methods, require_POST
 from dashboard.addresses import public_address
 from dashboard.forms import InviteForm, RolesForm
 from dashboard.proof import freshly_proven
-from orchestration.workspaces import invitations, members
+from orchestration.control import administration
+from orchestration.workspaces import members
 from orchestration.workspaces.current import Here, needs
 from orchestration.workspaces.members import LastAdmin
 from orchestration.workspaces.models import Invitation, Membership
@@ -32,7 +33,9 @@ def page(request: Here) -> HttpResponse:
     link, made = "", None
     wrong = request.method == "POST" and not form.is_valid()
     if request.method == "POST" and not wrong:
-        made, secret = invitations.invite(request.workspace, form.offer(), request.user, once=form.cleaned_data["once"])
+        made, secret = administration.invite(
+            request.workspace, form.offer(), request.user, once=form.cleaned_data["once"]
+        )
         link = public_address(request) + reverse("dashboard:join", args=[secret])
         form = InviteForm(initial={"roles": ["reviewer"]})
     found = members.members(request.workspace)
@@ -59,7 +62,9 @@ def detail(request: Here, member_id: int) -> HttpResponse:
     wrong = request.method == "POST"
     if wrong and form.is_valid():
         try:
-            members.change(member, form.cleaned_data["roles"], form.cleaned_data["sees_content"], request.user)
+            administration.change_member(
+                member, form.cleaned_data["roles"], form.cleaned_data["sees_content"], request.user
+            )
         except LastAdmin as refusal:
             form.add_error("roles", str(refusal))
         else:
@@ -82,7 +87,7 @@ def remove(request: Here, member_id: int) -> HttpResponse:
     member = member_of(request, member_id, gone=True)
     name = member.user.get_username()
     try:
-        members.remove(member, request.user)
+        administration.remove_member(member, request.user)
     except LastAdmin as refusal:
         messages.error(request, f"{name} was not removed. {refusal}", extra_tags="crit")
         return HttpResponseRedirect(reverse("dashboard:member", args=[member.pk]))
@@ -98,7 +103,7 @@ def withdraw(request: Here, invitation_id: int) -> HttpResponse:
     invitation = Invitation.objects.filter(workspace=request.workspace, pk=invitation_id).first()
     if invitation is None:
         raise Http404("Not an invitation to this workspace")
-    invitations.withdraw(invitation, request.user)
+    administration.withdraw_invitation(invitation, request.user)
     messages.success(request, f"Withdrew the invitation for {invitation.note}.", extra_tags="ok")
     return HttpResponseRedirect(reverse("dashboard:members"))
 

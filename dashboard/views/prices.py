@@ -12,11 +12,11 @@ from django.urls import reverse
 from django.views.decorators.http import require_http_methods, require_POST
 
 from dashboard.price_forms import CurrencyForm, PriceRows
+from orchestration.control import ways_set
 from orchestration.control.usage import has_costs
 from orchestration.lib.templatetags.baton import plural
 from orchestration.registry import prices
 from orchestration.registry.models import Price
-from orchestration.workspaces import ways
 from orchestration.workspaces.current import Here, needs
 
 
@@ -46,7 +46,7 @@ def page(request: Here) -> HttpResponse:
 @needs("admin")
 def start(request: Here) -> HttpResponse:
     """Bring in the starting table, as far as its models have no row yet."""
-    n = prices.seed(request.workspace, request.user)
+    n = ways_set.start_prices(request.workspace, request.user)
     said = f"Added {plural(n, 'price,prices')} of the starting table." if n else "Every model of it has a row already."
     messages.success(request, said, extra_tags="ok")
     return back()
@@ -58,7 +58,7 @@ def restore(request: Here, price_id: int) -> HttpResponse:
     price = Price.objects.filter(workspace=request.workspace, pk=price_id).first()
     if price is None:
         raise Http404("Not a price of this workspace")
-    prices.restore(price, request.user)
+    ways_set.restore_price(price, request.user)
     messages.success(request, f"Brought back {price.model}.", extra_tags="ok")
     return back()
 
@@ -73,7 +73,7 @@ def currency(request: Here) -> HttpResponse:
     elif has_costs(request.workspace.pk):
         messages.error(request, "Nothing was changed: costs have been counted already.", extra_tags="crit")
     else:
-        ways.count_in(request.workspace, form.cleaned_data["currency"], request.user)
+        ways_set.count_in(request.workspace, form.cleaned_data["currency"], request.user)
         messages.success(request, f"Prices are in {form.cleaned_data['currency']} now.", extra_tags="ok")
     return back()
 
@@ -83,9 +83,7 @@ def save(rows: Any, request: Here) -> bool:
     try:
         with transaction.atomic():
             changed = rows.save(commit=False)
-            prices.put(request.workspace, changed, request.user)
-            for gone in rows.deleted_objects:
-                prices.retire(gone, request.user)
+            ways_set.put_prices(request.workspace, changed, rows.deleted_objects, request.user)
     except IntegrityError:
         messages.error(request, "Somebody else has added the same model meanwhile.", extra_tags="crit")
         return False

@@ -11,9 +11,8 @@ from django.views.decorators.http import require_http_methods, require_POST
 
 from dashboard.forms import KeepingForm
 from dashboard.proof import freshly_proven
-from orchestration.control import storage
+from orchestration.control import storage, ways_set
 from orchestration.control.dropping import Loss, losses
-from orchestration.workspaces import ways
 from orchestration.workspaces.current import Here, needs
 from orchestration.workspaces.ways import Keeping, NotKept
 
@@ -41,7 +40,7 @@ def page(request: Here) -> HttpResponse:
 def content(request: Here) -> HttpResponse:
     """Whether prompts and results are stored from now on."""
     wanted = request.POST.get("keeps_content") == "on"
-    ways.keep_content(request.workspace, wanted, request.user)
+    ways_set.keep_content(request.workspace, wanted, request.user)
     stored = "are stored" if wanted else "are not stored"
     messages.success(request, f"Prompts and results {stored} from now on.", extra_tags="ok")
     return HttpResponseRedirect(reverse("dashboard:retention"))
@@ -49,7 +48,7 @@ def content(request: Here) -> HttpResponse:
 
 def store(request: Here, wanted: Keeping, now: Keeping) -> HttpResponse:
     try:
-        ways.keep_for(request.workspace, wanted, request.user, instead_of=now)
+        ways_set.keep_for(request.workspace, wanted, request.user, instead_of=now)
     except NotKept as refusal:
         messages.error(request, f"Nothing was changed: {refusal}.", extra_tags="crit")
     else:

@@ -13,6 +13,7 @@ from django.views.decorators.http import require_http_methods, require_POST, req
 
 from dashboard.proof import freshly_proven
 from dashboard.webhook_forms import EndpointForm, TrialForm, TurnForm
+from orchestration.control import administration
 from orchestration.lib.fragments import render_page_or_fragment
 from orchestration.lib.templatetags.baton import plural
 from orchestration.outbox import endpoints, send, sweep
@@ -42,7 +43,8 @@ def page(request: Here) -> HttpResponse:
     if request.method == "POST" and form.is_valid():
         said = form.cleaned_data
         try:
-            made, _ = endpoints.add(request.workspace, said["url"].strip(), said["events"], request.user, said["once"])
+            url = said["url"].strip()
+            made = administration.add_webhook(request.workspace, url, said["events"], request.user, said["once"])
         except Refused as refused:
             form.add_error("url", str(refused))
         else:
@@ -78,7 +80,7 @@ def turn(request: Here, endpoint_id: int) -> HttpResponse:
     if not form.is_valid():
         return one(request, endpoint, form, status=422)
     once = form.cleaned_data["once"]
-    endpoint = endpoints.rotate(endpoint, request.user, form.lasting, once)
+    endpoint = administration.rotate_webhook(endpoint, request.user, form.lasting, once)
     return one(request, endpoint, secret=endpoints.shown(endpoint, request.user, once))
 
 
@@ -125,7 +127,7 @@ def retry_all(request: Here) -> HttpResponse:
 @freshly_proven
 def remove(request: Here, endpoint_id: int) -> HttpResponse:
     endpoint = endpoint_of(request, endpoint_id)
-    endpoint.delete()
+    administration.remove_webhook(endpoint, request.user)
     messages.success(request, "Removed the endpoint", extra_tags="ok")
     return HttpResponseRedirect(reverse("dashboard:webhooks"))
 

@@ -13,8 +13,9 @@ from django.core.management import call_command
 from django.db import connection, transaction
 from django.db.migrations.recorder import MigrationRecorder
 
+from orchestration.control.administration import create_key
 from orchestration.registry import prices
-from orchestration.workspaces.keys import create_key, find
+from orchestration.workspaces.keys import find
 from orchestration.workspaces.models import ApiKey, Membership, User, Workspace
 
 from . import demo_bank, engines

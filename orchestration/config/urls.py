@@ -6,13 +6,13 @@ from allauth.account.views import login, logout, password_change, reauthenticate
 from allauth.mfa.base.views import authenticate
 from allauth.mfa.base.views import reauthenticate as reauthenticate_by_code
 from allauth.mfa.recovery_codes.views import generate_recovery_codes, view_recovery_codes
-from allauth.mfa.totp.views import activate_totp, deactivate_totp
 from django.urls import include, path
 from django.views.decorators.cache import never_cache
 from django.views.generic import RedirectView
 
 from orchestration.api import health
 from orchestration.api.root import api
+from orchestration.config.second_step import switch_off, switch_on
 
 urlpatterns = [
     path("", include("dashboard.urls")),
@@ -24,8 +24,8 @@ urlpatterns = [
     path("accounts/code/", never_cache(authenticate), name="mfa_authenticate"),
     path("accounts/again/code/", reauthenticate_by_code, name="mfa_reauthenticate"),
     path("accounts/second-step/", RedirectView.as_view(pattern_name="dashboard:profile"), name="mfa_index"),
-    path("accounts/second-step/on/", never_cache(activate_totp), name="mfa_activate_totp"),
-    path("accounts/second-step/off/", never_cache(deactivate_totp), name="mfa_deactivate_totp"),
+    path("accounts/second-step/on/", switch_on, name="mfa_activate_totp"),
+    path("accounts/second-step/off/", switch_off, name="mfa_deactivate_totp"),
     path("accounts/second-step/codes/", never_cache(view_recovery_codes), name="mfa_view_recovery_codes"),
     path("accounts/second-step/codes/new/", never_cache(generate_recovery_codes), name="mfa_generate_recovery_codes"),
     path("api/v1/", api.urls),

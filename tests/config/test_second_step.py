@@ -12,6 +12,7 @@ from django.core.cache import cache
 from django.test import Client
 
 from orchestration.config.sessions import SecondStepAdapter
+from orchestration.ledger.models import Entry
 from orchestration.workspaces.models import User
 
 LOGIN = {"login": "admin", "password": "admin-password-12"}
@@ -116,6 +117,10 @@ def test_it_is_turned_off_only_with_the_password(client: Client, admin: User) ->
     client.post("/accounts/second-step/off/")
 
     assert "/accounts/again/" in asked["Location"]
+    kinds = list(
+        Entry.objects.filter(actor=f"person:{admin.get_username()}").order_by("id").values_list("kind", flat=True)
+    )
+    assert kinds == ["person.second_step_on", "person.second_step_off"]
     assert not Authenticator.objects.filter(user=admin).exists()
 
 

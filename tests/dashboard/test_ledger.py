@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from datetime import UTC, datetime
 from pathlib import Path
 from uuid import UUID, uuid4
@@ -130,3 +131,85 @@ def test_the_api_proves_an_entry_and_no_other_workspaces(as_operator: Client, cl
     assert as_operator.get(f"/api/v1/ledger/entries/{uuid4()}/proof").status_code == 404
     assert as_operator.get("/api/v1/ledger/entries").json()["items"][0]["id"] == str(entry)
     assert as_operator.get("/api/v1/ledger/entries?cursor=x").status_code == 422
+
+
+SAID = [
+    (
+        "key.created",
+        {"name": "refund-bot", "scopes": ["ingest", "decide"], "agents": ["refund"]},
+        "made",
+        "key refund-bot: may ingest, decide, for refund",
+    ),
+    (
+        "key.limited",
+        {"name": "refund-bot", "spans_per_second": 1200, "bytes_per_day": None},
+        "limited",
+        "key refund-bot to 1,200 spans a second",
+    ),
+    (
+        "workspace.limited",
+        {"spans_per_second": None, "bytes_per_day": None},
+        "limited",
+        "all keys together to nothing: as much as comes",
+    ),
+    (
+        "member.invited",
+        {"for": "Ana", "roles": ["reviewer"], "sees_content": True},
+        "invited",
+        "Ana as reviewer, may read prompts and results",
+    ),
+    (
+        "member.changed",
+        {
+            "name": "ana",
+            "roles": ["admin"],
+            "sees_content": False,
+            "before": {"roles": ["operator"], "sees_content": False},
+        },
+        "set",
+        "ana to admin, before operator",
+    ),
+    ("member.removed", {"name": "ana", "roles": []}, "removed", "ana"),
+    ("person.second_step_off", {"name": "ana"}, "switched off the second step of logging in of", "ana"),
+    (
+        "webhook.created",
+        {"host": "https://hooks.example", "events": []},
+        "added the webhook to",
+        "https://hooks.example",
+    ),
+    (
+        "price.changed",
+        {"model": "gpt-4.1", "input": "2.50", "output": "8", "cached": None, "before": None},
+        "priced",
+        "gpt-4.1 at 2.5 in, 8 out",
+    ),
+    (
+        "workspace.retention",
+        {"before": {"span_days": 30, "run_days": 400}, "after": {"span_days": 7, "run_days": 400}},
+        "set what is kept:",
+        "spans 7 days, runs 400 days, before spans 30 days, runs 400 days",
+    ),
+    ("workspace.currency", {"before": "USD", "after": "EUR"}, "set the currency to", "EUR, before USD"),
+    (
+        "policy.asked",
+        {"policy": "refund-limit", "act": "revert", "version": 1, "live": 2},
+        "asked a second person to",
+        "revert refund-limit to v1",
+    ),
+    ("rules.two_people", {"after": False}, "let publishing take", "one person"),
+    ("price.changed", {"model": "spoilt", "before": 3, "input": [], "output": {}}, "priced", "spoilt at"),
+    ("key.created", {"name": "x", "agents": 7, "scopes": 5}, "made", "key x"),
+    ("workspace.retention", {"before": None, "after": {"span_days": "many"}}, "set what is kept:", "n/a"),
+]
+
+
+@pytest.mark.parametrize(("kind", "told", "act", "what"), SAID)
+def test_every_act_of_an_admin_reads_as_a_sentence(
+    as_admin: Client, workspace: Workspace, kind: str, told: dict[str, object], act: str, what: str
+) -> None:
+    entries.record(workspace.pk, kind, ("thing", "n/a"), "person:mia", told, datetime.now(UTC))
+
+    page = text(as_admin, "/ledger/")
+
+    assert "mia" in page
+    assert re.search(rf"{re.escape(act)}\s+<[^>]*>{re.escape(what)}", page), page[page.find(act) :][:300]

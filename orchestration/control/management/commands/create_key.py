@@ -7,7 +7,8 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError
 
-from orchestration.workspaces.keys import KeyRefused, create_key
+from orchestration.control.administration import create_key
+from orchestration.workspaces.keys import KeyRefused
 from orchestration.workspaces.models import Workspace
 
 HELP = """Make a key for a machine and print it on standard output, once: only its SHA-256 is kept.

@@ -1,0 +1,238 @@
+"""Entries of the ledger in words: who did what to what. Pure; an entry that somebody has spoilt still reads as
+something."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Callable, Mapping
+from decimal import Decimal, InvalidOperation
+from typing import Any
+
+from orchestration.ledger.reading import Line
+from orchestration.lib.templatetags.baton import number, plural, size
+
+MOST_AMOUNT = Decimal(10) ** 20
+Told = Mapping[str, Any]
+
+
+def act_of(kind: str) -> str:
+    return ACTS.get(kind, kind.replace(".", " "))
+
+
+def what_of(line: Line) -> str:
+    """What the act was done to, after the words of `act_of`."""
+    with contextlib.suppress(TypeError, ValueError, AttributeError):
+        if said := _WHAT.get(line.kind):
+            return said(line.told)
+    return str(line.told.get("policy") or line.subject_id)
+
+
+def rule_of(told: Told) -> str:
+    """The version that decided, as `slug v7`."""
+    matches = told.get("matches")
+    if isinstance(matches, dict):
+        named: list[Any] = next((names for names in matches.values() if names), [])
+        slug, _, version = str(named[0]).rpartition("@") if named else ("", "", "")
+        return f"{slug} v{version}" if slug else ""
+    if told.get("policy") and told.get("version"):
+        return f"{told['policy']} v{told['version']}"
+    return ""
+
+
+def amount_words(told: Any) -> str:
+    """1,254.59 for what is recorded as 1254.5900; what is no number stays as it is."""
+    try:
+        amount = Decimal(str(told))
+    except InvalidOperation:
+        return str(told)
+    return f"{amount.normalize():,f}" if amount.is_finite() and abs(amount) < MOST_AMOUNT else str(told)
+
+
+def _decision(told: Told) -> str:
+    amount = f" of {amount_words(told['amount'])}" if told.get("amount") else ""
+    return f"{told.get('action', '')}{amount}"
+
+
+def _imported(told: Told) -> str:
+    n = sum(n for n in told.values() if isinstance(n, int))
+    return plural(n, "decision made elsewhere,decisions made elsewhere")
+
+
+def _key(told: Told) -> str:
+    scopes = f": may {_names(told['scopes'])}" if told.get("scopes") else ""
+    agents = f", for {_names(told['agents'])}" if told.get("agents") else ""
+    return f"key {told.get('name', '')}{scopes}{agents}"
+
+
+def _limit(told: Told) -> str:
+    rate, much = told.get("spans_per_second"), told.get("bytes_per_day")
+    parts = [f"{number(rate)} spans a second"] if isinstance(rate, int) else []
+    parts += [f"{size(much)} a day"] if isinstance(much, int) else []
+    of = f"key {told['name']}" if told.get("name") else "all keys together"
+    return f"{of} to {' and '.join(parts) or 'nothing: as much as comes'}"
+
+
+def _invited(told: Told) -> str:
+    return f"{told.get('for', '')} as {_may(told)}"
+
+
+def _member(told: Told) -> str:
+    before = told.get("before")
+    was = f", before {_may(before)}" if isinstance(before, dict) and "sees_content" in before else ""
+    return f"{told.get('name', '')} to {_may(told)}{was}"
+
+
+def _joined(told: Told) -> str:
+    return f"as {_may(told)}" + (f", invited by {told['invited_by']}" if told.get("invited_by") else "")
+
+
+def _may(told: Told) -> str:
+    content = ", may read prompts and results" if told.get("sees_content") else ""
+    return f"{_names(told.get('roles')) or 'nothing'}{content}"
+
+
+def _price(told: Told) -> str:
+    before = told.get("before")
+    was = f", before {_rates(before)}" if isinstance(before, dict) else ""
+    return f"{told.get('model', '')} at {_rates(told)}{was}"
+
+
+def _rates(told: Told) -> str:
+    cached = f", {amount_words(told['cached'])} cached" if told.get("cached") is not None else ""
+    return f"{amount_words(told.get('input'))} in, {amount_words(told.get('output'))} out{cached}"
+
+
+def _kept(told: Told) -> str:
+    return f"{_days(told.get('after'))}, before {_days(told.get('before'))}"
+
+
+def _days(told: Any) -> str:
+    told = told if isinstance(told, dict) else {}
+    named = {"span_days": "spans", "run_days": "runs", "decision_days": "facts of decisions"}
+    return ", ".join(f"{words} {plural(told[name], 'day,days')}" for name, words in named.items() if told.get(name))
+
+
+def _content(told: Told) -> str:
+    return "prompts and results from now on" if told.get("after") else "no prompts and results from now on"
+
+
+def _proposal(told: Told) -> str:
+    said = {
+        "revert": f"revert {told.get('policy')} to v{told.get('version')}",
+        "retire": f"retire {told.get('policy')}",
+        "gate": f"change what shadows of {told.get('policy')} have to have seen",
+        "ease": f"let one person alone publish {told.get('policy')}",
+        "alone": "let one person alone publish any policy",
+        "default": f"change what holds when no policy speaks to {told.get('after')}",
+    }
+    return said.get(str(told.get("act")), str(told.get("act", "")))
+
+
+def _gate(told: Told) -> str:
+    least = f" and {told['agreement']} equal answers" if told.get("agreement") not in (None, "0%") else ""
+    return f"{told.get('policy', '')}: {told.get('decisions')} decisions in {told.get('days')} days{least}"
+
+
+def _two(told: Told) -> str:
+    return "two people" if told.get("after") else "one person"
+
+
+def _change(told: Told) -> str:
+    return f"{told.get('after')}, before {told.get('before')}"
+
+
+def _named(field: str) -> Callable[[Told], str]:
+    return lambda told: str(told.get(field, ""))
+
+
+def _names(given: Any) -> str:
+    return ", ".join(str(each) for each in given) if isinstance(given, list) else ""
+
+
+ACTS: Mapping[str, str] = {
+    "decision": "asked",
+    "verdict": "decided",
+    "verdict.undone": "took a verdict back",
+    "verdict.first": "decided first on",
+    "hold.opened": "asked a person",
+    "hold.expired": "let a question run out",
+    "decisions.imported": "brought in",
+    "policy.created": "drafted",
+    "policy.discarded": "discarded a draft of",
+    "policy.described": "named and described",
+    "policy.shadowed": "ran in shadow",
+    "policy.unshadowed": "ended the shadow of",
+    "policy.shadow_asked": "set what a shadow has to have seen of",
+    "policy.replayed": "replayed",
+    "policy.proposed": "proposed to publish",
+    "policy.published": "published",
+    "policy.reverted": "reverted",
+    "policy.retired": "retired",
+    "policy.asked": "asked a second person to",
+    "policy.turned_down": "turned down to",
+    "policy.withdrawn": "took back the wish to",
+    "rules.asked": "asked a second person to",
+    "rules.turned_down": "turned down to",
+    "rules.withdrawn": "took back the wish to",
+    "rules.default": "set what holds when no policy speaks:",
+    "rules.two_people": "let publishing take",
+    "key.created": "made",
+    "key.rotated": "replaced",
+    "key.revoked": "revoked",
+    "key.limited": "limited",
+    "member.invited": "invited",
+    "invitation.withdrawn": "withdrew the invitation for",
+    "member.joined": "joined",
+    "member.changed": "set",
+    "member.removed": "removed",
+    "person.second_step_on": "switched on the second step of logging in of",
+    "person.second_step_off": "switched off the second step of logging in of",
+    "webhook.created": "added the webhook to",
+    "webhook.rotated": "gave a new secret to the webhook to",
+    "webhook.removed": "removed the webhook to",
+    "price.changed": "priced",
+    "price.retired": "retired the price of",
+    "price.restored": "brought back",
+    "prices.started": "brought in",
+    "rate.changed": "set the rate of",
+    "rate.removed": "removed the rate of",
+    "workspace.currency": "set the currency to",
+    "workspace.retention": "set what is kept:",
+    "workspace.content": "set that Baton stores",
+    "workspace.limited": "limited",
+}
+_WHAT: Mapping[str, Callable[[Told], str]] = {
+    "decision": _decision,
+    "decisions.imported": _imported,
+    "policy.asked": _proposal,
+    "policy.turned_down": _proposal,
+    "policy.withdrawn": _proposal,
+    "rules.asked": _proposal,
+    "rules.turned_down": _proposal,
+    "rules.withdrawn": _proposal,
+    "policy.shadow_asked": _gate,
+    "rules.default": _change,
+    "rules.two_people": _two,
+    "key.created": _key,
+    "key.rotated": _key,
+    "key.revoked": _key,
+    "key.limited": _limit,
+    "workspace.limited": _limit,
+    "member.invited": _invited,
+    "invitation.withdrawn": _named("for"),
+    "member.joined": _joined,
+    "member.changed": _member,
+    "member.removed": _named("name"),
+    "person.second_step_on": _named("name"),
+    "person.second_step_off": _named("name"),
+    "webhook.created": _named("host"),
+    "webhook.rotated": _named("host"),
+    "webhook.removed": _named("host"),
+    "price.changed": _price,
+    "price.retired": _named("model"),
+    "price.restored": _price,
+    "prices.started": lambda told: f"{told.get('prices', '')} starting prices",
+    "workspace.currency": _change,
+    "workspace.retention": _kept,
+    "workspace.content": _content,
+}
