@@ -54,6 +54,7 @@ def _at_work(now: Overview, to: Links) -> Answer:
 
 def _in_progress(now: Overview, to: Links) -> Answer:
     asked, ended = now.runs_waiting, now.runs_ended.runs
+    seen = f"{number(asked)} seen to wait in what they sent; {plural(now.holds.cases, 'case,cases')} in the inbox"
     waits = say(Part(number(asked), tone="human"), " waiting for a human")
     return Answer(
         "Workflows in progress",
@@ -62,7 +63,7 @@ def _in_progress(now: Overview, to: Links) -> Answer:
         waits if asked else say(f"none waiting, {number(ended)} ended"),
         to.runs_now(status="in_progress"),
         spark(now.points.in_progress),
-        title=f"{plural(ended, 'run,runs')} ended",
+        title=f"{plural(ended, 'run,runs')} ended. {seen}",
     )
 
 
@@ -77,11 +78,17 @@ def _bottleneck(now: Overview, to: Links) -> Answer:
         label,
         duration(worst.p95_ms),
         "",
-        say("waiting p95, " if worst.waits else "working p95, ", foreign(worst.step)),
+        say(_spent(worst), " p95, ", foreign(worst.step)),
         to.workflow(worst.slug),
         spark(now.points.wait_ms, tone_of(worst)),
         title=_split_words(worst),
     )
+
+
+def _spent(slow: Bottleneck) -> str:
+    if slow.owner == PEOPLE:
+        return "waiting for people" if slow.waits else "with people"
+    return "waiting" if slow.waits else "working"
 
 
 def _split_words(slow: Bottleneck) -> str:

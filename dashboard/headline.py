@@ -81,7 +81,13 @@ def _failing(now: Overview, to: Links) -> Words | None:
 def _asked(now: Overview, to: Links) -> Words | None:
     if now.runs_waiting <= MANY:
         return None
-    return say(Part(plural(now.runs_waiting, "run,runs"), to.runs_now(status="waiting")), " wait for a person")
+    runs = Part(plural(now.runs_waiting, "run,runs"), to.runs_now(status="waiting"))
+    cases = Part(plural(now.holds.cases, "case,cases"), to.inbox())
+    return (
+        say(runs, " wait for a person, ", cases, " in the inbox")
+        if now.holds.cases
+        else say(runs, " wait for a person")
+    )
 
 
 def _slower(now: Overview, to: Links) -> Words | None:

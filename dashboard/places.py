@@ -12,8 +12,8 @@ from django.urls import reverse
 from django.utils import timezone
 from django.utils.functional import SimpleLazyObject
 
+from orchestration.control import held
 from orchestration.control.states import census
-from orchestration.holds.models import Hold
 from orchestration.workflows import stats
 from orchestration.workspaces.current import MEMBER, Here
 
@@ -94,7 +94,7 @@ def counts(workspace_id: int) -> dict[str, int]:
     found = {
         "workflows": sum(stats.in_progress(workspace_id).values()),
         "agents": census(workspace_id, timezone.now()).active,
-        "inbox": Hold.objects.filter(workspace_id=workspace_id).open().count(),
+        "inbox": held.cases(workspace_id),
     }
     return {name: n for name, n in found.items() if n}
 

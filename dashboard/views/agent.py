@@ -34,6 +34,8 @@ HEADS: Mapping[Kind, str] = {
     Kind.EMBEDDING: "Embedding",
 }
 
+PEOPLE = (0, int(Kind.TOOL))  # calls of no system: what asked a person
+
 
 @dataclass(frozen=True, slots=True)
 class Cell:
@@ -98,7 +100,8 @@ def causes_of(request: Here, agent: AgentLine, period: Period) -> Causes:
 
 
 def matrix_of(request: Here, agent: AgentLine, period: Period) -> Matrix:
-    uses = usage.by_system(request.workspace.pk, agent.row, (period.since, period.until))
+    found = usage.by_system(request.workspace.pk, agent.row, (period.since, period.until))
+    uses = {key: use for key, use in found.items() if key != PEOPLE}
     systems = System.objects.filter(workspace=request.workspace, id__in={system for system, _ in uses})
     return matrix(uses, dict(systems.values_list("id", "name")))
 

@@ -36,6 +36,11 @@ def _known(workspace_id: int, asked: Iterable[tuple[str, str]]) -> set[int]:
     return {ids[0] for place in wanted if len(ids := fits.get(place, [])) == 1}
 
 
+def cases(workspace_id: int) -> int:
+    """How many questions are in the inbox."""
+    return Hold.objects.filter(workspace_id=workspace_id).open().count()
+
+
 def waiting(workspace_id: int, runs_waiting: int) -> int:
     """How many things wait for a person: open holds, and runs that were seen to wait and have none."""
     holds = Hold.objects.filter(workspace_id=workspace_id).pending()

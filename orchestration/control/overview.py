@@ -37,6 +37,7 @@ class FailingAgent:
 class HoldFigures:
     open: int
     per_100_runs: float | None  # None where no run ended
+    cases: int = 0  # of the open ones, those in the inbox
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,4 +116,5 @@ def _holds(workspace_id: int, when: tuple[datetime, datetime], whole: Mapping[in
     """What people are asked, be it by a hold or by a run that was seen to wait; one that does both counts once."""
     ended, seen = whole.get(Measure.DURATION, NOTHING).n, whole.get(Measure.ESCALATED, NOTHING).n
     asked = seen + held.opened(workspace_id, *when)
-    return HoldFigures(held.waiting(workspace_id, waiting), 100 * asked / ended if ended else None)
+    per_100 = 100 * asked / ended if ended else None
+    return HoldFigures(held.waiting(workspace_id, waiting), per_100, held.cases(workspace_id))

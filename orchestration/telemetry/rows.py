@@ -15,6 +15,7 @@ from orchestration.registry.models import AgentKind, SystemKind
 from orchestration.telemetry.bounds import bound_attributes
 from orchestration.telemetry.content import is_content
 from orchestration.telemetry.conventions import observe
+from orchestration.telemetry.people import ASKS, matches
 from orchestration.telemetry.redaction import redact_attributes, redact_text
 from orchestration.telemetry.spans import EMBEDDING, LLM, RETRIEVAL, TOOL, Kind, Observed, RawSpan
 from orchestration.telemetry.writer import EPOCH_US, Row
@@ -73,12 +74,13 @@ def ids_of(workspace_id: int, combinations: Mapping[Combination, Observed]) -> d
 
 
 def _system_name(c: Combination, tools: Mapping[str, str]) -> tuple[str, str]:
-    """A model for an LLM call; for a tool the system an admin named, else its own, else the tool itself."""
+    """A model for an LLM call; for a tool the system an admin named, else its own, else the tool itself, unless that
+    asks a person."""
     if c[3] in MODELS:
         return SystemKind.MODEL, c[4]
     if c[3] in ACTS_ON_SYSTEM:
         named = next((tools[form] for form in forms(c[4]) if form in tools), "") if tools else ""
-        return SystemKind.SYSTEM, named or c[5] or c[4]
+        return SystemKind.SYSTEM, named or c[5] or ("" if matches(c[4], ASKS) else c[4])
     return SystemKind.SYSTEM, c[5]
 
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from orchestration.lib.names import forms
+from orchestration.telemetry.people import matches
 from orchestration.telemetry.spans import EMBEDDING, ERROR, LLM, OTHER, RETRIEVAL, STEP, TOOL
 from orchestration.workflows.fold_agents import Cast, Who
-from orchestration.workflows.fold_handoffs import matches
 from orchestration.workflows.fold_tree import Tree
 from orchestration.workflows.fold_turns import ended
 from orchestration.workflows.story import Rules, Step, ToolCall

@@ -14,12 +14,10 @@ from __future__ import annotations
 
 from bisect import bisect_right
 from dataclasses import dataclass, field
-from fnmatch import fnmatchcase
-from functools import lru_cache
 from heapq import heappop, heappush
 from zlib import crc32
 
-from orchestration.lib.names import forms
+from orchestration.telemetry.people import matches
 from orchestration.telemetry.spans import AGENT, HANDOFF, LLM, TOOL, WORKFLOW
 from orchestration.workflows.fold_agents import Cast, Who
 from orchestration.workflows.fold_tree import Tree
@@ -289,9 +287,3 @@ def _side_by_side(handing: Handing, holder: int, numbers: list[int]) -> None:
         elif holder >= 0 and turn.inside >= 0:
             source = handing.cast.who[turn.inside]
             handing.keep(source, turn.who, turn.start, "agent_below_agent", turn.step, number)
-
-
-@lru_cache(maxsize=4096)
-def matches(tool: str, patterns: tuple[str, ...]) -> bool:
-    """Whether a tool's name, or its part after a prefix, fits one of the patterns."""
-    return any(fnmatchcase(form, pattern) for pattern in patterns for form in forms(tool))

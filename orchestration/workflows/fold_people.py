@@ -7,9 +7,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import lru_cache
 
+from orchestration.telemetry.people import matches
 from orchestration.telemetry.spans import AGENT, ERROR, GUARDRAIL, HUMAN, LLM, OK, RETRIEVAL, STEP, TOOL
 from orchestration.workflows.fold_agents import WORK, Cast, Who
-from orchestration.workflows.fold_handoffs import matches
 from orchestration.workflows.fold_tree import Tree
 from orchestration.workflows.fold_turns import SLACK_NS, ended
 from orchestration.workflows.story import Escalation, GuardrailHit, Rules, Step

@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from orchestration.telemetry.people import ASKS
 from orchestration.telemetry.spans import Kind, Outcome
 
 # what guardrails answer when they stepped in, in the words of several producers
@@ -23,7 +24,7 @@ class Rules:
     """The lists that an admin may edit. Patterns are shell-like (`*`), matched against names without case, `-` and `_`
     being equal, also against the last part of a name with a prefix (`plugin.tool`, `mcp__server__tool`)."""
 
-    escalations: tuple[str, ...] = ("escalate*", "*human*", "request_approval*")
+    escalations: tuple[str, ...] = ASKS
     transfers: tuple[str, ...] = ("transfer_to_*", "handoff*", "hand_off*", "delegate*", "agent_*")
     outputs: tuple[str, ...] = (
         "final_answer",

@@ -8,10 +8,11 @@ from typing import Any
 import pytest
 from django.utils import timezone
 
-from orchestration.control import systems
+from orchestration.control import digest, systems
 from orchestration.telemetry.spans import Kind
 from orchestration.workspaces.models import Workspace
 from tests import make
+from tests.control.test_digest import Sender
 
 pytestmark = pytest.mark.django_db
 
@@ -52,6 +53,19 @@ def test_one_system_tells_who_uses_it(workspace: Workspace) -> None:
     assert found is not None
     assert [(user.agent, user.calls) for user in found.users] == [("refund", 3), ("", 1)]
     assert (found.system.calls, found.system.agents, sum(found.calls), sum(found.failures)) == (4, 1, 4, 1)
+
+
+@pytest.mark.usefixtures("days")
+def test_what_asks_a_person_is_no_system(workspace: Workspace) -> None:
+    sender = Sender(workspace)
+    root = sender.span("invoke_agent desk", gen_ai__operation__name="invoke_agent", gen_ai__agent__name="desk", took=9)
+    for tool in ("escalate_to_human", "hub.request-approval", "crm"):
+        sender.span("execute_tool", root, at=2, gen_ai__operation__name="execute_tool", gen_ai__tool__name=tool)
+    sender.deliver()
+
+    digest.digest(workspace.pk)
+
+    assert [(line.name, line.calls) for line in listed(workspace)] == [("crm", 1)]
 
 
 def test_systems_of_another_workspace_are_not_found(workspace: Workspace) -> None:

@@ -10,7 +10,7 @@ import pytest
 from dashboard.finding import in_words
 from dashboard.headline import apart, differs, headline
 from orchestration.control.health_figures import SpanFlow
-from orchestration.control.overview import Overview
+from orchestration.control.overview import HoldFigures, Overview
 from orchestration.control.states import Census
 from orchestration.control.yesterday import Slower
 from tests.dashboard.figures import BEFORE, EMPTY, QUIET, WORST, line, period
@@ -35,6 +35,7 @@ def lede(now: Overview, text: str = "24h") -> str:
         ({"failing_agents": [replace(WORST, calls=20, failures=4)]}, WELL),
         ({"failing_agents": [replace(WORST, interval=(0.05, 0.3))]}, WELL),
         ({"runs_waiting": 11}, "11 runs wait for a person"),
+        ({"runs_waiting": 11, "holds": HoldFigures(12, None, 3)}, "11 runs wait for a person, 3 cases in the inbox"),
         ({"before": replace(BEFORE, slower=[SLOWER])}, "Loan takes 9 h 20 m for nine in ten, 3 h 20 m before"),
         ({"before": BEFORE}, WELL),
         ({"runs_waiting": 1}, "3 workflows in progress, 1 waits for a person"),
