@@ -27,14 +27,13 @@ from orchestration.holds.told import told as hold_told
 from orchestration.ledger import entries
 from orchestration.policies import asks
 from orchestration.policies.asks import Ask
-from orchestration.policies.effects import WORDS, Effect, Kind
-from orchestration.policies.evaluate import DEFAULT, Answer, Match, evaluate, words
+from orchestration.policies.effects import Effect, Kind
+from orchestration.policies.evaluate import DEFAULT, Answer, bound, concluded, judge, words
 from orchestration.policies.live import Book
 from orchestration.policies.vocabulary import WINDOWS
 from orchestration.telemetry.redaction import redact_attributes, redact_text
 
-TOLD = 20  # matches that an answer goes into
-EXPLAINED = 3  # of which so many with the values that decided
+EXPLAINED = 3  # of the matches that an answer goes into, so many with the values that decided
 
 STORE = """
 with fresh as (
@@ -152,7 +151,7 @@ def facts_of(asked: Asked, book: Book, more: Mapping[str, Any]) -> dict[str, Any
 def needs(book: Book, facts: Mapping[str, Any]) -> frozenset[str]:
     """What has to be looked up: by rules in whose scope the ask may lie, and by scopes that name workflows."""
     found: set[str] = set()
-    for rule in (*book.rules, *book.shadows):
+    for rule in book.needing:
         if rule.scope.workflows:
             found.add("run")
         if rule.needs and (rule.scope.workflows or rule.scope.takes(facts)):
@@ -176,7 +175,7 @@ def decide(asked: Asked, book: Book, facts: Mapping[str, Any]) -> Decided:
     """Pure but for the new ids."""
     run_id = facts.get("_run_id")
     facts = {name: value for name, value in facts.items() if not name.startswith("_")}
-    answer = evaluate(book.rules, facts, book.default)
+    answer = book.ready.evaluate(facts)
     decision_id = uuid7()
     hold_id = uuid7() if answer.effect.kind == Kind.HOLD else None
     told = _told(answer, facts, book, decision_id, hold_id)
@@ -212,7 +211,7 @@ def _told(
     told: dict[str, Any] = {
         "id": str(decision_id),
         "effect": effect.kind.value,
-        "reasons": [_reason(place, match, facts) for place, match in enumerate(answer.matches[:TOLD])],
+        "reasons": _reasons(answer, facts),
         "hold": str(hold_id) if hold_id else None,
         "route_to": effect.to or None,
         "amend": _amend(answer, facts) if effect.kind == Kind.AMEND else None,
@@ -230,12 +229,13 @@ def _told(
     return told
 
 
-def _reason(place: int, match: Match, facts: Mapping[str, Any]) -> dict[str, Any]:
+def _reasons(answer: Answer, facts: Mapping[str, Any]) -> list[dict[str, Any]]:
     """Explained where it matters; what merely allows is named."""
-    rule, kind = match.rule, match.effect.kind
-    explained = place < EXPLAINED and (kind != Kind.ALLOW or isinstance(match.outcome, str))
-    said = words(match, facts) if explained else match.effect.words or f"{rule.name}: {WORDS[kind].lower()}."
-    return {"policy": rule.slug, "version": rule.version, "words": said, "effect": kind.value}
+    reasons = list(answer.reasons)
+    for place, match in enumerate(answer.matches[:EXPLAINED]):
+        if match.effect.kind != Kind.ALLOW or isinstance(match.outcome, str):
+            reasons[place] = {**reasons[place], "words": words(match, facts)}
+    return reasons
 
 
 def _amend(answer: Answer, facts: Mapping[str, Any]) -> dict[str, Any]:
@@ -287,15 +287,18 @@ def _row(asked: Asked, answer: Answer, facts: Mapping[str, Any], told: Mapping[s
 
 
 def _shadow(book: Book, facts: Mapping[str, Any], answer: Answer) -> dict[str, Any] | None:
-    """What would have been answered with each shadow version live, by policy; None where no shadow runs."""
+    """What would have been answered with each shadow version live, by policy; None where no shadow runs. The other
+    rules have said what they say, with a shadow or without one."""
     if not book.shadows:
         return None
-    found = {}
+    found, activation = {}, bound(facts)
     for shadow in book.shadows:
-        rules = [*(rule for rule in book.rules if rule.policy != shadow.policy), shadow]
+        said = [match for match in answer.matches if match.rule.policy != shadow.policy]
+        if shadow.scope.takes(facts) and (mine := judge(shadow, facts, activation)):
+            said.append(mine)
         found[str(shadow.policy)] = {
             "version": shadow.version,
-            "effect": evaluate(rules, facts, book.default).effect.kind.value,
+            "effect": concluded(said, book.default).effect.kind.value,
         }
     return {"live": answer.effect.kind.value, "tried": found}
 
@@ -370,7 +373,7 @@ def _entry(asked: Asked, answer: Answer, facts: Mapping[str, Any], told: Mapping
             "amount": str(asked.ask.amount) if asked.ask.amount is not None else None,
             "run": asked.ask.run,
             "facts_sha256": hashlib.sha256(seen).hexdigest(),
-            "matches": _by_effect(answer),
+            "matches": answer.by_effect,
             "missing": list(answer.missing),
             "hold": told["hold"],
             "key": asked.key_id,
@@ -380,14 +383,6 @@ def _entry(asked: Asked, answer: Answer, facts: Mapping[str, Any], told: Mapping
     row = dict(zip(entries.COLUMNS, made.values, strict=True))
     hashes = {name: f"\\x{row[name].hex()}" for name in ("digest", "seal")}
     return row | hashes | {"id": str(made.id), "at": asked.at.isoformat()}
-
-
-def _by_effect(answer: Answer) -> dict[str, list[str]]:
-    """Which versions said what, strictest first: `{"hold": ["refund-limit@7"]}`."""
-    found: dict[Kind, list[str]] = {}
-    for rule, _, effect, _ in answer.matches:
-        found.setdefault(effect.kind, []).append(f"{rule.slug}@{rule.version}")
-    return {kind.value: named for kind, named in found.items()}
 
 
 def _json(value: Any) -> str:

@@ -15,6 +15,15 @@ import rfc8785
 EXACT = 2**53
 
 
+class Plain(dict[str, Any]):
+    """Found to be plain, and not to change any more: a large part of many values is looked through once."""
+
+
+def plain(value: dict[str, Any]) -> dict[str, Any]:
+    """The same, as `Plain` where that is true of it."""
+    return Plain(value) if _plain(value) else value
+
+
 def canonical(value: Any) -> bytes:
     """Raises ValueError for what JSON cannot say."""
     if _plain(value):
@@ -28,6 +37,8 @@ def canonical(value: Any) -> bytes:
 def _plain(value: Any) -> bool:
     kind = type(value)
     if kind is str or value is None or kind is bool:
+        return True
+    if kind is Plain:
         return True
     if kind is dict:
         return all(type(key) is str and key.isascii() and _plain(inner) for key, inner in value.items())

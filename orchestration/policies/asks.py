@@ -19,6 +19,7 @@ INT64 = 2**63
 _PARTS = ("agent", "action", "run", "step", "context", "proposal", "evidence", "key")
 _ACTION = ("type", "system", "amount", "currency", "arguments")
 _ACCOUNT = ("account", "account_id", "iban")
+_NAMES = (str, int)  # `str | int` is made anew each time that it is come by
 _CUSTOMER = ("customer", "customer_id")
 
 
@@ -142,7 +143,7 @@ def _first(places: Sequence[Mapping[str, Any]], keys: tuple[str, ...]) -> str:
 
 
 def _named(value: Any) -> str:
-    return str(value).strip() if isinstance(value, str | int) and not isinstance(value, bool) else ""
+    return str(value).strip() if isinstance(value, _NAMES) and not isinstance(value, bool) else ""
 
 
 def _text(

@@ -10,9 +10,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any, NamedTuple
 from uuid import UUID
 
+from orchestration.lib.canonical import plain
 from orchestration.policies import cel, explain
 from orchestration.policies.effects import STRICTNESS, WORDS, Effect, Kind
 from orchestration.policies.scopes import Scope
@@ -20,6 +22,7 @@ from orchestration.policies.syntax import Node, resolve
 from orchestration.policies.vocabulary import needs_of
 
 DEFAULT = "default"
+TOLD = 20  # matches that an answer goes into
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,9 +70,10 @@ class Match(NamedTuple):
     missing: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Answer:
-    """`matches`: strictest first. `degraded`: a rule could not be told, so its fail mode spoke for it."""
+    """`matches`: strictest first. `degraded`: a rule could not be told, so its fail mode spoke for it. One answer may
+    be given again and again (`ready`), so what follows from it alone is kept with it."""
 
     effect: Effect
     matches: tuple[Match, ...]
@@ -81,12 +85,29 @@ class Answer:
     def winner(self) -> Match | None:
         return self.matches[0] if self.matches else None
 
+    @cached_property
+    def by_effect(self) -> dict[str, Any]:
+        """Which versions said what, strictest first: `{"hold": ["refund-limit@7"]}`."""
+        found: dict[str, list[str]] = {}
+        for rule, _, effect, _ in self.matches:
+            found.setdefault(effect.kind.value, []).append(f"{rule.slug}@{rule.version}")
+        return plain(found)
+
+    @cached_property
+    def reasons(self) -> Sequence[dict[str, Any]]:
+        """As a caller is told the first of the matches, without the values that decided."""
+        return [_reason(match) for match in self.matches[:TOLD]]
+
 
 def evaluate(rules: Sequence[Rule], facts: Mapping[str, Any], default: Effect) -> Answer:
     """Facts by the names of `vocabulary`; one that is not known is absent."""
     mine = [rule for rule in rules if rule.scope.takes(facts)]
     activation = bound(facts) if mine else None
-    found = [match for rule in mine if (match := judge(rule, facts, activation))]
+    return concluded([match for rule in mine if (match := judge(rule, facts, activation))], default)
+
+
+def concluded(found: list[Match], default: Effect) -> Answer:
+    """What follows from what each rule said, in the order of the rules."""
     if not found:
         return Answer(default, ())
     found.sort(key=lambda match: -STRICTNESS[match.effect.kind])  # stable: among equals the order of the rules
@@ -147,6 +168,12 @@ def words(match: Match, facts: Mapping[str, Any]) -> str:
     why = explain.because(rule.program.tree, known, holds, match.outcome)
     told = match.effect.words or f"{rule.name}: {WORDS[match.effect.kind].lower()}"
     return f"{told.rstrip('.')}, because {'' if match.outcome else 'this is not so: '}{why}."
+
+
+def _reason(match: Match) -> dict[str, Any]:
+    rule, kind = match.rule, match.effect.kind
+    said = match.effect.words or f"{rule.name}: {WORDS[kind].lower()}."
+    return {"policy": rule.slug, "version": rule.version, "words": said, "effect": kind.value}
 
 
 def _part(text: str, activation: Any) -> bool | str:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -17,6 +18,7 @@ from django.db import connection
 from orchestration.policies import cel
 from orchestration.policies.effects import BadEffect, Effect, Kind
 from orchestration.policies.evaluate import Rule
+from orchestration.policies.ready import Ready
 from orchestration.policies.scopes import BadScope
 
 log = structlog.get_logger(__name__)
@@ -34,7 +36,7 @@ order by p.created_at, p.id
 """
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Book:
     """A workspace's rules, compiled. `shadows`: by the id of their policy."""
 
@@ -44,6 +46,15 @@ class Book:
     currency: str
     rules: tuple[Rule, ...]
     shadows: tuple[Rule, ...]
+
+    @cached_property
+    def ready(self) -> Ready:
+        return Ready(self.rules, self.default)
+
+    @cached_property
+    def needing(self) -> tuple[Rule, ...]:
+        """Those for which something may have to be looked up."""
+        return tuple(rule for rule in (*self.rules, *self.shadows) if rule.needs or rule.scope.workflows)
 
     @property
     def with_shadows(self) -> tuple[Rule, ...]:

@@ -17,11 +17,11 @@ from orchestration.policies.effects import STRICTNESS, Effect, Kind
 from orchestration.policies.evaluate import Rule, missing, said
 from orchestration.policies.lookback import Lookback
 from orchestration.policies.replay_report import Point, Recorded, Report
+from orchestration.policies.scopes import READS
 from orchestration.policies.together import KNOWN, Together, Told, names_in
 
 POINTS = 25  # of the curve
 REMEMBERED = 20_000
-SCOPED = ("action.type", "action.system", "agent.kind", "run.workflow", "agent.name", "agent.application")
 KINDS = {strictness: kind for kind, strictness in STRICTNESS.items()}
 SILENT = -1  # below every strictness: nobody spoke
 
@@ -169,7 +169,7 @@ class Replay:
     def _scoped(self, facts: Facts) -> Voices:
         """The other rules in whose scope the act lies. Acts are of few kinds, so they are remembered by what scopes
         look at."""
-        key = tuple(str(facts.get(name) or "") for name in SCOPED)
+        key = tuple(str(facts.get(name) or "") for name in READS)
         found = self._scopes.get(key)
         if found is None:
             places = tuple(place for place, rule in enumerate(self._others) if rule.scope.takes(facts))

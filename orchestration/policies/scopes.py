@@ -8,6 +8,15 @@ from typing import Any
 
 MOST_NAMES = 100
 NAME_CHARS = 256
+# The facts that scopes are held against, by their part
+_FACTS = {
+    "types": ("action.type",),
+    "systems": ("action.system",),
+    "kinds": ("agent.kind",),
+    "workflows": ("run.workflow",),
+    "agents": ("agent.name", "agent.application"),
+}
+READS = tuple(name for names in _FACTS.values() for name in names)
 
 
 class BadScope(ValueError):
@@ -38,6 +47,11 @@ class Scope:
 
     def stored(self) -> dict[str, list[str]]:
         return {part: list(names) for part in PARTS if (names := getattr(self, part))}
+
+    @property
+    def reads(self) -> frozenset[str]:
+        """The facts that decide whether it takes an act."""
+        return frozenset(name for part, names in _FACTS.items() if getattr(self, part) for name in names)
 
     def takes(self, facts: Mapping[str, Any]) -> bool:
         for names, fact in (

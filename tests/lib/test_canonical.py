@@ -7,7 +7,7 @@ import rfc8785
 from hypothesis import given
 from hypothesis import strategies as st
 
-from orchestration.lib.canonical import canonical
+from orchestration.lib.canonical import canonical, plain
 
 TEXTS = st.text(st.characters(exclude_categories=["Cs"]))
 VALUES = st.recursive(
@@ -20,6 +20,12 @@ VALUES = st.recursive(
 @given(VALUES)
 def test_it_is_what_the_standard_says(value: Any) -> None:
     assert canonical(value) == rfc8785.dumps(value)
+
+
+@given(st.dictionaries(TEXTS, VALUES, max_size=4), VALUES)
+def test_a_part_that_was_looked_through_before_is_written_alike(part: dict[str, Any], beside: Any) -> None:
+    """Also where something beside it makes the slow writer necessary."""
+    assert canonical({"a": plain(part), "b": beside}) == rfc8785.dumps({"a": part, "b": beside})
 
 
 @pytest.mark.parametrize("value", [2**60, float("nan"), {1: 2}])

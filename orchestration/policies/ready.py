@@ -1,0 +1,92 @@
+"""A workspace's rules, ready to be asked hundreds of times a second. They say what `evaluate` says, always: only what
+cannot come out otherwise is remembered. Which rules speak of an act, by the facts that scopes read; and what follows
+where the same conditions are true again. Conditions are asked together (`together`).
+
+For one thread: the event loop that decides.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from orchestration.policies.effects import Effect
+from orchestration.policies.evaluate import Answer, Match, Rule, bound, concluded, judge, missing, said
+from orchestration.policies.scopes import READS
+from orchestration.policies.together import Together
+
+# Made-up names must not fill the memory: what is full is emptied.
+NAMES, CIRCLES, ANSWERS = 1024, 64, 256
+WORTH = 4  # so often the same rules are asked one by one before they are put together, which takes milliseconds
+
+Facts = Mapping[str, Any]
+
+
+class Ready:
+    """Rules in their order, and the effect where none of them speaks."""
+
+    def __init__(self, rules: Sequence[Rule], default: Effect) -> None:
+        self._rules = tuple(rules)
+        self._default = default
+        self._reads = tuple(name for name in READS if any(name in rule.scope.reads for rule in self._rules))
+        self._by_names: dict[tuple[str, ...], _Circle] = {}
+        self._circles: dict[tuple[int, ...], _Circle] = {}
+
+    def evaluate(self, facts: Facts) -> Answer:
+        key = tuple([str(facts.get(name) or "") for name in self._reads])
+        circle = self._by_names.get(key)
+        if circle is None:
+            if len(self._by_names) >= NAMES:
+                self._by_names.clear()
+            circle = self._by_names[key] = self._circle(facts)
+        return circle.evaluate(facts)
+
+    def _circle(self, facts: Facts) -> _Circle:
+        places = tuple(place for place, rule in enumerate(self._rules) if rule.scope.takes(facts))
+        found = self._circles.get(places)
+        if found is None:
+            if len(self._circles) >= CIRCLES:
+                self._circles.clear()
+                self._by_names.clear()
+            found = self._circles[places] = _Circle([self._rules[place] for place in places], self._default)
+        return found
+
+
+class _Circle:
+    """Rules that speak of the same acts."""
+
+    def __init__(self, rules: Sequence[Rule], default: Effect) -> None:
+        self._rules, self._default = rules, default
+        self._silent = Answer(default, ())
+        self._asked = 0
+        self._together: Together | None = None
+        self._answers: dict[int, Answer] = {}  # by the conditions that are true, where all could be told
+
+    def evaluate(self, facts: Facts) -> Answer:
+        if not self._rules:
+            return self._silent
+        activation = bound(facts)
+        if self._together is None:
+            self._asked += 1
+            if self._asked < WORTH:
+                judged = (judge(rule, facts, activation) for rule in self._rules)
+                return concluded([match for match in judged if match], self._default)
+            self._together = Together([rule.program for rule in self._rules])
+        true, untold = self._together.test(activation)
+        if untold:
+            return self._answer(true, dict(untold), facts)
+        found = self._answers.get(true)
+        if found is None:
+            if len(self._answers) >= ANSWERS:
+                self._answers.clear()
+            found = self._answers[true] = self._answer(true, {}, facts)
+        return found
+
+    def _answer(self, true: int, untold: Mapping[int, str], facts: Facts) -> Answer:
+        found = []
+        for place, rule in enumerate(self._rules):
+            why = untold.get(place)
+            outcome = bool(true >> place & 1) if why is None else why
+            if effect := said(rule, outcome):
+                found.append(Match(rule, outcome, effect, () if why is None else missing(rule, facts)))
+        return concluded(found, self._default)
