@@ -14,6 +14,7 @@ from orchestration.lib.templatetags.baton import number, percent, plural
 from orchestration.policies import cel, forms, standing, versions
 from orchestration.policies.evaluate import Rule
 from orchestration.policies.models import Policy
+from orchestration.policies.rehearsal import RECENT
 from orchestration.policies.standing import Look
 from orchestration.policies.versions import BadBody, Tried, Wrong
 from orchestration.policies.vocabulary import FIELDS, near
@@ -86,7 +87,7 @@ def check(
     found = Check(draft)
     found.code = tokens(_text(draft))
     try:
-        found.body = draft.body(seen)
+        found.body = draft.body(seen, history[:RECENT])
     except BadBody as error:
         found.faults = list(error.faults)
     found.fits_rows = draft.shape == FORM or _fits(draft.condition)

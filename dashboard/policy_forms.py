@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -85,7 +85,7 @@ class Draft:
         """The condition as CEL. Raises forms.BadForm."""
         return forms.write(self.rows, seen) if self.shape == FORM else self.condition
 
-    def body(self, seen: tuple[str, ...] = ()) -> dict[str, Any]:
+    def body(self, seen: tuple[str, ...] = (), recent: Iterable[Mapping[str, Any]] = ()) -> dict[str, Any]:
         """What can be stored. Raises BadBody with every fault; that of a row by the field `rows.<group>.<row>`."""
         faults: list[Wrong] = []
         told: dict[str, Any] = {
@@ -102,7 +102,7 @@ class Draft:
             faults += [Wrong(f"rows.{f.group}.{f.row}", f.message, near=f.near) for f in error.faults]
             told["condition"] = "true"
         try:
-            made = versions.checked(told)
+            made = versions.checked(told, recent)
         except BadBody as error:
             known = {fault.field for fault in faults}
             raise BadBody(*faults, *(fault for fault in error.faults if fault.field not in known)) from None

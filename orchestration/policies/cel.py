@@ -164,10 +164,10 @@ def _bound(text: str) -> None:
     if "\0" in text:
         raise Invalid(Fault("The rule holds a character that no text may hold (NUL)."))
     depth = 0
-    for place, letter in enumerate(text):
+    for at, letter in enumerate(text):
         depth += (letter in "([{") - (letter in ")]}")
-        if depth > MOST_NESTED or text[place : place + MOST_NESTED] in ("!" * MOST_NESTED, "-" * MOST_NESTED):
-            raise Invalid(Fault(f"The rule is nested more than {MOST_NESTED} deep.", *_place(text, place)))
+        if depth > MOST_NESTED or text[at : at + MOST_NESTED] in ("!" * MOST_NESTED, "-" * MOST_NESTED):
+            raise Invalid(Fault(f"The rule is nested more than {MOST_NESTED} deep.", *place(text, at)))
 
 
 def _compile(text: str) -> tuple[Any, str]:
@@ -214,9 +214,9 @@ def _faults(text: str, source: str, promoted: list[int], errors: str) -> list[Fa
         if unknown:
             start = _NAME_END.search(text[: at + 1].rstrip("."))
             at = start.start() if start else at
-            faults.append(_unknown(unknown[1], _place(text, at)))
+            faults.append(_unknown(unknown[1], place(text, at)))
         else:
-            faults.append(Fault(_plain(message), *_place(text, at)))
+            faults.append(Fault(_plain(message), *place(text, at)))
     return faults or [Fault(f"The rule cannot be read: {errors.partition('[')[0].strip()[:200]}")]
 
 
@@ -254,6 +254,7 @@ def _offset(text: str, line: int, column: int) -> int:
     return min(sum(map(len, lines[: line - 1])) + column - 1, len(text))
 
 
-def _place(text: str, at: int) -> tuple[int, int]:
+def place(text: str, at: int) -> tuple[int, int]:
+    """Line and column, both from 1."""
     before = text[:at]
     return before.count("\n") + 1, at - (before.rfind("\n") + 1) + 1

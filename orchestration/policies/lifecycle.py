@@ -19,8 +19,9 @@ from django.utils.text import slugify
 from orchestration.ledger import entries
 from orchestration.outbox import send
 from orchestration.outbox.models import Event
-from orchestration.policies import live, proposals, shadows, versions
+from orchestration.policies import live, proposals, shadows, standing, versions
 from orchestration.policies.models import Act, Policy, PolicyVersion, State
+from orchestration.policies.rehearsal import RECENT
 from orchestration.workspaces.models import User, Workspace
 
 REPLAY_STANDS = timedelta(hours=24)
@@ -37,7 +38,7 @@ class Changed(NotNow):
 
 def create(workspace: Workspace, name: str, by: User, body: Mapping[str, Any], *, purpose: str = "") -> PolicyVersion:
     """A policy with its first draft. Raises versions.BadBody and NotNow."""
-    made = versions.checked(body)
+    made = versions.checked(body, standing.lately(workspace.pk, RECENT))
     name = name.strip()[:120]
     if not name:
         raise NotNow("Give the policy a name.")
@@ -57,7 +58,8 @@ def save_draft(policy_id: UUID, by: User, body: Mapping[str, Any], *, seen: str 
 
     `seen`: digest of the draft that was being edited; another one now means that somebody else has saved (Changed).
     """
-    made = versions.checked(body)
+    of = Policy.objects.values_list("workspace_id", flat=True).get(pk=policy_id)
+    made = versions.checked(body, standing.lately(of, RECENT))
     with transaction.atomic():
         policy = _lock(policy_id)
         draft = policy.versions.filter(state=State.DRAFT).first()

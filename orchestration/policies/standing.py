@@ -22,6 +22,7 @@ DAYS = 30
 LOOKED_AT = 2_000  # decisions that an editor's quick look goes over
 LISTED = 200  # and that the list goes over
 ENOUGH = 30  # cases below which nothing is called always or never
+PATIENCE_S = 0.15  # of the processor
 FRESH_S = 60.0
 QUIET = timedelta(days=7)  # live for so long without having decided anything: unused
 MOST_FIELDS = 200
@@ -111,10 +112,14 @@ def lately(workspace_id: int, most: int = LOOKED_AT) -> list[dict[str, Any]]:
 
 
 def look(rule: Rule, others: Sequence[Rule], history: Sequence[Mapping[str, Any]]) -> Look:
-    """What `history` says of a rule, alone and beside live rules of the same scope. Pure."""
+    """What `history`, newest first, says of a rule, alone and beside live rules of the same scope; as much of it as
+    can be looked at while somebody types. Pure but for the clock."""
     rivals = [other for other in others if other.policy != rule.policy and same_scope(rule, other)]
-    found = Look(len(history), beside={other.policy: _Beside(other.name) for other in rivals})
+    found, begun = Look(beside={other.policy: _Beside(other.name) for other in rivals}), time.thread_time()
     for facts in history:
+        if time.thread_time() - begun > PATIENCE_S:
+            break
+        found.decisions += 1
         if not rule.scope.takes(facts):
             continue
         found.cases += 1

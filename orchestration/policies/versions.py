@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
@@ -13,6 +13,7 @@ from orchestration.lib.canonical import canonical
 from orchestration.policies import cel
 from orchestration.policies.effects import BadEffect, Effect, Kind
 from orchestration.policies.evaluate import Rule, evaluate
+from orchestration.policies.rehearsal import rehearse
 from orchestration.policies.scopes import BadScope, Scope
 from orchestration.policies.vocabulary import FIELDS, Type
 
@@ -39,8 +40,9 @@ class BadBody(ValueError):
         super().__init__("; ".join(f"{fault.field}: {fault.message}" for fault in faults))
 
 
-def checked(body: Mapping[str, Any]) -> dict[str, Any]:
-    """The body as it is stored: complete, in its plainest form. Raises BadBody with all faults."""
+def checked(body: Mapping[str, Any], recent: Iterable[Mapping[str, Any]] = ()) -> dict[str, Any]:
+    """The body as it is stored: complete, in its plainest form, its rule tried out, also on facts of `recent`
+    decisions. Raises BadBody with all faults."""
     faults = [Wrong(part, "A version has no such part.") for part in sorted(set(body) - set(PARTS))]
     made: dict[str, Any] = {}
     for part, read in _READERS.items():
@@ -55,7 +57,7 @@ def checked(body: Mapping[str, Any]) -> dict[str, Any]:
         except BadBody as error:
             faults += error.faults
     if not faults:
-        faults += _unset_limits(made)
+        faults += _unset_limits(made) or _rehearsed(made, recent)
     if faults:
         raise BadBody(*faults)
     return made
@@ -185,6 +187,12 @@ def _unset_limits(made: Mapping[str, Any]) -> list[Wrong]:
         Wrong(f"limits.{name}", f"The rule reads {name}, which has no value.")
         for name in sorted(wanted - made["limits"].keys())
     ]
+
+
+def _rehearsed(made: Mapping[str, Any], recent: Iterable[Mapping[str, Any]]) -> list[Wrong]:
+    scope = Scope.of(made["scope"])
+    faults = rehearse(cel.compiled(made["condition"]), made["limits"], (each for each in recent if scope.takes(each)))
+    return [Wrong("condition", fault.message, fault.line, fault.column) for fault in faults]
 
 
 _READERS: dict[str, Any] = {

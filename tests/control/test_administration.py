@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from datetime import timedelta
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
@@ -105,7 +106,7 @@ def test_webhooks_are_noted_by_host_alone(workspace: Workspace, admin: User, set
 def test_prices_are_noted_as_they_were_and_are(workspace: Workspace, admin: User) -> None:
     ways_set.start_prices(workspace, admin)
     row = Price.objects.get(workspace=workspace, model="gpt-4.1")
-    row.input = 3  # type: ignore[assignment]
+    row.input = Decimal(3)
     ways_set.put_prices(workspace, [row], [Price.objects.get(model="gpt-4o")], admin)
     ways_set.put_prices(workspace, [Price.objects.get(model="gpt-4.1")], [], admin)
     ways_set.restore_price(Price.objects.get(model="gpt-4o"), admin)
