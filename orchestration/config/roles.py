@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import os
 import socket
 import sys
@@ -24,6 +25,22 @@ from .celery import app
 from .supervise import sign_of
 
 CHILD_KILOBYTES = 400_000  # a worker's child that has grown beyond is replaced after its task
+
+
+# what the roles import when they start: once before they are forked it is shared by all, else each has its own
+SHARED = (
+    *("celery.apps.beat", "celery.apps.worker", "celery.beat", "celery.bin.celery", "celery.concurrency.prefork"),
+    *("celery.concurrency.solo", "celery.worker.consumer", "celery.worker.loops", "celery.contrib.django.task"),
+    *("uvicorn.lifespan.on", "uvicorn.loops.uvloop", "uvicorn.protocols.http.httptools_impl"),
+    *("django.contrib.messages.storage.fallback", "django.contrib.sessions.serializers"),
+)
+
+
+def preload() -> None:
+    for name in SHARED:
+        importlib.import_module(name)
+    app.loader.import_default_modules()
+    app.finalize()
 
 
 def web(server: socket.socket) -> Callable[[], None]:

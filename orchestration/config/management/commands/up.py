@@ -16,7 +16,6 @@ from django.core.management.base import BaseCommand, CommandError
 from django.db import OperationalError, connections
 
 from orchestration.config import checks, engines, first_run, roles
-from orchestration.config.celery import app
 from orchestration.config.processes import wait_for
 from orchestration.config.progress import Progress
 from orchestration.config.state import State, locked
@@ -68,7 +67,7 @@ class Command(BaseCommand):
         server, port = listen(settings.BATON_HOST, settings.BATON_PORT)
         address = local_address(port)
         address_file(state).write_text(address + "\n")
-        app.loader.import_default_modules()  # the tasks: once here, and shared by all
+        roles.preload()
         share_memory()
         supervisor = Supervisor(state)
         for engine in embedded:
