@@ -17,6 +17,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from uuid import UUID
 
+from escalations import odds
 from escalations.closeness import FLOOR, TEXT, Case, Measure
 from escalations.models import MOST_IN_A_BATCH, Standing
 from orchestration.holds.likeness import CONFIDENCE
@@ -47,12 +48,13 @@ class Group:
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """How a case stands in its batch."""
+    """How a case stands in its batch. `risk`: how likely approving it is wrong, where that was learnt."""
 
     standing: Standing
     differs: list[str]
     distance: float
     selected: bool
+    risk: float | None
 
 
 def arrange(measure: Measure, groups: Sequence[Group], news: Iterable[Case]) -> list[Group]:
@@ -68,18 +70,20 @@ def arrange(measure: Measure, groups: Sequence[Group], news: Iterable[Case]) -> 
     return [group for group in found if group.core]
 
 
-def places(measure: Measure, group: Group, *, risky: bool = False) -> dict[UUID, Place]:
-    """How each case stands. `risky`: such cases were often refused, so that none starts selected."""
+def places(measure: Measure, group: Group) -> dict[UUID, Place]:
+    """How each case stands. Selected starts what is like the others, of which its agent is sure, and what people
+    nearly always let pass, where that is known."""
     found = {}
     alone = Standing.ALONE if group.lonely else Standing.ALIKE
     for case in group.differing:
         marks = _marks(measure, case, group.core)
-        found[case.id] = Place(Standing.DIFFERS, list(marks), _far(marks), False)
+        found[case.id] = Place(Standing.DIFFERS, list(marks), _far(marks), False, measure.risk(case))
     for case in group.core:
         marks = _standing_out(measure, case, group.core)
         standing = Standing.DIFFERS if marks else alone
-        sure = not risky and not marks and _sure(case)
-        found[case.id] = Place(standing, list(marks), _far(marks), sure)
+        risk = measure.risk(case)
+        sure = not marks and _sure(case) and odds.may_start_selected(measure.model, risk)
+        found[case.id] = Place(standing, list(marks), _far(marks), sure, risk)
     return found
 
 

@@ -15,7 +15,7 @@ from statistics import median
 from typing import Any
 from uuid import UUID
 
-from escalations import texts
+from escalations import odds, texts
 from orchestration.holds.likeness import CONFIDENCE, Plain
 
 TEXT = "text"
@@ -28,6 +28,7 @@ DIVERSE, DIVERSE_KINDS = 0.35, 4  # chance that two agree, and kinds, from which
 MILD = 0.5  # of a difference that may be chance
 FLOOR = 0.6  # of an agent's own confidence, below which nothing starts selected
 SURE_WIDTH = 0.15
+TELLING = 1.0  # log odds of being wrong, by which a difference in one field counts
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,7 +65,9 @@ class Measure:
     rare: dict[str, float] = field(default_factory=dict)
     prose: bool = False
     said: float = 0.3
+    model: odds.Model | None = None
     _bags: dict[UUID, dict[str, float]] = field(default_factory=dict)
+    _says: dict[tuple[str, str], float | None] = field(default_factory=dict)
 
     def bag(self, case: Case) -> dict[str, float]:
         found = self._bags.get(case.id)
@@ -76,6 +79,9 @@ class Measure:
         """In one field; above one is a difference."""
         if one == other:
             return 0.0
+        if self.model is not None and (mine := self.says(name, one)) is not None:
+            theirs = self.says(name, other)
+            return abs(mine - (theirs or 0.0)) / TELLING
         weight = MILD if name in self.mild else 1.01
         if one is None or other is None or type(one) is not type(other):
             return weight
@@ -85,6 +91,16 @@ class Measure:
         if isinstance(one, list) and isinstance(other, list):
             return weight * 2 * (1 - _jaccard(one, other))
         return weight
+
+    def says(self, name: str, value: Plain | None) -> float | None:
+        """What people's verdicts have shown the value to mean. Known by value, since few values are many cases."""
+        at = (name, str(value))
+        if at not in self._says:
+            self._says[at] = odds.says(self.model, name, value) if self.model else None
+        return self._says[at]
+
+    def risk(self, case: Case) -> float | None:
+        return odds.chance(self.model, case.fields) if self.model else None
 
     def words_apart(self, one: Case, other: Case) -> float:
         if not self.prose or one.text == other.text:
@@ -113,13 +129,13 @@ class Measure:
         return self.words_apart(one, other) <= 1
 
 
-def measure(known: Sequence[Case], *, prose: bool = False) -> Measure:
-    """By the cases of a key, those that are open and some that were."""
+def measure(known: Sequence[Case], *, prose: bool = False, model: odds.Model | None = None) -> Measure:
+    """By the cases of a key, those that are open and some that were; and by what verdicts have taught of its fields."""
     columns: dict[str, list[Plain]] = {}
     for case in known:
         for name, value in case.fields.items():
             columns.setdefault(name, []).append(value)
-    found = Measure(prose=prose)
+    found = Measure(prose=prose, model=model)
     mild = set()
     for name, values in columns.items():
         numbers = [value for value in values if isinstance(value, float)]

@@ -14,7 +14,8 @@ from django.db.models import Max
 
 from escalations.batching import LOOKED_AT, Group
 from escalations.closeness import Case
-from escalations.models import MOST_IN_A_BATCH, Batch, Escalation, Standing
+from escalations.models import MOST_IN_A_BATCH, Batch, Escalation, Odds, Standing
+from escalations.odds import Model
 from orchestration.policies import asks
 
 USUAL = 60  # open cases, and as many closed ones, by which a key is measured
@@ -79,6 +80,13 @@ def open_drawers(workspace_id: int, keys: Iterable[str]) -> Mapping[str, Drawer]
         for key, hold_id, fields, text in cursor.fetchall():
             found[key].usual.append(Case(hold_id, orjson.loads(fields), text))
     return found
+
+
+def models_of(workspace_id: int, rows: Iterable[Escalation]) -> dict[tuple[str, str], Model | None]:
+    """What was learnt of the acts of these, by agent and act."""
+    acts = {(row.agent, row.action_type) for row in rows if row.action_type}
+    found = Odds.objects.filter(workspace_id=workspace_id, agent__in={agent for agent, _ in acts})
+    return {(each.agent, each.action_type): each.model for each in found if (each.agent, each.action_type) in acts}
 
 
 def _free(workspace_id: int, keys: list[str]) -> dict[UUID, Batch]:

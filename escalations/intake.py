@@ -32,6 +32,7 @@ from escalations.batching import Group, Place, arrange, places
 from escalations.closeness import measure
 from escalations.counting import recount
 from escalations.models import Batch, Escalation
+from escalations.odds import Model
 from escalations.titles import title_of
 from orchestration.holds import placing
 from orchestration.holds.likeness import Likeness, likeness
@@ -205,14 +206,15 @@ def _arrange(workspace_id: int, waiting: list[Escalation], written: Written) -> 
     if not by_key:
         return
     known = drawers.open_drawers(workspace_id, by_key)
+    models = drawers.models_of(workspace_id, waiting)
     for key, rows in sorted(by_key.items()):
-        _arrange_key(known[key], rows, written)
+        _arrange_key(known[key], rows, models.get((rows[0].agent, rows[0].action_type)), written)
 
 
-def _arrange_key(drawer: drawers.Drawer, rows: list[Escalation], written: Written) -> None:
+def _arrange_key(drawer: drawers.Drawer, rows: list[Escalation], model: Model | None, written: Written) -> None:
     by_id = {row.hold_id: row for row in (*rows, *drawer.rows)}
     news = [drawers.case_of(row) for row in rows]
-    scale = measure([*drawer.usual, *news], prose=not rows[0].action_type)
+    scale = measure([*drawer.usual, *news], prose=not rows[0].action_type, model=model)
     for group in arrange(scale, drawer.groups, news):
         batch = drawer.batches.get(group.id) if group.id else None
         if batch is None:
@@ -253,7 +255,7 @@ def _seat(
             last += 1
             row.number = last
         row.batch_id, row.standing, row.differs = batch.pk, place.standing, place.differs
-        row.distance, row.selected = place.distance, place.selected
+        row.distance, row.selected, row.risk = place.distance, place.selected, place.risk
         if row.hold_id not in written.rows and before != (row.batch_id, row.standing, row.differs, row.selected):
             written.moved.append(row)
     written.touched.add(batch.pk)
@@ -263,7 +265,7 @@ def _store(written: Written) -> None:
     Batch.objects.bulk_create(written.batches)
     Escalation.objects.bulk_create(written.rows.values(), ignore_conflicts=True, batch_size=500)
     Escalation.objects.bulk_update(
-        written.moved, ["batch", "number", "standing", "differs", "distance", "selected"], batch_size=200
+        written.moved, ["batch", "number", "standing", "differs", "distance", "selected", "risk"], batch_size=200
     )
 
 

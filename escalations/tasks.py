@@ -4,9 +4,22 @@ from __future__ import annotations
 
 from celery import shared_task
 
-from escalations import intake
+from escalations import intake, judged
+
+LEARN_S = 300
 
 
 @shared_task(ignore_result=True)
 def take_in() -> int:
     return intake.take_in()
+
+
+@shared_task(ignore_result=True)
+def sweep_learning() -> int:
+    return judged.sweep()
+
+
+@shared_task(ignore_result=True, acks_late=False, soft_time_limit=LEARN_S, time_limit=LEARN_S + 60)
+def learn() -> int:
+    """On a queue whose processes end with their task: what it needs to learn takes 150 MB."""
+    return judged.learn()

@@ -18,6 +18,7 @@ SCHEDULE = {
     "ledger": every(1, "orchestration.ledger.tasks.link"),
     "verdicts": every(1, "orchestration.holds.tasks.sweep"),
     "cases": every(1, "escalations.tasks.take_in"),
+    "odds": every(20, "escalations.tasks.sweep_learning"),
     "messages": every(5, "orchestration.outbox.tasks.deliver"),
     "old messages": every(3600, "orchestration.outbox.tasks.forget_old"),
     "replays": every(5, "orchestration.control.tasks.sweep_replays"),

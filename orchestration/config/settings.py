@@ -226,6 +226,7 @@ CELERY_TASK_ROUTES = {
     "orchestration.control.tasks.digest": "digest",
     "orchestration.control.tasks.settle": "digest",
     "orchestration.control.tasks.replay": "replay",
+    "escalations.tasks.learn": "replay",
 }
 HOLDS_TASK = "escalations.tasks.take_in"  # which is told at once that a hold has been opened or decided
 CELERY_TASK_SERIALIZER = "json"

@@ -1,0 +1,85 @@
+"""What verdicts teach about cases: which are nearly always let pass, and how many would be wrong."""
+
+from __future__ import annotations
+
+import random
+
+import pytest
+
+from escalations import about, fitting, intake, judged, odds
+from escalations.models import Batch, Escalation, Odds
+from orchestration.holds.likeness import Plain
+from orchestration.policies.models import Decision
+from orchestration.workspaces.models import Workspace
+from tests.escalations import held
+
+
+def told(n: int, share: float = 0.02) -> list[tuple[dict[str, Plain], bool]]:
+    """Those whose item is not back are mostly wrong."""
+    rng = random.Random(n)
+    found = []
+    for _ in range(n):
+        back = rng.random() < 0.8
+        fields: dict[str, Plain] = {"amount": rng.lognormvariate(6, 0.5), "context.item_back": back}
+        found.append((fields, rng.random() < (share if back else 0.8)))
+    return found
+
+
+def test_too_few_verdicts_teach_nothing() -> None:
+    assert fitting.fit(told(29)) is None
+
+
+def test_a_case_people_mostly_refused_does_not_start_selected() -> None:
+    model = fitting.fit(told(400))
+    assert model
+
+    good = odds.chance(model, {"amount": 400.0, "context.item_back": True})
+    bad = odds.chance(model, {"amount": 400.0, "context.item_back": False})
+
+    assert odds.may_start_selected(model, good)
+    assert bad > 0.5
+    assert not odds.may_start_selected(model, bad)
+
+
+def test_what_is_expected_to_be_wrong_agrees_with_what_then_is() -> None:
+    model = fitting.fit(told(1000))
+    later = told(600)
+    found = odds.expected(model, [odds.chance(model or {}, fields) for fields, _ in later])
+
+    assert found
+    assert found.low <= sum(wrong for _, wrong in later) <= found.high
+
+
+def test_where_nobody_was_ever_wrong_nothing_is_held_back() -> None:
+    model = fitting.fit([(fields, False) for fields, _ in told(300)])
+    assert model
+
+    risk = odds.chance(model, {"amount": 1.0})
+
+    assert odds.may_start_selected(model, risk)
+    found = odds.expected(model, [risk] * 10)
+    assert found
+    assert (found.wrong, found.low) == (0.0, 0.0)
+    assert found.high > 0
+
+
+@pytest.mark.django_db
+def test_verdicts_of_the_past_are_learnt_once_and_used(workspace: Workspace) -> None:
+    for fields, wrong in told(200):
+        context = {"item_back": fields["context.item_back"]}
+        hold = held.holds(workspace, [{"amount": fields["amount"], "context": context}], state="applied")[0]
+        Decision.objects.filter(id=hold.decision_id).update(verdict="reject" if wrong else "approve")
+
+    assert judged.learn() == 1
+    assert judged.due() == []
+    assert Odds.objects.get().judged == 200
+
+    held.holds(workspace, [{"amount": 400, "context": {"item_back": back}} for back in [True] * 5 + [False] * 5])
+    intake.take_in()
+    cases = Escalation.objects.filter(open=True)
+    assert set(cases.filter(selected=True).values_list("fields__context.item_back", flat=True)) == {True}
+    assert Batch.objects.filter(closed_at=None).count() == 2
+    expected = about.wrong_if_approved(cases)
+    assert expected
+    assert expected.wrong > 3
+    assert about.ended(Batch.objects.filter(closed_at=None)[0], cases[0]).cases == 200
