@@ -58,7 +58,8 @@ class Number:
 @dataclass(slots=True)
 class Measure:
     """What is usual in a key. `prose`: cases are asked in words, so that the text decides; `said`: below which
-    likeness texts are about something else."""
+    likeness texts are about something else; `deep`: texts as vectors, where many were looked at together; `model`: what
+    verdicts have taught."""
 
     numbers: dict[str, Number] = field(default_factory=dict)
     mild: frozenset[str] = frozenset()
@@ -66,6 +67,7 @@ class Measure:
     prose: bool = False
     said: float = 0.3
     model: odds.Model | None = None
+    deep: Mapping[UUID, Any] = field(default_factory=dict)
     _bags: dict[UUID, dict[str, float]] = field(default_factory=dict)
     _says: dict[tuple[str, str], float | None] = field(default_factory=dict)
 
@@ -105,7 +107,11 @@ class Measure:
     def words_apart(self, one: Case, other: Case) -> float:
         if not self.prose or one.text == other.text:
             return 0.0
-        return (1 - texts.close(self.bag(one), self.bag(other))) / (1 - self.said)
+        if one.id in self.deep and other.id in self.deep:
+            likeness = float(self.deep[one.id] @ self.deep[other.id])
+        else:
+            likeness = texts.close(self.bag(one), self.bag(other))
+        return (1 - likeness) / (1 - self.said)
 
     def differences(self, one: Case, other: Case) -> dict[str, float]:
         """Fields in which they differ, and by how much."""

@@ -97,12 +97,13 @@ def take_in(seconds: float = 5.0) -> int:
 
 def look_again(workspace_id: int, hold_ids: Sequence[UUID]) -> int:
     """After a verdict or its undoing was committed: what it changes in the inbox, now and not within a second."""
-    return _portion(workspace_id, hold_ids) if hold_ids else 0
+    portions = (hold_ids[begin : begin + PORTION] for begin in range(0, len(hold_ids), PORTION))
+    return sum(_portion(workspace_id, portion) for portion in portions)
 
 
 def _portion(workspace_id: int, hold_ids: Sequence[UUID] | None = None) -> int:
     with transaction.atomic():
-        if not _alone(workspace_id, wait=hold_ids is not None):
+        if not alone(workspace_id, wait=hold_ids is not None):
             return 0
         news = _news(workspace_id, hold_ids)
         if news:
@@ -111,7 +112,7 @@ def _portion(workspace_id: int, hold_ids: Sequence[UUID] | None = None) -> int:
     return placed if news else 0
 
 
-def _alone(workspace_id: int, *, wait: bool) -> bool:
+def alone(workspace_id: int, *, wait: bool) -> bool:
     """Until the end of the transaction no other process takes in holds of this workspace."""
     with connection.cursor() as cursor:
         name = "pg_advisory_xact_lock" if wait else "pg_try_advisory_xact_lock"
@@ -152,7 +153,7 @@ def _taken_in(workspace_id: int, news: list[News]) -> list[Placed]:
         workspace_id, {each.hold["id"]: each.decision for each in fresh if each.open and each.decision}, written.rows
     )
     _arrange(workspace_id, waiting, written)
-    _store(written)
+    store(written)
     written.touched |= _turned(news)
     recount(written.touched)
     batch_of = {each.hold["id"]: each.batch for each in news} | {
@@ -218,13 +219,13 @@ def _arrange_key(drawer: drawers.Drawer, rows: list[Escalation], model: Model | 
     for group in arrange(scale, drawer.groups, news):
         batch = drawer.batches.get(group.id) if group.id else None
         if batch is None:
-            batch = _new_batch(by_id[group.core[0].id], written)
+            batch = new_batch(by_id[group.core[0].id], written)
             written.batches.append(batch)
-        _seat(batch, group, places(scale, group), by_id, written, drawer)
+        seat(batch, group, places(scale, group), by_id, written, drawer.numbers.get(batch.pk, 0))
     written.touched |= drawer.batches.keys()
 
 
-def _new_batch(first: Escalation, written: Written) -> Batch:
+def new_batch(first: Escalation, written: Written) -> Batch:
     return Batch(
         workspace_id=first.workspace_id,
         key=first.key,
@@ -234,20 +235,20 @@ def _new_batch(first: Escalation, written: Written) -> Batch:
         version=first.version,
         skill=first.skill,
         people=written.people.get(first.hold_id, 1),
+        core={} if first.action_type else {"prose": True},
         opened_at=first.opened_at,
     )
 
 
-def _seat(
+def seat(
     batch: Batch,
     group: Group,
     found: dict[UUID, Place],
     by_id: dict[UUID, Escalation],
     written: Written,
-    drawer: drawers.Drawer,
+    last: int,
 ) -> None:
-    """Each case of the group its place. Numbers are never given twice."""
-    last = drawer.numbers.get(batch.pk, 0)
+    """Each case of the group its place. Numbers are never given twice: `last` is the last one given."""
     for case in sorted(group.cases, key=lambda each: (each.order, each.id)):
         row, place = by_id[case.id], found[case.id]
         before = (row.batch_id, row.standing, row.differs, row.selected)
@@ -261,7 +262,7 @@ def _seat(
     written.touched.add(batch.pk)
 
 
-def _store(written: Written) -> None:
+def store(written: Written) -> None:
     Batch.objects.bulk_create(written.batches)
     Escalation.objects.bulk_create(written.rows.values(), ignore_conflicts=True, batch_size=500)
     Escalation.objects.bulk_update(

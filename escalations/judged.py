@@ -6,7 +6,7 @@ not begin as if nobody had ever decided anything.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import orjson
@@ -53,15 +53,16 @@ def due() -> list[tuple[int, str, str, int]]:
     return [each for each in found if min(each[3], MOST) >= GROWN * known.get(each[:3], 0)][:MOST_AT_ONCE]
 
 
-def sweep() -> int:
-    """The clock: have it learnt, in the process that ends afterwards. Returns how many acts."""
-    found = due()
+def sweep(more: Sequence[object] = ()) -> int:
+    """The clock: have it learnt, in the process that ends afterwards, and whatever `more` there is to do in it. Returns
+    how much it is."""
+    found = len(due()) + len(more)
     if found:
         try:
             current_app.send_task(TASK, expires=60.0, retry=False, ignore_result=True)
         except Exception as error:  # kombu's and redis' own, of many kinds: the next sweep tries again
             structlog.get_logger(__name__).warning("nudge_failed", error=type(error).__name__)
-    return len(found)
+    return found
 
 
 def learn() -> int:

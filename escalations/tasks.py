@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from celery import shared_task
 
-from escalations import intake, judged
+from escalations import intake, judged, regrouping
 
 LEARN_S = 300
 
@@ -16,10 +16,10 @@ def take_in() -> int:
 
 @shared_task(ignore_result=True)
 def sweep_learning() -> int:
-    return judged.sweep()
+    return judged.sweep(regrouping.due())
 
 
 @shared_task(ignore_result=True, acks_late=False, soft_time_limit=LEARN_S, time_limit=LEARN_S + 60)
 def learn() -> int:
     """On a queue whose processes end with their task: what it needs to learn takes 150 MB."""
-    return judged.learn()
+    return judged.learn() + regrouping.regroup()

@@ -1,0 +1,85 @@
+"""Questions in words find their batches at once by the words they share; here those batches are looked at again, more
+deeply (`grouping`), and those that are about the same become one. Whole batches only, and none that somebody has open.
+"""
+
+from __future__ import annotations
+
+from django.db import connection, transaction
+
+from escalations import drawers, intake
+from escalations.batching import arrange, places
+from escalations.closeness import Measure, measure
+from escalations.counting import recount
+from escalations.models import Batch, Escalation
+from orchestration.holds import placing
+from orchestration.holds.placing import Placed
+from orchestration.lib.pulse import publish
+
+SAID = 0.5  # likeness of two texts below which they are about something else
+BACKGROUND = 3_000  # texts of the workspace
+MOST_KEYS = 20
+DUE = f"""
+select workspace_id, key from escalations_batch where closed_at is null and not split and core @> '{{"prose": true}}'
+group by 1, 2 having count(*) > 1 and not bool_and(core ? 'deep') limit {MOST_KEYS}
+"""
+DEEP = """
+update escalations_batch set core = core || '{"deep": true}' where workspace_id = %s and key = %s and closed_at is null
+"""
+
+
+def due() -> list[tuple[int, str]]:
+    with connection.cursor() as cursor:
+        cursor.execute(DUE)
+        return [(int(row[0]), str(row[1])) for row in cursor.fetchall()]
+
+
+def regroup() -> int:
+    """What is due, each key in a transaction of its own; returns how many batches were emptied into others."""
+    return sum(regroup_key(workspace_id, key) for workspace_id, key in due())
+
+
+def regroup_key(workspace_id: int, key: str) -> int:
+    with transaction.atomic():
+        if not intake.alone(workspace_id, wait=True):
+            return 0
+        drawer = drawers.open_drawers(workspace_id, [key])[key]
+        deep = _deep(workspace_id, drawer)
+        emptied = _rearrange(drawer, deep) if deep else 0
+        with connection.cursor() as cursor:
+            cursor.execute(DEEP, [workspace_id, key])
+        if emptied:
+            transaction.on_commit(lambda: publish(workspace_id, "batch"))
+    return emptied
+
+
+def _deep(workspace_id: int, drawer: drawers.Drawer) -> Measure | None:
+    """None where there are too few texts to say what goes together."""
+    from escalations import grouping  # noqa: PLC0415  only here: it takes 150 MB
+
+    rows = [row for row in drawer.rows if row.open]
+    others = Escalation.objects.filter(workspace_id=workspace_id, action_type="").exclude(
+        pk__in=[row.pk for row in rows]
+    )
+    background = list(others.order_by("-opened_at").values_list("text", flat=True)[:BACKGROUND])
+    if not rows or len(rows) + len(background) < grouping.ENOUGH:
+        return None
+    found = measure([drawers.case_of(row) for row in rows], prose=True)
+    vectors = grouping.vectors([row.text for row in rows], background)
+    found.deep = {row.hold_id: vector for row, vector in zip(rows, vectors, strict=True)}
+    found.said = SAID
+    return found
+
+
+def _rearrange(drawer: drawers.Drawer, deep: Measure) -> int:
+    by_id = {row.hold_id: row for row in drawer.rows}
+    written = intake.Written()
+    for group in arrange(deep, drawer.groups, []):
+        batch: Batch | None = drawer.batches.get(group.id) if group.id else None
+        if batch is None:
+            batch = intake.new_batch(by_id[group.core[0].id], written)
+            written.batches.append(batch)
+        intake.seat(batch, group, places(deep, group), by_id, written, drawer.numbers.get(batch.pk, 0))
+    intake.store(written)
+    recount(written.touched | drawer.batches.keys())
+    placing.place([Placed(row.hold_id, row.batch_id) for row in written.moved])
+    return Batch.objects.filter(pk__in=drawer.batches, cases=0).count()
