@@ -173,6 +173,9 @@ class JoinForm(BaseUserCreationForm):  # type: ignore[type-arg]
 class KeepingForm(forms.Form):
     span_days = forms.IntegerField(min_value=1, max_value=MOST_SPAN_DAYS, widget=forms.NumberInput(attrs=FIELD))
     run_days = forms.IntegerField(min_value=1, max_value=MOST_RUN_DAYS, widget=forms.NumberInput(attrs=FIELD))
+    decision_days = forms.IntegerField(
+        required=False, min_value=1, max_value=MOST_RUN_DAYS, widget=forms.NumberInput(attrs=FIELD)
+    )
 
     def clean_run_days(self) -> int:
         days, spans = int(self.cleaned_data["run_days"]), self.cleaned_data.get("span_days")
@@ -180,6 +183,11 @@ class KeepingForm(forms.Form):
             raise ValidationError("Runs are kept at least as long as their spans.")
         return days
 
+    def clean_decision_days(self) -> int:
+        """Left out: as it is."""
+        return int(self.cleaned_data["decision_days"] or self.initial["decision_days"])
+
     @property
     def keeping(self) -> Keeping:
-        return Keeping(self.cleaned_data["span_days"], self.cleaned_data["run_days"])
+        said = self.cleaned_data
+        return Keeping(said["span_days"], said["run_days"], said["decision_days"])

@@ -97,7 +97,7 @@ def _near(draft: Draft, rest: str, workspace_id: int) -> None:
 def _example(draft: Draft, rest: str, workspace_id: int) -> None:
     """`example-<id of a decision>`: it must come out like this from now on."""
     try:
-        decision = Decision.objects.get(workspace_id=workspace_id, id=UUID(rest))
+        decision = Decision.objects.get(workspace_id=workspace_id, id=UUID(rest), forgotten_at=None)
     except (ValueError, Decision.DoesNotExist):
         return
     offer = _offer(decision)
@@ -129,7 +129,8 @@ _ACTS: dict[str, Callable[[Draft, str, int], None]] = {
 def offers(draft: Draft, workspace_id: int) -> list[Offer]:
     """Recent decisions of the draft's scope that may become examples: unlike ones, and those people judged first."""
     scope = Scope(**{part: tuple(names) for part, names in draft.scope.items()})
-    rows = Decision.objects.filter(workspace_id=workspace_id).order_by("-at").defer("answer")[:SEARCHED]
+    whole = Decision.objects.filter(workspace_id=workspace_id, forgotten_at=None)
+    rows = whole.order_by("-at").defer("answer")[:SEARCHED]
     mine = sorted((row for row in rows if scope.takes(row.facts)), key=lambda row: not row.verdict)
     taken = {each.name for each in draft.examples}
     found: dict[tuple[str, str, str], Offer] = {}

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict, astuple
+
 from django.contrib import messages
 from django.http import HttpResponse, HttpResponseRedirect
 from django.shortcuts import render
@@ -13,6 +15,7 @@ from dashboard.forms import KeepingForm
 from dashboard.proof import freshly_proven
 from orchestration.control import storage, ways_set
 from orchestration.control.dropping import Loss, losses
+from orchestration.control.keeping import KEPT
 from orchestration.workspaces.current import Here, needs
 from orchestration.workspaces.ways import Keeping, NotKept
 
@@ -23,7 +26,7 @@ from orchestration.workspaces.ways import Keeping, NotKept
 def page(request: Here) -> HttpResponse:
     """What is shorter than before is stored only by the second press, which says what the first one has shown."""
     now = Keeping.of(request.workspace)
-    form = KeepingForm(request.POST or None, initial={"span_days": now.span_days, "run_days": now.run_days})
+    form = KeepingForm(request.POST or None, initial=asdict(now))
     if request.method != "POST":
         return shown(request, form)
     if not form.is_valid():
@@ -53,13 +56,15 @@ def store(request: Here, wanted: Keeping, now: Keeping) -> HttpResponse:
         messages.error(request, f"Nothing was changed: {refusal}.", extra_tags="crit")
     else:
         said = f"Spans are kept {wanted.span_days} days, runs {wanted.run_days}."
+        said += f" Facts of decisions are kept {wanted.decision_days}."
         messages.success(request, said, extra_tags="ok")
     return HttpResponseRedirect(reverse("dashboard:retention"))
 
 
 def agreement(now: Keeping, wanted: Keeping) -> str:
     """What is agreed to: this change and no other."""
-    return f"{now.span_days}-{wanted.span_days} {now.run_days}-{wanted.run_days}"
+    pairs = zip(astuple(now), astuple(wanted), strict=True)
+    return " ".join(f"{before}-{after}" for before, after in pairs)
 
 
 def shown(
@@ -80,6 +85,7 @@ def shown(
         "now": now,
         "storage": lines,
         "total": sum(line.bytes for line in lines),
+        "kept": KEPT,
         "keeps_content": request.workspace.keeps_content,
     }
     return render(request, "dashboard/retention.html", context, status=status)

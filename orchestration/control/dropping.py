@@ -5,7 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
+from django.db.models import Q
+
 from orchestration.control.usage import IS_SPAN
+from orchestration.policies.models import Decision
 from orchestration.telemetry import sums
 from orchestration.telemetry.rollups import SPANS
 from orchestration.workflows.models import Run
@@ -17,7 +20,7 @@ from orchestration.workspaces.ways import Keeping
 class Loss:
     """One kind of data that goes with the next hourly round."""
 
-    kind: str  # spans | runs
+    kind: str  # spans | runs | decisions
     n: int
     before: datetime  # what began before this
 
@@ -32,6 +35,11 @@ def losses(workspace: Workspace, wanted: Keeping, now: datetime) -> list[Loss]:
         before = now - timedelta(days=wanted.run_days)
         runs = Run.objects.filter(workspace_id=workspace.pk, started_at__lt=before).count()
         found.append(Loss("runs", runs, before))
+    if wanted.decision_days < workspace.decision_days:
+        before = now - timedelta(days=wanted.decision_days)
+        whole = Decision.objects.filter(workspace_id=workspace.pk, forgotten_at=None, at__lt=before)
+        late = Q(received_at=None) | Q(received_at__lt=before)
+        found.append(Loss("decisions", whole.filter(late).count(), before))
     return found
 
 

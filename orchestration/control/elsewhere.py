@@ -141,6 +141,7 @@ def _row(workspace: Workspace, told: Told) -> dict[str, Any]:
         "degraded": False,
         "key_id": 0,
         "imported": True,
+        "received_at": timezone.now().isoformat(),
         "verdict": told.verdict,
         "reviewer": redact_text(told.reviewer)[0],
         "minutes": told.minutes,

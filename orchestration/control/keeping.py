@@ -1,4 +1,5 @@
 """What is forgotten, and when: days of spans as partitions, everything else by rows, each kind by its own age.
+What is kept for good is in `KEPT`.
 
 Age counts from receipt: what an import brought of long ago lives as long as what happened on the day of the import.
 """
@@ -11,6 +12,8 @@ from typing import Any
 from django.db import connection, models
 
 from orchestration.handoffs.models import Handoff
+from orchestration.ledger import chain
+from orchestration.policies.vocabulary import WINDOWS
 from orchestration.telemetry import deliveries, retention
 from orchestration.telemetry.models import Intake, Refusal, SpanDay, SpanHour, SpanMinute
 from orchestration.telemetry.rollups import HOUR, closed_before, roll_hours
@@ -18,6 +21,11 @@ from orchestration.workflows.booking import TABLES
 from orchestration.workflows.models import Run, Step, Trace, WorkflowDay, WorkflowHour, WorkflowMinute
 from orchestration.workspaces.models import Workspace
 
+KEPT = (
+    "The ledger: who did what, when and by which rule, with hashes of what was seen",
+    "Policies and every version of them",
+    "Of each decision who asked for what, the amount, and what was answered",
+)
 MINUTES: tuple[type[models.Model], ...] = (SpanMinute, WorkflowMinute)
 LAST_HOUR = "at + interval '23 hours'"  # a day's figures go with those of its last hour
 DAY_LIVES = "date_trunc('day', r.at, 'UTC') = any(%s)"
@@ -28,6 +36,13 @@ TRACE_LIVES = (
 HEARD_LATELY = "coalesce(r.heard_at, r.started_at) >= %s"
 RUN_LIVES = "exists (select from workflows_run n where n.workspace_id = r.workspace_id and n.id = r.run_id)"
 NOTHING = "false"
+PAST = timedelta(seconds=max(WINDOWS.values())) + timedelta(days=1)
+FORGET_FACTS = """
+update policies_decision set facts = '{}', answer = '{}', forgotten_at = now()
+where workspace_id = %(workspace)s and id = any(array(
+    select id from policies_decision where workspace_id = %(workspace)s and forgotten_at is null
+    and at < %(before)s and coalesce(received_at, at) < %(before)s limit %(most)s))
+"""
 BY_RUN_DAYS: tuple[tuple[type[models.Model], str, str], ...] = (  # what, its age, what spares it
     (SpanHour, "at", DAY_LIVES),
     (WorkflowHour, "at", DAY_LIVES),
@@ -61,7 +76,32 @@ def keep() -> dict[str, Any]:
             done[model._meta.label] = done.get(model._meta.label, 0) + n
         _forget_bookings(workspace.pk, now - timedelta(days=workspace.span_days + 30))
         _forget_keys(workspace.pk)
+        done["facts"] = done.get("facts", 0) + forget_facts(workspace.pk, now - timedelta(days=workspace.decision_days))
+        _forget_past(workspace.pk, now - PAST)
     return done
+
+
+def forget_facts(workspace_id: int, before: datetime) -> int:
+    """What decisions were made on, and the words they were answered with. That there was a decision stays, with who
+    asked, what for, and what was said; its receipt has the hash of the facts. Keys of asks go with their answers."""
+    total, done = 0, retention.SLICE
+    while done == retention.SLICE:
+        with connection.cursor() as cursor:
+            cursor.execute(FORGET_FACTS, {"workspace": workspace_id, "before": before, "most": retention.SLICE})
+            done = int(cursor.rowcount)
+        total += done
+    with connection.cursor() as cursor:
+        cursor.execute("delete from policies_asked where workspace_id = %s and at < %s", [workspace_id, before])
+    return total
+
+
+def _forget_past(workspace_id: int, before: datetime) -> None:
+    """What no rule can look back on any more. Ids carry their time, so only the old end of the table is read."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "delete from policies_past where workspace_id = %s and decision_id < %s and at < %s",
+            [workspace_id, chain.first_id(before), before],
+        )
 
 
 def _forget_bookings(workspace_id: int, before: datetime) -> None:

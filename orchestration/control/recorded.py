@@ -20,7 +20,8 @@ PAGE = 2_000
 LONGEST_LOOK = timedelta(days=30)  # of rules that look back
 SYNTHETIC = "synthetic"  # in an imported decision's answer: its time was made up
 
-_WHOLE = "action_type <> ''"  # a verdict may come before the decision that it is about
+# A verdict may come before the decision that it is about, and facts are forgotten in time.
+_WHOLE = "action_type <> '' and forgotten_at is null"
 _COLUMNS = (
     "id, at, agent, action_type, effect, run, amount::float8, verdict, outcome, minutes, imported, "
     "case when imported then answer->>'time' end, facts::text"

@@ -25,6 +25,8 @@ KINDS: Mapping[str, tuple[str, ...]] = {
         "workflows_step",
         "handoffs_handoff",
     ),
+    "facts of decisions": ("policies_decision", "policies_asked", "policies_past"),
+    "ledger": ("ledger_entry", "ledger_link", "ledger_block", "ledger_checkpoint"),
     "deliveries": ("telemetry_delivery",),
 }
 _BY_SPAN_DAYS = frozenset(("spans", "logs", "minute figures"))
@@ -35,7 +37,7 @@ _BY_RUN_DAYS = frozenset(("hour figures", "day figures", "runs"))
 class StorageLine:
     """Disk space of one kind of data, of all workspaces together: tables are shared."""
 
-    kind: str  # spans | logs | minute figures | hour figures | day figures | runs | deliveries
+    kind: str  # of `KINDS`
     bytes: int
     rows: int  # PostgreSQL's estimate
     oldest: date | None  # of the oldest day that has a partition with rows
@@ -43,10 +45,12 @@ class StorageLine:
 
 
 def lines(workspace_id: int) -> list[StorageLine]:
-    """A line a kind, with what the workspace keeps of it in days (None: not by days)."""
+    """A line a kind, with what the workspace keeps of it in days (None: not by days, but for good or until it is
+    digested)."""
     sizes = _sizes()
     workspace = Workspace.objects.get(pk=workspace_id)
     keep = dict.fromkeys(_BY_SPAN_DAYS, workspace.span_days) | dict.fromkeys(_BY_RUN_DAYS, workspace.run_days)
+    keep["facts of decisions"] = workspace.decision_days
     found = []
     for kind, tables in KINDS.items():
         parts = [sizes[table] for table in tables if table in sizes]

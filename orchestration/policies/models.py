@@ -235,6 +235,8 @@ class Decision(models.Model):
     hold_id = models.UUIDField(null=True)
     key_id = models.IntegerField(default=0)
     imported = models.BooleanField(default=False)
+    received_at = models.DateTimeField(null=True, help_text="Of an imported one; its age counts from here")
+    forgotten_at = models.DateTimeField(null=True, help_text="Since when facts and answer are gone")
     verdict = models.TextField(default="")
     reviewer = models.TextField(default="")
     minutes = models.FloatField(null=True)
@@ -245,6 +247,7 @@ class Decision(models.Model):
             models.Index(fields=["workspace", "at"], name="decision_at"),
             models.Index(fields=["workspace", "policy_id", "at"], name="decision_policy"),
             models.Index(fields=["workspace", "run_id"], name="decision_run", condition=Q(run_id__isnull=False)),
+            models.Index(fields=["workspace", "at"], name="decision_facts", condition=Q(forgotten_at__isnull=True)),
             models.Index(fields=["workspace", "at"], name="decision_shadow", condition=Q(shadow__isnull=False)),
             models.Index(
                 fields=["workspace", "agent", "action_type", "at"], name="decision_said", condition=~Q(verdict="")

@@ -107,7 +107,8 @@ def figures(workspace_id: int) -> dict[UUID | None, Figures]:
 
 def lately(workspace_id: int, most: int = LOOKED_AT) -> list[dict[str, Any]]:
     """Facts of the newest recorded decisions."""
-    rows = Decision.objects.filter(workspace_id=workspace_id).order_by("-at").values_list("facts", flat=True)[:most]
+    whole = Decision.objects.filter(workspace_id=workspace_id, forgotten_at=None)
+    rows = whole.order_by("-at").values_list("facts", flat=True)[:most]
     return [asks.restored(facts) for facts in rows]
 
 

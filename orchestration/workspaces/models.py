@@ -25,6 +25,9 @@ class Workspace(models.Model):
     keeps_content = models.BooleanField(default=True, help_text="Store prompts and results of telemetry")
     span_days = models.PositiveSmallIntegerField(default=30, help_text="Days that spans and minute figures are kept")
     run_days = models.PositiveSmallIntegerField(default=400, help_text="Days that runs and hour figures are kept")
+    decision_days = models.PositiveSmallIntegerField(
+        default=400, db_default=400, help_text="Days that facts of decisions are kept; that there was one stays"
+    )
     spans_per_second = models.PositiveIntegerField(null=True, blank=True, help_text="Of all keys; empty: no limit")
     bytes_per_day = models.PositiveBigIntegerField(null=True, blank=True, help_text="Of all keys; empty: no limit")
     created_at = models.DateTimeField(default=timezone.now)

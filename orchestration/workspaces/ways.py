@@ -3,7 +3,7 @@ currency it counts money. Each is written here, and nowhere else."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import astuple, dataclass
 
 from django.db import transaction
 
@@ -19,17 +19,20 @@ class NotKept(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class Keeping:
-    """Days that things are kept: spans, logs and minute figures; runs and the figures of hours and days."""
+    """Days that things are kept: spans, logs and minute figures; runs and the figures of hours and days; the facts of
+    decisions."""
 
     span_days: int
     run_days: int
+    decision_days: int = 400
 
     @classmethod
     def of(cls, workspace: Workspace) -> Keeping:
-        return cls(workspace.span_days, workspace.run_days)
+        return cls(workspace.span_days, workspace.run_days, workspace.decision_days)
 
     def shortens(self, other: Keeping) -> bool:
-        return self.span_days < other.span_days or self.run_days < other.run_days
+        pairs = zip(astuple(self), astuple(other), strict=True)
+        return any(mine < theirs for mine, theirs in pairs)
 
 
 @transaction.atomic
@@ -38,12 +41,14 @@ def keep_for(workspace: Workspace, keeping: Keeping, by: User | None, *, instead
     nobody agrees to a loss other than the one that was shown: else NotKept."""
     if not 1 <= keeping.span_days <= MOST_SPAN_DAYS or not keeping.span_days <= keeping.run_days <= MOST_RUN_DAYS:
         raise NotKept(f"spans are kept for 1 to {MOST_SPAN_DAYS} days, runs for as long or longer")
+    if not 1 <= keeping.decision_days <= MOST_RUN_DAYS:
+        raise NotKept(f"facts of decisions are kept for 1 to {MOST_RUN_DAYS} days")
     row = Workspace.objects.select_for_update().get(pk=workspace.pk)
     before = Keeping.of(row)
     if instead_of not in (None, before):
         raise NotKept("somebody else has changed this meanwhile")
-    row.span_days, row.run_days = keeping.span_days, keeping.run_days
-    row.save(update_fields=["span_days", "run_days"])
+    row.span_days, row.run_days, row.decision_days = astuple(keeping)
+    row.save(update_fields=["span_days", "run_days", "decision_days"])
     return before
 
 

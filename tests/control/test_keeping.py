@@ -1,14 +1,21 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
+from typing import Any
 from uuid import UUID
 
 import pytest
 
-from orchestration.control import digest, keeping
+from orchestration.control import digest, keeping, recorded
+from orchestration.ledger import chain, entries
+from orchestration.ledger.models import Entry
+from orchestration.policies import standing
+from orchestration.policies.models import Asked, Decision, Past
 from orchestration.telemetry.models import SpanDay, SpanHour, SpanMinute
 from orchestration.workflows.models import Run, RunBooking, TraceKey
-from orchestration.workspaces.models import Workspace
+from orchestration.workspaces import ways
+from orchestration.workspaces.models import User, Workspace
+from orchestration.workspaces.ways import Keeping
 from tests import make
 from tests.control.test_digest import Sender, figures, refund, settle_all
 
@@ -65,3 +72,64 @@ def test_a_day_of_figures_goes_with_its_last_hour(workspace: Workspace) -> None:
 
     assert sorted(SpanDay.objects.values_list("n", flat=True)) == [30, 399]
     assert sorted(SpanHour.objects.values_list("n", flat=True)) == [30, 399]
+
+
+def decision(workspace: Workspace, days: int, **more: Any) -> Decision:
+    at = datetime.now(UTC) - timedelta(days=days)
+    told = {"agent": "bot", "action_type": "refund", "effect": "hold", "verdict": "approve", "amount": 12}
+    values = told | {"facts": {"context": {"iban": "rosebud"}}, "answer": {"reasons": ["rosebud"]}} | more
+    return Decision.objects.create(workspace=workspace, id=chain.first_id(at), at=at, **values)
+
+
+def test_facts_of_decisions_go_and_that_there_was_one_stays(workspace: Workspace, stranger: User) -> None:
+    ways.keep_for(workspace, Keeping(30, 400, 90), None)
+    there = Workspace.objects.get(slug="elsewhere")
+    old, fresh = decision(workspace, 91), decision(workspace, 89)
+    brought = decision(workspace, 900, imported=True, received_at=datetime.now(UTC) - timedelta(days=2))
+    theirs = decision(there, 120)
+    told = {"effect": "hold", "facts_sha256": "0" * 64}
+    entries.record(workspace.pk, "decision", ("decision", str(old.id)), "agent:bot", told, old.at)
+    for at in (old.at, fresh.at):
+        Asked.objects.create(workspace=workspace, key=str(at), digest=b"0" * 32, decision_id=old.id, at=at)
+
+    done = [keeping.keep()["facts"] for _ in range(2)]
+
+    assert done == [1, 0]
+    for each in (old, fresh, brought, theirs):
+        each.refresh_from_db()
+    assert (old.facts, old.answer, old.verdict, old.effect) == ({}, {}, "approve", "hold")
+    assert old.amount == 12
+    assert all(each.facts and each.forgotten_at is None for each in (fresh, brought, theirs))
+    assert Asked.objects.get().key == str(fresh.at)
+    assert Entry.objects.get().subject_id == str(old.id)
+
+
+def test_what_was_forgotten_is_not_replayed_nor_looked_at(workspace: Workspace) -> None:
+    for days in (500, 450, 3):
+        decision(workspace, days)
+    keeping.keep()
+
+    part = recorded.stretch(workspace.pk, None, None)
+
+    assert part is not None
+    assert part.total == 1
+    assert len(standing.lately(workspace.pk)) == 1
+
+
+def test_what_no_rule_can_look_back_on_goes(workspace: Workspace) -> None:
+    for days in (29, 33):
+        at = datetime.now(UTC) - timedelta(days=days)
+        Past.objects.create(
+            workspace=workspace,
+            decision_id=chain.first_id(at),
+            subject="agent",
+            value="bot",
+            at=at,
+            action_type="refund",
+            agent="bot",
+            counts=True,
+        )
+
+    keeping.keep()
+
+    assert Past.objects.get().at > datetime.now(UTC) - timedelta(days=30)

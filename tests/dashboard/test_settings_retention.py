@@ -12,6 +12,7 @@ from django.utils import timezone
 
 from orchestration.workspaces.models import Workspace
 from tests import make
+from tests.dashboard.policy_scene import decided
 
 PAGE = "/settings/retention/"
 
@@ -110,3 +111,20 @@ def test_the_page_shows_what_each_kind_takes(as_admin: Client) -> None:
         assert f"<td>{kind}</td>" in page
     assert "30 days" in page
     assert "400 days" in page
+
+
+def test_facts_of_decisions_are_kept_for_so_long_and_what_stays_is_said(proven: Client, workspace: Workspace) -> None:
+    decided(workspace, 2, at=timezone.now() - timedelta(days=50))
+    decided(workspace, 1)
+    sent = {"span_days": "30", "run_days": "400", "decision_days": "40"}
+    page = proven.post(PAGE, sent).content.decode()
+
+    assert "The facts of <b>2 decisions</b> before" in page
+    assert "Kept for good" in page
+    agreed = re.findall(r'name="agreed" value="([^"]+)"', page)[0]
+    done = proven.post(PAGE, sent | {"agreed": agreed}, follow=True).content.decode()
+    workspace.refresh_from_db()
+
+    assert "Facts of decisions are kept 40." in done
+    assert workspace.decision_days == 40
+    assert proven.post(PAGE, sent | {"decision_days": "0"}).status_code == 422

@@ -4,15 +4,18 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-
     dependencies = [
-        ('policies', '0005_proposals'),
-        ('workspaces', '0004_quota_of_a_workspace'),
+        ("policies", "0005_proposals"),
+        ("workspaces", "0004_quota_of_a_workspace"),
     ]
 
     operations = [
         migrations.AddIndex(
-            model_name='decision',
-            index=models.Index(condition=models.Q(('verdict', ''), _negated=True), fields=['workspace', 'agent', 'action_type', 'at'], name='decision_said'),
+            model_name="decision",
+            index=models.Index(
+                condition=models.Q(("verdict", ""), _negated=True),
+                fields=["workspace", "agent", "action_type", "at"],
+                name="decision_said",
+            ),
         ),
     ]
