@@ -26,6 +26,8 @@ from orchestration.workspaces.models import User, Workspace
 
 REPLAY_STANDS = timedelta(hours=24)
 MOST_POLICIES = 500
+# Words that are addresses below those of policies, or stand in answers where no policy speaks
+RESERVED = frozenset({"bundle", "second", "default"})
 
 
 class NotNow(ValueError):
@@ -42,6 +44,8 @@ def create(workspace: Workspace, name: str, by: User, body: Mapping[str, Any], *
     name = name.strip()[:120]
     if not name:
         raise NotNow("Give the policy a name.")
+    if slugify(name) in RESERVED:
+        raise NotNow(f"No policy can be called {name}: the word means something else in addresses. Add another word.")
     with transaction.atomic():
         if Policy.objects.filter(workspace=workspace).count() >= MOST_POLICIES:
             raise NotNow(f"A workspace has at most {MOST_POLICIES} policies.")

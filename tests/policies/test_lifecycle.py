@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import re
 import secrets
+from collections.abc import Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from typing import Any
@@ -11,6 +13,7 @@ import orjson
 import pytest
 from django.db import connection, transaction
 from django.db.utils import IntegrityError
+from django.urls import URLResolver, get_resolver
 from django.utils import timezone
 from uuid_utils.compat import uuid7
 
@@ -352,3 +355,23 @@ def test_where_two_people_are_asked_for_one_does_not_loosen_the_default(
 
     assert (alone, kept, together) == ([False] * 3, "deny", True)
     assert Rulebook.objects.get(workspace=workspace).default_effect == "allow"
+
+
+@pytest.mark.parametrize("name", ["Bundle", " second! ", "DEFAULT"])
+def test_a_word_that_is_an_address_is_no_name(workspace: Workspace, author: User, name: str) -> None:
+    with pytest.raises(NotNow, match="the word means something else in addresses"):
+        lifecycle.create(workspace, name, author, BODY)
+
+    assert lifecycle.create(workspace, f"{name} of refunds", author, BODY).policy.slug.endswith("of-refunds")
+
+
+def test_every_address_below_those_of_policies_is_reserved() -> None:
+    def words(patterns: Iterable[Any], before: str = "") -> Iterator[str]:
+        for each in patterns:
+            path = before + str(each.pattern)
+            if isinstance(each, URLResolver):
+                yield from words(each.url_patterns, path)
+            elif found := re.fullmatch(r"(?:api/v1/)?policies/([^/<]+)/?.*", path):
+                yield found[1]
+
+    assert set(words(get_resolver().url_patterns)) <= lifecycle.RESERVED
