@@ -10,6 +10,7 @@ from __future__ import annotations
 from typing import Any, ClassVar
 
 from django.conf import settings
+from django.contrib.postgres.fields import ArrayField
 from django.db import models
 from django.db.models import Q
 from django.utils import timezone
@@ -56,6 +57,13 @@ class Batch(models.Model):
     revision = models.IntegerField(default=0)
     assigned_to = models.ForeignKey(settings.AUTH_USER_MODEL, null=True, on_delete=models.SET_NULL, related_name="+")
     assigned_why = models.TextField(blank=True, default="")
+    pinned = models.BooleanField(
+        default=False, db_default=False, help_text="Given by a person: nobody else is chosen for it"
+    )
+    short = models.SmallIntegerField(
+        default=0, db_default=0, help_text="People who would have to be on duty for it and are not"
+    )
+    covered_at = models.DateTimeField(null=True, blank=True, help_text="When they are; null: nobody knows")
     claimed_by = models.ForeignKey(settings.AUTH_USER_MODEL, null=True, on_delete=models.SET_NULL, related_name="+")
     claimed_until = models.DateTimeField(null=True, blank=True)
     snoozed_until = models.DateTimeField(null=True, blank=True)
@@ -101,6 +109,9 @@ class Escalation(models.Model):
     due_at = models.DateTimeField(null=True, blank=True)
     closed_at = models.DateTimeField(null=True, blank=True)
     raised_by = models.TextField(blank=True, default="", help_text="User name of a person who raised it, if one did")
+    subjects: ArrayField[list[str] | None, list[str] | None] = ArrayField(
+        models.TextField(), null=True, help_text="Whom and what it touches, in small letters; null: not looked at yet"
+    )
     assigned_to = models.ForeignKey(settings.AUTH_USER_MODEL, null=True, on_delete=models.SET_NULL, related_name="+")
     snoozed_until = models.DateTimeField(null=True, blank=True)
     unneeded = models.BooleanField(default=False, help_text='"Should not have asked me"')
@@ -274,6 +285,7 @@ class Telling(models.Model):
         default=15, help_text="New work is told together, at most so often; 0: at once"
     )
     quiet: models.JSONField[Any, Any] = models.JSONField(null=True, blank=True)
+    late_breaks = models.BooleanField(default=False, db_default=False, help_text="What is late is told in quiet hours")
     mail = models.BooleanField(default=True)
     hook = models.TextField(blank=True, default="", help_text="Address of a chat tool's incoming webhook")
     secret = models.BinaryField(null=True, blank=True, help_text="Key by which the webhook is signed, encrypted")
@@ -295,8 +307,13 @@ class Notice(models.Model):
     key = models.TextField()
     subject = models.TextField()
     body = models.TextField()
+    about: models.JSONField[list[Any], list[Any]] = models.JSONField(
+        default=list,
+        help_text="Alarm, batch and case of each thing it tells of; its words are made of them when it goes",
+    )
     due_at = models.DateTimeField()
     sent_at = models.DateTimeField(null=True, blank=True)
+    dead_at = models.DateTimeField(null=True, blank=True, help_text="When it was given up")
     attempts = models.SmallIntegerField(default=0)
     error = models.TextField(blank=True, default="")
 
@@ -304,7 +321,10 @@ class Notice(models.Model):
         constraints: ClassVar = [
             models.UniqueConstraint(fields=["workspace", "person", "channel", "key"], name="one_notice")
         ]
-        indexes: ClassVar = [models.Index(fields=["due_at"], name="notice_due", condition=Q(sent_at=None))]
+        indexes: ClassVar = [
+            models.Index(fields=["due_at"], name="notice_waits", condition=Q(sent_at=None, dead_at=None)),
+            models.Index(fields=["workspace", "person", "-due_at"], name="notice_whose"),
+        ]
 
     def __str__(self) -> str:
         return self.subject
