@@ -25,6 +25,7 @@ from orchestration.control.facts import Who
 from orchestration.holds.told import SHOWN
 from orchestration.holds.told import told as hold_told
 from orchestration.ledger import entries
+from orchestration.lib.canonical import Plain
 from orchestration.policies import asks
 from orchestration.policies.asks import Ask
 from orchestration.policies.effects import Effect, Kind
@@ -173,33 +174,29 @@ def past_facts(rows: Sequence[Sequence[Any]]) -> dict[str, Any]:
 
 def decide(asked: Asked, book: Book, facts: Mapping[str, Any]) -> Decided:
     """Pure but for the new ids."""
-    run_id = facts.get("_run_id")
-    facts = {name: value for name, value in facts.items() if not name.startswith("_")}
+    facts = dict(facts)
+    run_id = facts.pop("_run_id", None)
+    kept = asks.stored(facts)
     answer = book.ready.evaluate(facts)
     decision_id = uuid7()
     hold_id = uuid7() if answer.effect.kind == Kind.HOLD else None
     told = _told(answer, facts, book, decision_id, hold_id)
-    row = _row(asked, answer, facts, told)
-    row |= {
-        "id": str(decision_id),
-        "hold_id": str(hold_id) if hold_id else None,
-        "run_id": str(run_id) if run_id else None,
-    }
+    row = _row(asked, answer, kept, told)
+    row |= {"id": told["id"], "hold_id": told["hold"], "run_id": str(run_id) if run_id else None}
     row["shadow"] = _shadow(book, facts, answer)
-    entry = _entry(asked, answer, facts, told)
     hold = _hold(asked, answer, told, hold_id, row) if hold_id else None
     values = {
         "workspace": asked.workspace_id,
         "generation": book.generation,
         "key": asked.key,
         "digest": asked.digest,
-        "id": decision_id,
-        "at": asked.at,
+        "id": told["id"],
+        "at": row["at"],
         "decision": _json(row),
-        "past": _json(_past(asked, decision_id, facts, answer)),
-        "hold": _json([hold] if hold else []),
+        "past": _json(_past(asked, row, answer)),
+        "hold": _json([hold]) if hold else "[]",
         "opened": _json(hold_told({**dict.fromkeys(SHOWN), **hold})) if hold else None,
-        "entry": _json(entry),
+        "entry": _json(_entry(asked, answer, kept, told, row["at"])),
     }
     return Decided(values, told, hold_id)
 
@@ -249,7 +246,7 @@ def _amend(answer: Answer, facts: Mapping[str, Any]) -> dict[str, Any]:
 
 def _obligations(answer: Answer, decision_id: UUID) -> list[dict[str, Any]]:
     """A share is looked at afterwards: which cases is fixed by their ids, so that nobody can choose."""
-    if answer.effect.kind != Kind.ALLOW:
+    if answer.effect.kind != Kind.ALLOW or not answer.shares:
         return []
     place = int.from_bytes(hashlib.sha256(decision_id.bytes).digest()[:8], "big") / 2**64
     return [
@@ -258,24 +255,25 @@ def _obligations(answer: Answer, decision_id: UUID) -> list[dict[str, Any]]:
     ]
 
 
-def _row(asked: Asked, answer: Answer, facts: Mapping[str, Any], told: Mapping[str, Any]) -> dict[str, Any]:
+def _row(asked: Asked, answer: Answer, kept: Mapping[str, Any], told: Mapping[str, Any]) -> dict[str, Any]:
+    """`kept`: the facts as JSON holds them."""
     ask, winner = asked.ask, answer.winner
     return {
         "workspace_id": asked.workspace_id,
         "at": asked.at.isoformat(),
-        "agent": facts["agent.name"],
-        "application": facts.get("agent.application", ""),
+        "agent": kept["agent.name"],
+        "application": kept.get("agent.application", ""),
         "agent_id": asked.who.agent_id,
         "action_type": ask.type,
         "system": ask.system,
         "amount": str(ask.amount) if ask.amount is not None else None,
-        "currency": facts.get("action.currency", ""),
+        "currency": kept.get("action.currency", ""),
         "run": ask.run,
         "effect": answer.effect.kind.value,
         "policy_id": str(winner.rule.policy) if winner else None,
         "version": winner.rule.version if winner else None,
-        "facts": asks.stored(facts),
-        "answer": dict(told),
+        "facts": kept,
+        "answer": told,
         "degraded": answer.degraded,
         "key_id": asked.key_id,
         "imported": False,
@@ -303,22 +301,17 @@ def _shadow(book: Book, facts: Mapping[str, Any], answer: Answer) -> dict[str, A
     return {"live": answer.effect.kind.value, "tried": found}
 
 
-def _past(asked: Asked, decision_id: UUID, facts: Mapping[str, Any], answer: Answer) -> list[dict[str, Any]]:
-    amount = asked.ask.amount if "action.amount" in facts else None
-    return [
-        {
-            "workspace_id": asked.workspace_id,
-            "decision_id": str(decision_id),
-            "subject": subject,
-            "value": value,
-            "at": asked.at.isoformat(),
-            "action_type": asked.ask.type,
-            "agent": facts["agent.name"],
-            "amount": str(amount) if amount is not None else None,
-            "counts": answer.effect.kind != Kind.DENY,
-        }
-        for subject, value in asks.subjects_of(asked.ask).items()
-    ]
+def _past(asked: Asked, row: Mapping[str, Any], answer: Answer) -> list[dict[str, Any]]:
+    common = {
+        "workspace_id": asked.workspace_id,
+        "decision_id": row["id"],
+        "at": row["at"],
+        "action_type": asked.ask.type,
+        "agent": row["agent"],
+        "amount": row["amount"] if "action.amount" in row["facts"] else None,
+        "counts": answer.effect.kind != Kind.DENY,
+    }
+    return [{**common, "subject": subject, "value": value} for subject, value in asks.subjects_of(asked.ask).items()]
 
 
 def _hold(
@@ -351,38 +344,38 @@ def _hold(
         "skill": effect.skill,
         "people": effect.people,
         "on_timeout": effect.on_timeout,
-        "opened_at": asked.at.isoformat(),
+        "opened_at": row["at"],
         "due_at": (asked.at + timedelta(seconds=effect.due_s)).isoformat(),
         "verdict": "",
         "note": "",
     }
 
 
-def _entry(asked: Asked, answer: Answer, facts: Mapping[str, Any], told: Mapping[str, Any]) -> dict[str, Any]:
+def _entry(asked: Asked, answer: Answer, kept: Mapping[str, Any], told: Mapping[str, Any], at: str) -> dict[str, Any]:
     """The receipt: no content, only names, numbers and the hash of what was seen."""
-    seen = orjson.dumps(asks.stored(facts), option=orjson.OPT_SORT_KEYS)
+    seen = orjson.dumps(kept, option=orjson.OPT_SORT_KEYS)
     made = entries.draft(
         asked.workspace_id,
         "decision",
         ("decision", told["id"]),
-        f"agent:{facts['agent.name']}",
-        {
-            "effect": told["effect"],
-            "action": asked.ask.type,
-            "system": asked.ask.system,
-            "amount": str(asked.ask.amount) if asked.ask.amount is not None else None,
-            "run": asked.ask.run,
-            "facts_sha256": hashlib.sha256(seen).hexdigest(),
-            "matches": answer.by_effect,
-            "missing": list(answer.missing),
-            "hold": told["hold"],
-            "key": asked.key_id,
-        },
+        f"agent:{kept['agent.name']}",
+        Plain(  # texts, whole numbers and lists of texts
+            effect=told["effect"],
+            action=asked.ask.type,
+            system=asked.ask.system,
+            amount=str(asked.ask.amount) if asked.ask.amount is not None else None,
+            run=asked.ask.run,
+            facts_sha256=hashlib.sha256(seen).hexdigest(),
+            matches=answer.by_effect,
+            missing=list(answer.missing),
+            hold=told["hold"],
+            key=asked.key_id,
+        ),
         asked.at,
     )
     row = dict(zip(entries.COLUMNS, made.values, strict=True))
     hashes = {name: f"\\x{row[name].hex()}" for name in ("digest", "seal")}
-    return row | hashes | {"id": str(made.id), "at": asked.at.isoformat()}
+    return row | hashes | {"id": str(made.id), "at": at}
 
 
 def _json(value: Any) -> str:

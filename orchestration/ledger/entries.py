@@ -12,7 +12,7 @@ from django.db import connection
 from uuid_utils.compat import uuid7
 
 from orchestration.ledger import merkle, seals
-from orchestration.lib.canonical import canonical
+from orchestration.lib.canonical import Plain, canonical
 
 COLUMNS = ("id", "workspace_id", "at", "kind", "subject_kind", "subject_id", "actor", "body", "digest", "seal")
 
@@ -38,7 +38,7 @@ def draft(
             "kind": kind,
             "subject": {"kind": subject[0], "id": subject[1]},
             "actor": actor,
-            "told": dict(told),
+            "told": told if isinstance(told, Plain) else dict(told),
         }
     )
     digest = merkle.leaf(body)
