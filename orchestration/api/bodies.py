@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, MutableMapping
+from collections.abc import Awaitable, Callable, Iterator, MutableMapping
 from contextlib import contextmanager
 from io import BytesIO
 from typing import Any
@@ -50,7 +50,10 @@ room = Room(HELD_BYTES)
 
 def header(scope: Scope, name: bytes) -> str:
     """A header's value; "" when it was not sent. ASGI names are lower case."""
-    return next((value.decode("latin-1").strip() for key, value in scope["headers"] if key == name), "")
+    for key, value in scope["headers"]:
+        if key == name:
+            return str(value, "latin-1").strip()
+    return ""
 
 
 async def read(scope: Scope, receive: Receive, take: Callable[[int], None]) -> bytes:
@@ -62,32 +65,39 @@ async def read(scope: Scope, receive: Receive, take: Callable[[int], None]) -> b
     told = header(scope, b"content-length")
     if told and (not told.isdigit() or int(told) > settings.INGEST_BYTES):
         raise too_large()
-    buffer = BytesIO()  # gives its content without another copy, where joining parts would hold all of it twice
     try:
         async with asyncio.timeout(READ_S):
-            async for part in _parts(receive):
-                take(len(part))
-                buffer.write(part)
+            body = await _whole(receive, take)
     except TimeoutError:
         raise Refused(408, "slow", f"The body did not arrive within {READ_S:.0f} seconds.") from None
-    body = buffer.getvalue()
     if not body and not told:
         raise Refused(400, "bad_request", "The body is empty and no Content-Length says that it should be.")
     return body
 
 
-async def _parts(receive: Receive) -> AsyncIterator[bytes]:
-    size, more = 0, True
+async def _whole(receive: Receive, take: Callable[[int], None]) -> bytes:
+    part, more = await _part(receive, 0)
+    take(len(part))
+    if not more:
+        return part
+    buffer = BytesIO()  # gives its content without another copy, where joining parts would hold all of it twice
+    buffer.write(part)
     while more:
-        message = await receive()
-        if message["type"] == "http.disconnect":
-            raise Gone
-        part = message.get("body", b"")
-        size += len(part)
-        if size > settings.INGEST_BYTES:
-            raise too_large()
-        yield part
-        more = message.get("more_body", False)
+        part, more = await _part(receive, buffer.tell())
+        take(len(part))
+        buffer.write(part)
+    return buffer.getvalue()
+
+
+async def _part(receive: Receive, before: int) -> tuple[bytes, bool]:
+    """And whether there is more."""
+    message = await receive()
+    if message["type"] == "http.disconnect":
+        raise Gone
+    part: bytes = message.get("body", b"")
+    if before + len(part) > settings.INGEST_BYTES:
+        raise too_large()
+    return part, message.get("more_body", False)
 
 
 def too_large() -> Refused:
