@@ -21,7 +21,7 @@ from dashboard.headline import headline, look_back
 from dashboard.links import Links
 from dashboard.needs import Needs, needs_of, role_of
 from dashboard.period import Period, period_of
-from dashboard.views.workflows import FlowRow, flow_rows
+from dashboard.views.workflows import FlowRow, flow_rows, in_motion
 from orchestration.control.attention import asks_most, attention
 from orchestration.control.human_load import HumanLoad, human_load
 from orchestration.control.overview import Overview, overview
@@ -98,7 +98,7 @@ class OverviewPage:
 
     @cached_property
     def flows(self) -> list[FlowRow]:
-        return flow_rows(sorted(self.lines, key=lambda row: (-row.in_progress, -row.runs, row.name))[:MOST_FLOWS])
+        return flow_rows(in_motion(self.lines)[:MOST_FLOWS])
 
     @cached_property
     def new(self) -> bool:

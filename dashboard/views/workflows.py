@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from django.http import HttpResponse
@@ -82,12 +82,20 @@ def pace(line: WorkflowLine) -> str:
     return ", ".join(f"{name} {duration(ms)}" for name, ms in times)
 
 
+def in_motion(lines: Iterable[WorkflowLine]) -> list[WorkflowLine]:
+    """Those of which something runs or ended, the busiest first. The others have no time to show."""
+    moving = [line for line in lines if line.runs or line.in_progress]
+    return sorted(moving, key=lambda line: (-line.in_progress, -line.runs, line.name))
+
+
 @require_safe
 @needs(MEMBER)
 def listing(request: Here) -> HttpResponse:
     period, q = period_of(request, "7d"), request.GET.get("q", "")[:200]
-    rows = flow_rows(stats.workflows(request.workspace.pk, period.since, period.until, q))
-    context = {"rows": rows, "period": period, "q": q}
+    lines = stats.workflows(request.workspace.pk, period.since, period.until, q)
+    rows = flow_rows(in_motion(lines))
+    still = [line for line in lines if not line.runs and not line.in_progress]
+    context = {"rows": rows, "still": still, "period": period, "q": q}
     return render_page_or_fragment(
         request, "dashboard/workflows.html", {"flows": "dashboard/_workflows_rows.html"}, context
     )

@@ -233,3 +233,28 @@ def test_a_workflow_of_many_steps_asks_no_more_questions(
 
     with django_assert_max_num_queries(45):
         as_operator.get("/workflows/refund/")
+
+
+def test_workflows_without_a_run_are_named_apart_and_the_busiest_stand_first(
+    as_operator: Client, workspace: Workspace
+) -> None:
+    for name, ended in (("Atlas", 0), ("Bills", 2), ("Claims", 5)):
+        flow = make.workflow(workspace, name)
+        make.ended(flow, *[900.0] * ended)
+
+    text = as_operator.get("/workflows/").content.decode()
+
+    assert re.findall(r'<tr id="flow-([^"]+)"', text) == ["claims", "bills"]
+    assert "2 workflows with runs" in text
+    assert re.search(
+        r"No run in the last 7 days: <a [^>]+/workflows/atlas/[^>]+><bdi data-untrusted>Atlas</bdi></a>\.", text
+    )
+
+
+def test_a_list_of_workflows_at_rest_says_so(as_operator: Client, workspace: Workspace) -> None:
+    make.workflow(workspace, "Atlas")
+
+    text = as_operator.get("/workflows/").content.decode()
+
+    assert "No run ended in the last 7 days, and none is in progress." in text
+    assert "/workflows/atlas/" in text
