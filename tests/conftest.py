@@ -160,7 +160,8 @@ def as_operator(client: Client, operator: User) -> Client:
 
 @pytest.fixture(autouse=True)
 def nothing_remembered() -> Iterator[None]:
-    """Names, prices and days held in memory must not outlive the rows of a test."""
+    """Names, prices and days held in memory must not outlive the rows of a test, nor heads of its ledger."""
     yield
+    shutil.rmtree(FOLDER / "state" / "checkpoints", ignore_errors=True)
     for memory in (resolve, labels, prices, recent, retention):
         memory.forget()

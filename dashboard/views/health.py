@@ -8,10 +8,10 @@ from django.http import HttpResponse
 from django.views.decorators.http import require_safe
 
 from dashboard.charts.lines import spark
-from dashboard.finding import Finding, say
+from dashboard.finding import Finding, Part, say
 from dashboard.period import period_of
 from orchestration.control.health_figures import Health, health
-from orchestration.ledger import guard
+from orchestration.ledger import checkpoints, guard
 from orchestration.lib.fragments import render_page_or_fragment
 from orchestration.lib.templatetags.baton import duration, number, plural
 from orchestration.workspaces.current import Here, needs
@@ -24,21 +24,25 @@ LATE_S = 30.0
 def page(request: Here) -> HttpResponse:
     period = period_of(request)
     found = health(request.workspace.pk, period.window, period.until)
+    unsigned = checkpoints.stopped()
     context = {
         "health": found,
         "oldest": None if found.oldest_waiting_s is None else timedelta(seconds=found.oldest_waiting_s),
-        "finding": finding(found, period.words),
+        "finding": finding(found, period.words, unsigned),
         "accepted": spark(found.accepted),
         "digested": spark(found.digested),
         "period": period,
         "unguarded": guard if guard.unguarded() else None,
+        "unsigned": unsigned,
     }
     fragments = {"flow": "dashboard/_health_flow.html", "storage": "dashboard/_health_storage.html"}
     return render_page_or_fragment(request, "dashboard/health.html", fragments, context)
 
 
-def finding(now: Health, words: str) -> Finding:
-    """What is worst first: lost, late, refused; else that all is well."""
+def finding(now: Health, words: str, unsigned: str = "") -> Finding:
+    """What is worst first: tampered with, lost, late, refused; else that all is well."""
+    if unsigned:
+        return Finding(say(Part("The ledger is not signed any more", tone="crit")), say(unsigned))
     lede = say(
         f"{plural(now.flow.accepted, 'span,spans')} accepted in {words}, {number(now.flow.digested)} of them new."
     )

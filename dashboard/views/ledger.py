@@ -6,14 +6,14 @@ import base64
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
-from decimal import Decimal
-from typing import Any
 from uuid import UUID
 
 import orjson
+from django.contrib import messages
 from django.core.exceptions import BadRequest
-from django.http import Http404, HttpResponse
+from django.http import Http404, HttpResponse, HttpResponseRedirect
 from django.shortcuts import render
+from django.urls import reverse
 from django.utils import timezone
 from django.views.decorators.http import require_safe
 
@@ -22,6 +22,7 @@ from dashboard.ledger_words import act_of, rule_of, what_of
 from dashboard.narrowing import Pages, address_of, text_of
 from dashboard.period import Period, period_of
 from orchestration.ledger import evidence, reading, seals, verify
+from orchestration.ledger.checkpoints import Discontinued
 from orchestration.ledger.reading import Check, Line
 from orchestration.lib.fragments import render_page_or_fragment, wanted
 from orchestration.lib.paging import BadCursor
@@ -33,7 +34,6 @@ LIMIT = 50
 MOST_EVIDENCE = 500
 MOST_CHECKED = 50_000  # links that a page may check while somebody waits; beyond it the command does
 LATE = timedelta(minutes=1)
-MOST_AMOUNT = Decimal(10) ** 15
 PILLS = {"allow": "ok", "approve": "ok", "deny": "crit", "reject": "crit", "hold": "human", "amend": "human"}
 
 
@@ -86,13 +86,15 @@ def detail(request: Here, entry_id: UUID) -> HttpResponse:
     if found is None:
         raise Http404("Not in this workspace")
     if request.GET.get("as") == "evidence":
-        return _file(evidence.bundle(request.workspace.pk, [entry_id]), f"evidence-{entry_id}.json")
+        return _file(request, [entry_id], f"evidence-{entry_id}.json")
     checks: list[Check] | None = None
     if request.GET.get("verify"):
         try:
             checks = reading.checks(request.workspace.pk, entry_id)
         except evidence.NotYet:
             checks = [Check("It has no place in the chain yet; it gets one within a second.", False)]
+        except Discontinued as broken:
+            checks = [Check(f"Nothing is signed at the moment. {broken}", False)]
     context = {
         "row": _row(found, _keys(request.workspace.pk, [found])),
         "checks": checks,
@@ -179,10 +181,16 @@ def _verified(request: Here, period: Period) -> HttpResponse:
 def _evidence(request: Here, asked: reading.Asked) -> HttpResponse:
     found = reading.entries(request.workspace.pk, asked, MOST_EVIDENCE).items
     linked = [line.id for line in found if line.seq is not None]
-    return _file(evidence.bundle(request.workspace.pk, linked), f"evidence-{timezone.now():%Y%m%d-%H%M}.json")
+    return _file(request, linked, f"evidence-{timezone.now():%Y%m%d-%H%M}.json")
 
 
-def _file(bundle: Mapping[str, Any], name: str) -> HttpResponse:
+def _file(request: Here, entry_ids: Sequence[UUID], name: str) -> HttpResponse:
+    """Nothing is handed out that Baton would not sign."""
+    try:
+        bundle = evidence.bundle(request.workspace.pk, entry_ids)
+    except Discontinued as broken:
+        messages.error(request, f"Nothing is signed at the moment. {broken}", extra_tags="crit")
+        return HttpResponseRedirect(reverse("dashboard:ledger"))
     answer = HttpResponse(orjson.dumps(bundle, option=orjson.OPT_INDENT_2), content_type="application/json")
     answer["Content-Disposition"] = f'attachment; filename="{name}"'
     return answer

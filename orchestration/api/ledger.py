@@ -15,6 +15,7 @@ from orchestration.api.auth import KeyAuth
 from orchestration.api.refusals import Refused
 from orchestration.api.shapes import Asked, PageIn, Text
 from orchestration.ledger import checkpoints, evidence, reading, seals
+from orchestration.ledger.checkpoints import Discontinued
 
 router = Router(auth=KeyAuth("read"), tags=["Ledger"])
 MOST_HEADS = 200
@@ -94,6 +95,8 @@ def proof(request: Asked, entry_id: UUID) -> dict[str, Any]:
         made = evidence.proof(request.auth.workspace_id, entry_id)
     except evidence.NotYet:
         raise Refused(409, "no_place", "The entry gets its place within a second.", retry_after=1) from None
+    except Discontinued as broken:
+        raise Refused(503, "not_signed", f"Nothing is signed at the moment. {broken}") from None
     if made is None:
         raise Http404
     return made

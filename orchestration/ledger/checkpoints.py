@@ -64,8 +64,12 @@ class Head:
         return seals.is_signed(self.body, self.signature, self.public)
 
 
+class Discontinued(Exception):
+    """The chain is not a continuation of the newest head outside the database; the text says how."""
+
+
 def sign_due() -> Head | None:
-    """A new checkpoint when it is time for one."""
+    """A new checkpoint when it is time for one. Raises Discontinued."""
     newest = latest()
     with connection.cursor() as cursor:
         size, _ = chain.last(cursor)
@@ -78,10 +82,13 @@ def sign_due() -> Head | None:
 
 
 def sign() -> Head:
-    """Sign the head as it is now, and write it outside the database."""
+    """Sign the head as it is now, and write it outside the database. Raises Discontinued: what was cut off or made
+    anew never gets a signature of its own."""
     with transaction.atomic(), connection.cursor() as cursor:
         cursor.execute("select pg_advisory_xact_lock(%s)", [chain.LOCK])
         size, head = chain.last(cursor)
+        if broken := discontinuity(cursor, size):
+            raise Discontinued(broken)
         if found := of_size(size):
             _write(found)  # it may have been signed by who was killed before the file was written
             return found
@@ -107,6 +114,30 @@ def _signed(size: int, root: bytes, head: bytes) -> Head:
     }
     body = canonical(told)
     return Head(size, root, head, at, body, seals.sign(body), seals.public_key())
+
+
+def discontinuity(cursor: Any, size: int) -> str:
+    """In words; "" where the chain of `size` entries continues the newest head outside the database."""
+    try:
+        newest = max(folder().glob("*.json"), default=None)
+        known = Head.of(orjson.loads(newest.read_bytes())) if newest else None
+    except (OSError, ValueError) as error:
+        return f"The newest head outside the database cannot be read: {error}."
+    if known is None or not known.size:
+        return ""
+    if known.size > size:
+        return f"The newest head outside the database covers {known.size:,} entries, and only {size:,} are left."
+    cursor.execute("select head from ledger_link where seq = %s", [known.size])
+    row = cursor.fetchone()
+    if row and bytes(row[0]) == known.head:
+        return ""
+    return f"The newest head outside the database, over {known.size:,} entries, was signed over other ones than these."
+
+
+def stopped() -> str:
+    """Why nothing is signed any more, in words; "" when all is well."""
+    with connection.cursor() as cursor:
+        return discontinuity(cursor, chain.last(cursor)[0])
 
 
 def latest() -> Head | None:

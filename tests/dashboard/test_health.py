@@ -4,15 +4,18 @@ from __future__ import annotations
 
 from dataclasses import replace
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 
 import pytest
+from django.db import connection
 from django.test import Client
 from django.utils import timezone
 from uuid_utils.compat import uuid7
 
 from dashboard.views.health import finding
 from orchestration.control.health_figures import Health, PoisonedLine, SpanFlow
+from orchestration.ledger import chain, checkpoints, entries
 from orchestration.telemetry.models import Refusal
 from orchestration.workspaces.models import Workspace
 from tests.dashboard.conftest import region
@@ -54,3 +57,22 @@ def test_a_region_stands_alone(as_operator: Client, target: str) -> None:
 
     assert f'id="{target}"' in part
     assert "<html" not in part
+
+
+def test_a_ledger_that_was_cut_off_comes_first(
+    as_operator: Client, workspace: Workspace, settings: Any, tmp_path: Path
+) -> None:
+    settings.LEDGER_CHECKPOINTS = tmp_path
+    for n in range(3):
+        entries.record(workspace.pk, "decision", ("decision", str(n)), "agent:bot", {}, timezone.now())
+    chain.link()
+    checkpoints.sign()
+    with connection.cursor() as cursor:
+        cursor.execute("alter table ledger_link disable trigger all")
+        cursor.execute("delete from ledger_link where seq > 1")
+
+    text = as_operator.get("/settings/health/").content.decode()
+
+    assert "The ledger is not signed any more" in text
+    assert "covers 3 entries, and only 1 are left" in text
+    assert "manage.py verify_ledger" in text

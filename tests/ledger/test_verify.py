@@ -15,7 +15,7 @@ from django.core.management import CommandError, call_command
 from django.db import DatabaseError, connection, transaction
 from pytest_django import Settings
 
-from orchestration.ledger import chain, checkpoints, entries, evidence, merkle, seals
+from orchestration.ledger import chain, checkpoints, entries, evidence, merkle, seals, tasks
 from orchestration.ledger.verify import verify
 from orchestration.workspaces.models import Workspace
 from tests.ledger.attacks import AS_OWNER
@@ -148,3 +148,70 @@ def test_blocks_spare_a_proof_its_leaves(workspace: Workspace, monkeypatch: pyte
     assert chain.hashed(8, 16) == merkle.root(chain._leaves(8, 16))
     assert evidence.proof(workspace.pk, found[9]) is not None
     assert seals.key_id()
+
+
+def cut_off(cursor: Any, after: int) -> None:
+    cursor.execute("delete from ledger_link where seq > %s", [after])
+    cursor.execute("delete from ledger_entry where id not in (select entry_id from ledger_link)")
+    cursor.execute("delete from ledger_checkpoint where size > %s", [after])
+
+
+def test_what_was_cut_off_is_never_signed_again(
+    recorded: list[UUID], workspace: Workspace, insider: Any, outside: Path, caplog: Any
+) -> None:
+    checkpoints.sign()
+    cut_off(insider, 6)
+    record(workspace.pk, 99)
+    heads = sorted(outside.iterdir())
+
+    tasks.link()
+    with pytest.raises(checkpoints.Discontinued, match="covers 8 entries, and only 7 are left"):
+        checkpoints.sign()
+
+    assert sorted(outside.iterdir()) == heads
+    assert checkpoints.stopped().startswith("The newest head outside the database covers 8 entries")
+    insider.execute("select count(*) from ledger_link")
+    assert insider.fetchone()[0] == 7  # what happens meanwhile is linked all the same
+
+
+def test_what_has_grown_again_over_other_entries_is_not_signed(
+    recorded: list[UUID], workspace: Workspace, insider: Any
+) -> None:
+    checkpoints.sign()
+    cut_off(insider, 6)
+    for n in range(90, 99):
+        record(workspace.pk, n)
+    chain.link()
+
+    with pytest.raises(checkpoints.Discontinued, match="signed over other ones"):
+        checkpoints.sign()
+
+
+def test_a_head_that_cannot_be_read_stops_signing_until_it_is_put_aside(recorded: list[UUID], outside: Path) -> None:
+    spoilt = outside / "999999999999.json"
+    spoilt.write_text("{}")
+    assert "cannot be read" in checkpoints.stopped()
+    with pytest.raises(checkpoints.Discontinued):
+        checkpoints.sign()
+
+    spoilt.unlink()
+
+    assert checkpoints.sign().size == 8
+    assert checkpoints.stopped() == ""
+
+
+def test_a_ledger_that_is_not_signed_is_said_once_a_minute(
+    recorded: list[UUID], insider: Any, capfd: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    checkpoints.sign()
+    cut_off(insider, 6)
+    said: list[str] = []
+    monkeypatch.setattr(tasks.log, "error", lambda event, **told: said.append(told["why"]), raising=False)
+    monkeypatch.setitem(tasks._told, "at", -1e9)
+    monkeypatch.setattr(checkpoints, "EVERY", timedelta(0))
+
+    for _ in range(3):
+        tasks.link()
+
+    assert len(said) == 1
+    assert "only 6 are left" in said[0]
