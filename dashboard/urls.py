@@ -87,6 +87,7 @@ urlpatterns = [
     path("accounts/join/<str:secret>/", join.page, name="join"),
     path("workspace/", place.workspace, name="workspace"),
     path("settings/theme/", place.theme, name="theme"),
+    path("settings/density/", place.density, name="density"),
     path("search/", search.page, name="search"),
     path("live/", live, name="live"),
     path("live/counts/", place.counts, name="counts"),

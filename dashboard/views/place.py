@@ -37,6 +37,15 @@ def theme(request: Here) -> HttpResponse:
     return paint(HttpResponseRedirect(safe(request, request.headers.get("Referer", ""))), chosen)
 
 
+@require_POST
+@needs(MEMBER)
+def density(request: Here) -> HttpResponse:
+    """From comfortable rows to tight ones and back."""
+    chosen = "" if request.user.density == "tight" else "tight"
+    User.objects.filter(pk=request.user.pk).update(density=chosen)
+    return HttpResponseRedirect(safe(request, request.headers.get("Referer", "")))
+
+
 def paint(response: HttpResponse, theme: str) -> HttpResponse:
     """Pages take their theme from a cookie, so that those before log-in and after a failure have it too."""
     if theme in OTHER:

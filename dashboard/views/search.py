@@ -1,4 +1,5 @@
-"""`/search/?q=`: the jump list. Places, agents, workflows, policies, then runs; an id goes straight to its run."""
+"""`/search/?q=`: the jump list. Places, agents, workflows, policies, then acts, then runs; an id goes straight to its
+run."""
 
 from __future__ import annotations
 
@@ -14,6 +15,7 @@ from django.http import HttpResponse, HttpResponseRedirect
 from django.urls import reverse
 from django.views.decorators.http import require_safe
 
+from dashboard.acts import acts
 from dashboard.places import open_places
 from orchestration.lib.fragments import render_page_or_fragment, wanted
 from orchestration.lib.templatetags.baton import short
@@ -40,6 +42,7 @@ class Hit:
     text: str
     kind: str
     foreign: bool = True  # its text came from telemetry
+    posts: bool = False  # it is pressed, not opened
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +59,7 @@ def page(request: Here) -> HttpResponse:
     q = "".join(filter(str.isprintable, request.GET.get("q", "")[:LONGEST])).strip()
     if straight := run_called(request, q):
         return go(request, straight)
-    found = [each for each in (go_to(request, q), newest(request, q)) if each.items]
+    found = [each for each in (go_to(request, q), to_do(request, q), newest(request, q)) if each.items]
     context = {"q": q, "found": found, "count": sum(len(each.items) for each in found)}
     return render_page_or_fragment(
         request, "dashboard/search.html", {"results": "dashboard/_search_results.html"}, context
@@ -103,6 +106,13 @@ def _places(request: Here, q: str) -> Iterable[Hit]:
     for place, href in open_places(request):
         if _rank(place.label, q) < NOWHERE:
             yield Hit(href, place.icon, place.label, place.group if q else "", foreign=False)
+
+
+def to_do(request: Here, q: str) -> Hits:
+    """Acts by what they are called, then by other words for them; without a question those on the page in view."""
+    ranks = {act: min(_rank(act.label, q), 1 + _rank(act.also, q)) for act in acts(request) if q or act.near}
+    fits = sorted((act for act, rank in ranks.items() if rank < NOWHERE), key=lambda act: ranks[act])
+    return Hits("Do", [Hit(act.href, act.icon, act.label, act.hint, False, act.posts) for act in fits])
 
 
 def _agent(agent: Agent) -> Hit:

@@ -12,12 +12,12 @@ const choose = (option) => {
 
 // The server sends headings and links, as the page without a script shows them; here they are one list to choose from.
 const dress = (results) => {
-  results.querySelectorAll("a").forEach((link, i) => {
+  results.querySelectorAll("a, button").forEach((link, i) => {
     link.id = `jump-${i}`;
     link.setAttribute("role", "option");
     link.tabIndex = -1;
   });
-  results.querySelectorAll("li, h2").forEach((each) => each.setAttribute("role", "presentation"));
+  results.querySelectorAll("li, h2, form").forEach((each) => each.setAttribute("role", "presentation"));
   results.querySelectorAll("ul").forEach((each) => each.setAttribute("role", "group"));
   const found = options();
   if (found.length) {

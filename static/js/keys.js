@@ -71,6 +71,14 @@ const one = (event) => {
   ACTS[key]();
 };
 
+// An address that ends in the name of a dialog opens it, as from the jump list.
+const unfold = () => {
+  const named = document.getElementById(location.hash.slice(1));
+  if (named?.matches("[popover]:not(:popover-open)")) named.showPopover();
+};
+window.addEventListener("hashchange", unfold);
+unfold();
+
 document.addEventListener("keydown", (event) => {
   if (event.isComposing) return;
   if ((event.ctrlKey || event.metaKey) && !event.altKey && !event.shiftKey && event.key.toLowerCase() === "k") {

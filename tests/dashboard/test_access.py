@@ -47,6 +47,8 @@ PAGES: dict[str, set[str]] = {
     "/settings/prices/": ADMIN,
     "/settings/webhooks/": ADMIN,
     "/inbox/": MEMBER,
+    "/inbox/{batch}/": MEMBER,
+    "/inbox/cases/{hold}/": MEMBER,
     "/settings/webhooks/{hook}/": ADMIN,
     "/policies/rosebud/": MEMBER,
     "/policies/rosebud/?tab=changes": MEMBER,
@@ -84,24 +86,31 @@ WRITES: dict[str, set[str]] = {
         for step in ("publish", "shadow", "unshadow", "replay", "revert", "retire", "discard", "describe", "gate")
     },
     "/policies/second/": ADMIN,
-    "/inbox/00000000-0000-0000-0000-000000000999/decide/": {"reviewer", "admin"},
+    **{
+        f"/inbox/00000000-0000-0000-0000-000000000999/{step}/": {"reviewer", "admin"}
+        for step in ("decide", "claim", "leave", "cases/00000000-0000-0000-0000-000000000999/run")
+    },
     "/inbox/verdicts/00000000-0000-0000-0000-000000000999/undo/": {"reviewer", "admin"},
 }
 # Asked of nobody in particular, or by their own tests: the stream, invitations, what a person sets for himself, a key.
-ELSEWHERE = {"live", "join", "workspace", "theme", "key"}
+ELSEWHERE = {"live", "join", "workspace", "theme", "density", "key"}
 OBJECTS = [
     "/workflows/refund/",
     "/runs/{run}/",
     "/runs/{run}/?span={span}",
     "/agents/desk-billing/",
     "/policies/{policy}/",
+    "/inbox/{batch}/",
+    "/inbox/cases/{hold}/",
 ]
 OBJECTS += [
     path for path in PAGES if path.startswith(("/policies/rosebud/", "/ledger/{entry}/", "/settings/webhooks/{"))
 ]
 REGIONS = {"/workflows/refund/": "funnel", "/runs/{run}/": "waterfall", "/agents/desk-billing/": "matrix"}
+REGIONS |= {"/inbox/{batch}/": "batch"}
 REGIONS |= {"/policies/rosebud/": "decided", "/policies/rosebud/edit/": "check", "/ledger/{entry}/?verify=1": "verify"}
-ACTS = ["/inbox/{hold}/decide/", "/inbox/verdicts/{hold}/undo/"]
+ACTS = ["/inbox/verdicts/{hold}/undo/", "/inbox/{batch}/cases/{hold}/run/"]
+ACTS += [f"/inbox/{{batch}}/{act}/" for act in ("decide", "claim", "leave")]
 ACTS += [f"/settings/webhooks/{{hook}}/{act}/" for act in ("test", "rotate", "remove")]
 ACTS += [f"/policies/rosebud{path[13:]}" for path in WRITES if path.startswith("/policies/999/")]
 ACTS += ["/policies/rosebud/edit/"]
@@ -109,7 +118,7 @@ LISTS = {
     "/policies/": "list",
     "/ledger/": "entries",
     "/ledger/?as=evidence": "",
-    "/inbox/": "cases",
+    "/inbox/": "batches",
     "/settings/webhooks/": "deliveries",
     "/search/?q=rosebu": "found",
     "/live/counts/": "",
@@ -164,7 +173,7 @@ def governed(workspace: Workspace) -> Governed:
 def named(path: str) -> str:
     """The name of the view behind an address, holes filled with what any would take."""
     one = UUID(int=1)
-    return resolve(path.partition("?")[0].format(run=one, hold=one, entry=one, hook=1, policy="p")).url_name or ""
+    return resolve(path.partition("?")[0].format(run=one, hold=one, batch=one, entry=one, hook=1, policy="p")).url_name or ""
 
 
 def test_every_screen_is_asked_of_every_role() -> None:
@@ -359,7 +368,7 @@ def test_pages_are_read_and_not_written(
     assert status == 405
 
 
-@pytest.mark.parametrize("path", ["/workspace/", "/settings/theme/", *list(WRITES)[1:]])
+@pytest.mark.parametrize("path", ["/workspace/", "/settings/theme/", "/settings/density/", *list(WRITES)[1:]])
 def test_what_changes_something_is_not_done_by_looking(as_operator: Client, path: str) -> None:
     assert as_operator.get(path).status_code == 405
 

@@ -42,6 +42,15 @@ def test_the_theme_turns_and_turns_back(as_operator: Client) -> None:
     assert seen == [' lang="en" data-theme="dark"', ' lang="en" data-theme="light"']
 
 
+def test_rows_are_tight_and_comfortable_again(as_operator: Client) -> None:
+    seen = []
+    for _ in range(2):
+        answer = as_operator.post("/settings/density/", headers={"Referer": "http://testserver/runs/"})
+        seen.append('data-density="tight"' in as_operator.get(answer["Location"]).content.decode())
+
+    assert seen == [True, False]
+
+
 def test_a_mangled_theme_is_no_theme(as_operator: Client) -> None:
     as_operator.cookies["theme"] = '"><script>'
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import html
 import re
 from uuid import uuid4
 
@@ -113,3 +114,51 @@ def test_any_number_of_runs_costs_the_same_questions(
 
     with django_assert_max_num_queries(16):  # type: ignore[operator]
         as_operator.get("/search/", {"q": "refund"}, headers=region("results"))
+
+
+def done(client: Client, q: str, at: str = "") -> list[str]:
+    """The addresses of the acts on offer, in their order, from a page."""
+    headers = region("results") | ({"HX-Current-URL": f"http://testserver{at}"} if at else {})
+    text = client.get("/search/", {"q": q}, headers=headers).content.decode()
+    acts = text.partition(">Do</h2>")[2].partition("</ul>")[0]
+    return [html.unescape(each) for each in re.findall(r'(?:a href|action)="([^"]+)"', acts)]
+
+
+@pytest.mark.parametrize(
+    ("q", "address"),
+    [
+        ("new pol", "/policies/#new-policy"),
+        ("guardrail", "/policies/#new-policy"),
+        ("create a k", "/settings/keys/#new-h"),
+        ("invite", "/settings/members/#new-h"),
+        ("theme", "/settings/theme/"),
+        ("density", "/settings/density/"),
+        ("log out", "/accounts/logout/"),
+    ],
+)
+def test_acts_are_found_by_their_words_and_by_others(as_admin: Client, q: str, address: str) -> None:
+    assert done(as_admin, q)[0] == address
+
+
+def test_an_act_that_one_may_not_do_is_absent(as_reviewer: Client, scene: Scene) -> None:
+    everything = [each for q in ("new", "create", "invite", "test span", "edit") for each in done(as_reviewer, q)]
+
+    assert everything == []
+    assert done(as_reviewer, "theme") == ["/settings/theme/"]
+    assert done(as_reviewer, "edit", f"/policies/{scene.policy.slug}/") == []
+
+
+def test_the_page_in_view_is_acted_on(as_admin: Client, scene: Scene) -> None:
+    there = "/agents/desk-billing/?range=1h&cursor=x"
+
+    assert done(as_admin, "last 7", there)[0] == "/agents/desk-billing/?range=7d"
+    assert done(as_admin, "", there)[0] == "/agents/desk-billing/?range=1h"
+    assert "/runs/?agent=desk-billing" in done(as_admin, "", there)
+    assert f"/policies/{scene.policy.slug}/edit/" in done(as_admin, "", f"/policies/{scene.policy.slug}/")
+
+
+@pytest.mark.parametrize(
+    "at", ["", "/no/such/", "/healthz", "//[", "/settings/keys/", "/runs/%00/", "javascript:alert(1)"]
+)
+def test_a_page_that_is_none_of_ours_is_not_acted_on(as_admin: Client, at: str) -> None:
+    assert done(as_admin, "", at) == ["/settings/theme/", "/settings/density/"]

@@ -110,7 +110,7 @@ def test_the_jump_list_is_worked_by_keyboard_alone(seen: Watched, page: Page) ->
     page.keyboard.type("desk")
     expect(page.locator("#jump [role=option]").first).to_contain_text("Agent, desk")
     page.keyboard.press("ArrowDown")
-    active = page.locator("#jump input").get_attribute("aria-activedescendant")
+    active = page.locator("#jump input[name=q]").get_attribute("aria-activedescendant")
 
     assert page.locator("#jump [aria-selected=true]").get_attribute("id") == active == "jump-1"
     assert page.evaluate("() => document.activeElement.name") == "q", "the focus stays in the field"
@@ -119,11 +119,36 @@ def test_the_jump_list_is_worked_by_keyboard_alone(seen: Watched, page: Page) ->
     page.wait_for_url("**/agents/desk-triage/")
 
 
+def test_an_act_is_done_from_the_jump_list_by_keyboard_alone(seen: Watched, page: Page) -> None:
+    seen.open("/agents/?range=1h")
+    page.keyboard.press("Control+k")
+    page.keyboard.type("last 7 d")
+    expect(page.locator("#jump [aria-selected=true]")).to_contain_text("Show the last 7 days")
+    page.keyboard.press("Enter")
+    page.wait_for_url("**/agents/?range=7d")
+
+    page.keyboard.press("Control+k")
+    page.keyboard.type("density")
+    expect(page.locator("#jump [aria-selected=true]")).to_contain_text("Tight or comfortable rows")
+    assert troubles(page) == []
+    with page.expect_navigation():
+        page.keyboard.press("Enter")
+
+    assert page.url.endswith("/agents/?range=7d")
+    assert page.evaluate("() => document.documentElement.dataset.density") == "tight"
+
+    page.keyboard.press("Control+k")
+    page.keyboard.type("new policy")
+    expect(page.locator("#jump [aria-selected=true]")).to_contain_text("New policy")
+    page.keyboard.press("Enter")
+    expect(page.locator("#new-policy")).to_be_visible()
+
+
 def test_a_pasted_id_goes_straight_to_its_run(seen: Watched, page: Page) -> None:
     seen.open("/agents/")
 
     page.keyboard.press("/")
-    page.locator("#jump input").fill(bytes(range(16)).hex())
+    page.locator("#jump input[name=q]").fill(bytes(range(16)).hex())
 
     page.wait_for_url("**/runs/*-*/")
 
