@@ -61,6 +61,7 @@ urlpatterns = [
     path("settings/members/", members.page, name="members"),
     path("settings/members/<int:member_id>/", members.detail, name="member"),
     path("settings/members/<int:member_id>/remove/", members.remove, name="remove_member"),
+    path("settings/members/<int:member_id>/second-step/", members.drop_second_step, name="drop_second_step"),
     path("settings/invitations/<int:invitation_id>/withdraw/", members.withdraw, name="withdraw_invitation"),
     path("settings/keys/", keys.page, name="keys"),
     path("settings/keys/<int:key_id>/", keys.detail, name="key"),

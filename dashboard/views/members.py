@@ -12,7 +12,7 @@ from dashboard.addresses import public_address
 from dashboard.forms import InviteForm, RolesForm
 from dashboard.proof import freshly_proven
 from orchestration.control import administration
-from orchestration.workspaces import members
+from orchestration.workspaces import members, second_step
 from orchestration.workspaces.current import Here, needs
 from orchestration.workspaces.members import LastAdmin
 from orchestration.workspaces.models import Invitation, Membership
@@ -76,6 +76,7 @@ def detail(request: Here, member_id: int) -> HttpResponse:
         "may": MAY,
         "is_me": member.user_id == request.user.pk,
         "is_last": members.is_last_admin(member),
+        "second_step": second_step.is_on(member.user),
     }
     return render(request, "dashboard/member.html", context, status=422 if wrong else 200)
 
@@ -95,6 +96,22 @@ def remove(request: Here, member_id: int) -> HttpResponse:
     return HttpResponseRedirect(
         reverse("dashboard:members" if member.user_id != request.user.pk else "dashboard:overview")
     )
+
+
+@require_POST
+@needs("admin")
+@freshly_proven
+def drop_second_step(request: Here, member_id: int) -> HttpResponse:
+    member = member_of(request, member_id)
+    name = member.user.get_username()
+    try:
+        done = administration.remove_second_step(member, request.user)
+    except second_step.NotAllTheirs as refusal:
+        messages.error(request, f"The second step of {name} stays. {refusal}", extra_tags="crit")
+    else:
+        said = f"{name} logs in with the password alone now, and is logged out everywhere."
+        messages.success(request, said if done else f"{name} has no second step.", extra_tags="ok")
+    return HttpResponseRedirect(reverse("dashboard:member", args=[member.pk]))
 
 
 @require_POST

@@ -20,7 +20,7 @@ from orchestration.ledger import entries
 from orchestration.ledger.models import Entry
 from orchestration.outbox import endpoints
 from orchestration.outbox.models import Endpoint
-from orchestration.workspaces import invitations, keys, members
+from orchestration.workspaces import invitations, keys, members, second_step
 from orchestration.workspaces.invitations import Offer
 from orchestration.workspaces.keys import Limit
 from orchestration.workspaces.models import ApiKey, Invitation, Membership, User, Workspace
@@ -151,6 +151,18 @@ def note_second_step(user: User, *, on: bool) -> None:
     with transaction.atomic():
         for workspace_id in user.memberships.filter(roles__len__gt=0).values_list("workspace_id", flat=True):
             note(workspace_id, kind, ("person", user.get_username()), user, {"name": user.get_username()})
+
+
+@transaction.atomic
+def remove_second_step(membership: Membership, by: User) -> bool:
+    """Of somebody who cannot log in without it; noted wherever that person belongs. Raises NotAllTheirs."""
+    user = membership.user
+    done = second_step.remove(user, by)
+    if done:
+        for workspace_id in user.memberships.filter(roles__len__gt=0).values_list("workspace_id", flat=True):
+            subject = ("person", user.get_username())
+            note(workspace_id, "person.second_step_removed", subject, by, {"name": user.get_username()})
+    return done
 
 
 # ---- webhooks

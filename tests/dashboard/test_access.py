@@ -68,6 +68,7 @@ PAGES: dict[str, set[str]] = {
 WRITES: dict[str, set[str]] = {
     "/settings/members/999/": ADMIN,
     "/settings/members/999/remove/": ADMIN,
+    "/settings/members/999/second-step/": ADMIN,
     "/settings/invitations/999/withdraw/": ADMIN,
     "/settings/keys/999/rotate/": ADMIN,
     "/settings/keys/999/revoke/": ADMIN,

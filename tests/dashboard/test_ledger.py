@@ -171,6 +171,7 @@ SAID = [
     ),
     ("member.removed", {"name": "ana", "roles": []}, "removed", "ana"),
     ("person.second_step_off", {"name": "ana"}, "switched off the second step of logging in of", "ana"),
+    ("person.second_step_removed", {"name": "ana"}, "took away the second step of logging in of", "ana"),
     (
         "webhook.created",
         {"host": "https://hooks.example", "events": []},

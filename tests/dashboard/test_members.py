@@ -7,9 +7,11 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
+from allauth.mfa.models import Authenticator
 from django.test import Client
 from django.utils import timezone
 
+from orchestration.ledger.models import Entry
 from orchestration.workspaces.models import Invitation, Membership, User, Workspace
 
 INVITE = {"note": "Rita", "roles": ["reviewer"], "lasts": "7"}
@@ -173,3 +175,39 @@ def test_a_session_alone_changes_nobody(as_admin: Client, operator: User) -> Non
 
     assert member(operator).roles == ["operator"]
     assert not Invitation.objects.exists()
+
+
+@pytest.fixture
+def guarded(operator: User) -> User:
+    """An operator who logs in with a second step, and has."""
+    Authenticator.objects.create(user=operator, type=Authenticator.Type.TOTP, data={"secret": "x"})
+    Authenticator.objects.create(user=operator, type=Authenticator.Type.RECOVERY_CODES, data={"seed": "x"})
+    return operator
+
+
+def test_a_lost_second_step_is_taken_away_by_an_admin_and_logs_out(proven: Client, guarded: User) -> None:
+    theirs, path = Client(), f"/settings/members/{member(guarded).pk}/"
+    theirs.force_login(guarded)
+    page = proven.get(path).content.decode()
+
+    proven.post(f"{path}second-step/")
+    again = proven.post(f"{path}second-step/", follow=True).content.decode()
+
+    assert "Make sure that it is really they who ask" in page
+    assert not Authenticator.objects.filter(user=guarded).exists()
+    assert theirs.get("/").status_code == 302
+    assert proven.get("/").status_code == 200
+    assert "operator has no second step" in again
+    assert list(Entry.objects.filter(kind="person.second_step_removed").values_list("actor")) == [("person:admin",)]
+
+
+def test_an_admin_takes_no_second_step_that_guards_another_workspace(
+    proven: Client, guarded: User, stranger: User
+) -> None:
+    here, elsewhere = member(guarded), member(stranger).workspace
+    Membership.objects.create(user=guarded, workspace=elsewhere, roles=["reviewer"])
+
+    answer = proven.post(f"/settings/members/{here.pk}/second-step/", follow=True)
+
+    assert "They also work where you are no admin" in answer.content.decode()
+    assert Authenticator.objects.filter(user=guarded).count() == 2
