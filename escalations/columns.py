@@ -16,7 +16,7 @@ from escalations.words import label, shown
 
 MOST = 4  # beside name and amount
 ON_A_PHONE = 2
-MOST_CHIPS = 8
+MOST_CHIPS = 6
 LONGEST = 40
 _ABSENT = object()
 _AMOUNT = "amount"
@@ -57,25 +57,31 @@ def same(cases: Sequence[Case]) -> list[str]:
     """What all have in common, as few words as tell it apart."""
     if len(cases) < 2:
         return []
-    found = []
-    for name in _names(cases):
-        values = _distinct(cases, name)
-        if len(values) == 1 and name not in _SKIPPED and (chip := _chip(name, cases[0].get(name, _ABSENT))):
-            found.append(chip)
-    return found[:MOST_CHIPS]
+    names = [name for name in _names(cases) if name not in _SKIPPED and len(_distinct(cases, name)) == 1]
+    names.sort(key=lambda name: _chip_order(name, cases[0].get(name)))
+    found = [_chip(name, cases[0].get(name, _ABSENT)) for name in names]
+    return [chip for chip in found if chip][:MOST_CHIPS]
 
 
 def compare(mine: Case, others: Sequence[Case], differs: Sequence[str], most: int = 14) -> list[Compared]:
     """What differs first, then what varies, then what is the same."""
     names = _names([mine, *others])
     varies = [name for name in names if name not in differs and len(_distinct([mine, *others], name)) > 1]
-    rest = [name for name in names if name not in differs and name not in varies]
-    order = [*(name for name in differs if name in names), *_amount_first(varies), *rest]
+    own = [name for name in varies if len(_distinct(others, name)) == len(others) > 1 and _kind(others, name) != 2]
+    told = [name for name in varies if name not in own]
+    rest = sorted(set(names) - set(differs) - set(varies), key=lambda name: _chip_order(name, mine.get(name)))
+    order = [*(name for name in differs if name in names), *_amount_first(told), *rest, *own]
     return [
         Compared(label(name), shown(name, mine.get(name)), _together(name, others), name in differs)
         for name in order
         if name != "text"
     ][:most]
+
+
+def _chip_order(name: str, value: Any) -> tuple[int, str]:
+    """Words of the act say most, then words of the context, then yes and no, then figures."""
+    words = isinstance(value, str)
+    return (0 if words and name.startswith("arguments.") else 1 if words else 2 if isinstance(value, bool) else 3), name
 
 
 def _amount_first(names: list[str]) -> list[str]:

@@ -22,6 +22,8 @@ _KNOWN = {
     "run.errors": "Failed steps",
     "run.retries": "Tries repeated",
     "text": "What is said",
+    "known.account": "Account seen before",
+    "known.customer": "Customer seen before",
 }
 _PAST = re.compile(r"past\.(count|amount)_(agent|account|customer|run)_(\d+)([a-z])")
 _SPAN = re.compile(r"^(.*?)_(\d+)_?([a-z])$")

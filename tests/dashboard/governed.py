@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from uuid import UUID
 
+from escalations import intake
+from escalations.models import Batch
 from orchestration.holds.models import Hold
 from orchestration.ledger import chain, entries
 from orchestration.outbox.models import Endpoint
@@ -22,11 +24,12 @@ class Governed:
     hold: Hold
     entry: UUID
     hook: Endpoint
+    batch: UUID
 
     @property
     def names(self) -> dict[str, object]:
         """What fills the holes of an address."""
-        return {"hold": self.hold.pk, "entry": self.entry, "hook": self.hook.pk}
+        return {"hold": self.hold.pk, "batch": self.batch, "entry": self.entry, "hook": self.hook.pk}
 
 
 def govern(space: Workspace, by: User) -> Governed:
@@ -43,4 +46,6 @@ def govern(space: Workspace, by: User) -> Governed:
     )
     chain.link()
     hook = Endpoint.objects.create(workspace=space, url=f"https://{SECRET}.example/", events=["hold.opened"])
-    return Governed(policy, hold, entry, hook)
+    intake.take_in()
+    batch = Batch.objects.get(workspace=space).pk
+    return Governed(policy, hold, entry, hook, batch)

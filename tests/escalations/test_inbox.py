@@ -1,250 +1,278 @@
-"""The inbox as a plain list: what waits, who may decide it, what happens when two do."""
+"""The inbox as it is read: what comes first, what is said once, who may see what."""
 
 from __future__ import annotations
 
-import secrets
 from datetime import timedelta
 from typing import Any
 
 import pytest
 from django.test import Client
 from django.utils import timezone
-from uuid_utils.compat import uuid7
 
+from escalations import claims
+from escalations.models import Batch, Escalation
 from orchestration.holds import verdicts
-from orchestration.holds.models import Answered, Hold, State
+from orchestration.holds.models import Answered, Hold
 from orchestration.holds.verdicts import Verdict
-from orchestration.policies.models import Decision
 from orchestration.workspaces.models import Membership, User, Workspace
 from tests.dashboard.conftest import region
+from tests.escalations.conftest import alone, refunds, second
+from tests.escalations.held import questions
 
 pytestmark = pytest.mark.django_db
 
 
-def hold(
-    workspace: Workspace, question: str = "May bot refund 620 EUR?", *, due_m: float | None = None, **more: Any
-) -> Hold:
-    due_at = None if due_m is None else timezone.now() + timedelta(minutes=due_m, seconds=20)
-    fields = {"source": "agent", "agent": "bot", "question": question, "proposal": "refund", "why": "over the limit"}
-    return Hold.objects.create(workspace=workspace, due_at=due_at, **(fields | more))
+def read(client: Client, path: str = "/inbox/", **headers: str) -> str:
+    answer = client.get(path, headers=headers)
+    assert answer.status_code == 200
+    return str(answer.content.decode())
 
 
-def decision(workspace: Workspace, amount: Any = 620) -> Any:
-    found = Decision.objects.create(
-        workspace=workspace, id=uuid7(), at=timezone.now(), agent="bot", action_type="refund", amount=amount,
-        currency="EUR", effect="hold", facts={}, answer={},
-    )  # fmt: skip
-    return found.id
+def test_the_first_batch_stands_open_beside_the_list(as_reviewer: Client, workspace: Workspace) -> None:
+    alone(workspace)
+    refunds(workspace)
+
+    text = read(as_reviewer)
+
+    assert "2 batches, 13 cases" in text
+    assert "11 alike, 1 differs" in text
+    assert "On its own" in text
+    assert text.index("Refund limit") < text.index("Clear · Sanctions")
+    assert 'data-view="list"' in text
+    assert "Same in all 12" in text
 
 
-def press(client: Client, which: Hold, **said: Any) -> Any:
-    return client.post(f"/inbox/{which.pk}/decide/", {"revision": which.revision, "answer": "approve", **said})
+def test_what_differs_comes_first_unselected_and_marked(as_reviewer: Client, workspace: Workspace) -> None:
+    batch = refunds(workspace)
+
+    text = read(as_reviewer, f"/inbox/{batch.pk}/")
+
+    table = text[text.index("<tbody>") : text.index("</tbody>")]
+    first = table[: table.index("</tr>")]
+    assert 'class="odd"' in first
+    assert "checked" not in first
+    assert "<mark><bdi data-untrusted>No</bdi></mark>" in first
+    assert table.count(" checked") == 11
+    assert "<span data-n>11</span> of <span data-of>12</span>" in text
+    assert "Total 6,160 USD" in text
 
 
-def test_the_most_urgent_come_first(as_reviewer: Client, workspace: Workspace) -> None:
-    for question, due_m in (("no deadline?", None), ("late?", -5), ("due in an hour?", 60), ("due soon?", 12)):
-        hold(workspace, question, due_m=due_m)
+def test_a_case_is_set_against_the_others(as_reviewer: Client, workspace: Workspace) -> None:
+    batch = refunds(workspace)
+    odd = Escalation.objects.get(batch=batch, standing="differs")
 
-    text = as_reviewer.get("/inbox/").content.decode()
+    text = read(as_reviewer, f"/inbox/{batch.pk}/?case={odd.number}", **region("case"))
 
-    places = [text.index(question) for question in ("late?", "due soon?", "due in an hour?", "no deadline?")]
-    assert places == sorted(places)
-    assert "4 cases wait, 1 of them late" in text
-    assert "4 m 40 s late" in text or "4 m late" in text
-    assert "due in 12 m" in text
+    assert f"Differs in {len(odd.differs)}" in text
+    assert "The other 11" in text
+    assert "All yes" in text
+    assert "data-view" not in text
 
 
-@pytest.mark.parametrize(
-    ("dues", "title", "lede"),
-    [
-        ([], "Nothing waits for a person", "Agents ask here"),
-        ([None], "1 case waits", "None has a deadline"),
-        ([90, None], "2 cases wait", "The first is due in 1 h 30 m."),
-        ([-1], "1 case waits, 1 of them late", "The most urgent come first."),
-    ],
-)
-def test_it_opens_with_what_waits(
-    as_reviewer: Client, workspace: Workspace, dues: list[float | None], title: str, lede: str
+@pytest.mark.parametrize(("sort", "first"), [("due", "Refund"), ("largest", "Refund"), ("newest", "clear")])
+def test_the_order_is_in_the_address(as_reviewer: Client, workspace: Workspace, sort: str, first: str) -> None:
+    refunds(workspace)
+    alone(workspace)
+
+    text = read(as_reviewer, f"/inbox/?sort={sort}", **region("batches"))
+
+    assert first.lower() in text[text.index("<li") :][:700].lower()
+
+
+def test_nonsense_in_an_address_is_as_if_it_were_not_there(as_reviewer: Client, workspace: Workspace) -> None:
+    batch = refunds(workspace)
+
+    for path in ("?page=99", "?page=-1&sort=x&view=y", "?case=999999", "?case=%00&page=%00", "?case=1e9"):
+        read(as_reviewer, f"/inbox/{batch.pk}/{path}")
+
+
+def test_how_much_time_is_left_stands_in_words_and_colour(as_reviewer: Client, workspace: Workspace) -> None:
+    questions(workspace, ["Late?"], due_at=timezone.now() - timedelta(minutes=5, seconds=10))
+    batch = refunds(workspace)
+
+    text = read(as_reviewer, f"/inbox/{batch.pk}/", **region("batches"))
+
+    assert 'class="push sla late"' in text
+    assert "5 m 10 s late" in text or "5 m late" in text
+    assert 'class="push sla soon"' in text
+
+
+def test_a_snoozed_batch_stands_apart_until_it_comes_back(as_reviewer: Client, workspace: Workspace) -> None:
+    batch = refunds(workspace)
+    Batch.objects.filter(pk=batch.pk).update(snoozed_until=timezone.now() + timedelta(hours=1))
+
+    text = read(as_reviewer)
+
+    assert "No batches" in text
+    assert "Snoozed" in text
+    Batch.objects.filter(pk=batch.pk).update(snoozed_until=timezone.now() - timedelta(seconds=1))
+    assert "1 batch, 12 cases" in read(as_reviewer)
+
+
+def test_what_is_given_to_somebody_else_is_the_teams_and_not_mine(as_reviewer: Client, workspace: Workspace) -> None:
+    batch = refunds(workspace)
+    Batch.objects.filter(pk=batch.pk).update(assigned_to=second(workspace), assigned_why="Knows refunds")
+
+    assert "No batches" in read(as_reviewer)
+    team = read(as_reviewer, "/inbox/?view=team")
+    assert "1 batch, 12 cases" in team
+    assert "Knows refunds" in team
+
+
+def test_the_lede_says_by_which_rule_and_how_such_cases_ended(
+    as_reviewer: Client, workspace: Workspace, admin: User
 ) -> None:
-    for due_m in dues:
-        hold(workspace, due_m=due_m)
+    batch = refunds(workspace, 3, odd=False)
+    key = Escalation.objects.filter(batch=batch).values_list("key", flat=True)[0]
+    for place in range(40):
+        (held,) = questions(workspace, ["x"], state="applied", verdict="approve" if place else "reject")
+        Escalation.objects.create(
+            hold_id=held.pk, workspace=workspace, key=key, agent="x", open=False, opened_at=held.opened_at
+        )
 
-    text = as_reviewer.get("/inbox/").content.decode()
+    text = read(as_reviewer, f"/inbox/{batch.pk}/")
 
-    assert f"<h1>{title}</h1>" in text
-    assert lede in text
-
-
-def test_a_case_says_what_is_asked_and_why(as_reviewer: Client, workspace: Workspace) -> None:
-    hold(
-        workspace, decision_id=decision(workspace), policy="refund-limit", version=3, run="R-17", skill="refunds",
-        evidence=[{"kind": "scan", "page": 2}, "a letter"], cost_of_waiting="the customer waits",
-    )  # fmt: skip
-
-    text = as_reviewer.get("/inbox/").content.decode()
-
-    for said in ("620 EUR", "refund-limit", "version 3", "R-17", "refunds", "scan", "a letter", "the customer waits"):
-        assert said in text
+    assert "3 cases stopped by" in text
+    assert "Reviewers approved 97.5% of 40 cases like these unchanged (87.1 to 99.6%)." in text
 
 
-def test_what_agents_write_is_shown_and_never_obeyed(as_reviewer: Client, workspace: Workspace) -> None:
-    hold(workspace, "<script>alert(1)</script>\u202e evil", evidence=["<img src=x>"])
+def test_what_agents_write_is_framed_and_never_obeyed(as_reviewer: Client, workspace: Workspace) -> None:
+    said = "<script>alert(1)</script>\u202e already approved, press Approve all"
+    questions(workspace, [said], evidence=["<img src=x>"], cost_of_waiting=said)
+    from escalations import intake  # noqa: PLC0415
 
-    text = as_reviewer.get("/inbox/").content.decode()
+    intake.take_in()
+    text = read(as_reviewer)
 
     assert "<script>alert" not in text
     assert "<img" not in text
     assert "⟨U+202E⟩" in text
-
-
-def test_an_approval_waits_ten_seconds_and_can_be_taken_back(as_reviewer: Client, workspace: Workspace) -> None:
-    case = hold(workspace)
-
-    answer = press(as_reviewer, case)
-    text = as_reviewer.get("/inbox/").content.decode()
-
-    case.refresh_from_db()
-    assert (answer.status_code, answer["Location"], case.state) == (302, "/inbox/", State.DECIDED)
-    assert 'class="toast undo' in text
-    assert "not told yet" in text
-
-    as_reviewer.post(f"/inbox/verdicts/{case.pk}/undo/")
-
-    case.refresh_from_db()
-    assert (case.state, case.verdict) == (State.OPEN, "")
-
-
-def test_a_double_press_is_one_act(as_reviewer: Client, workspace: Workspace) -> None:
-    case = hold(workspace)
-
-    assert [press(as_reviewer, case).status_code for _ in range(2)] == [302, 302]
-
-    case.refresh_from_db()
-    assert case.revision == 1
-
-
-def test_a_rejection_needs_its_reason_and_keeps_what_was_typed(as_reviewer: Client, workspace: Workspace) -> None:
-    case = hold(workspace)
-
-    answer = press(as_reviewer, case, answer="reject", note=" ")
-
-    assert answer.status_code == 422
-    assert "Say why" in answer.content.decode()
-    assert 'hx-get="/inbox/"' in answer.content.decode()
-
-    press(as_reviewer, case, answer="reject", note="Not the owner's account")
-    case.refresh_from_db()
-    assert (case.verdict, case.note) == ("reject", "Not the owner's account")
-
-
-@pytest.mark.parametrize("amount", ["", "a lot", "-5", "1e99", "nan"])
-def test_an_amount_that_is_none_changes_nothing(as_reviewer: Client, workspace: Workspace, amount: str) -> None:
-    case = hold(workspace, decision_id=decision(workspace))
-
-    answer = press(as_reviewer, case, answer="amend", amount=amount)
-
-    assert answer.status_code == 422
-    assert Hold.objects.get().state == State.OPEN
-
-
-def test_an_amount_may_be_changed(as_reviewer: Client, workspace: Workspace) -> None:
-    case = hold(workspace, decision_id=decision(workspace))
-
-    press(as_reviewer, case, answer="amend", amount="499.50")
-
-    case.refresh_from_db()
-    assert (case.verdict, case.amend) == ("amend", {"amount": 499.5})
-
-
-def test_who_comes_second_is_told_who_was_first_and_when(
-    as_reviewer: Client, workspace: Workspace, admin: User
-) -> None:
-    case = hold(workspace)
-    verdicts.decide(case, Verdict(Answered.REJECT, "wrong account"), admin, revision=0)
-
-    answer = press(as_reviewer, case)
-
-    text = answer.content.decode()
-    assert answer.status_code == 409
-    assert "Rejected by admin already" in text
-    assert "wrong account" in text
-    assert Hold.objects.get().verdict == "reject"
-
-
-def test_an_undo_that_comes_too_late_is_told_so(as_reviewer: Client, workspace: Workspace) -> None:
-    case = hold(workspace)
-    press(as_reviewer, case)
-    Hold.objects.update(apply_at=timezone.now() - timedelta(minutes=1))
-    verdicts.apply_due()
-
-    answer = as_reviewer.post(f"/inbox/verdicts/{case.pk}/undo/")
-
-    assert answer.status_code == 409
-    assert "The ten seconds are over" in answer.content.decode()
-    assert Hold.objects.get().state == State.APPLIED
+    frame = text[text.index('class="said-of" data-untrusted') :]
+    assert "press Approve all" in frame
+    assert "press Approve all" not in text[: text.index('class="said-of"')]
 
 
 def test_operators_see_that_something_waits_and_not_what(as_operator: Client, workspace: Workspace) -> None:
-    case = hold(workspace, "private question?", evidence=["private evidence"])
+    batch = refunds(workspace)
+    Hold.objects.update(question="private question?", evidence=["private evidence"])
 
-    text = as_operator.get("/inbox/").content.decode()
+    text = read(as_operator, f"/inbox/{batch.pk}/?case=1")
 
-    assert "1 case waits" in text
+    assert "12 cases" in text
     assert "private" not in text
+    assert "Phone" not in text
     assert "Approve" not in text
-    assert press(as_operator, case).status_code == 403
+    assert "reviewers decide" in text
 
 
 def test_operators_who_may_read_content_read_it(as_operator: Client, workspace: Workspace) -> None:
-    hold(workspace, "private question?")
+    batch = refunds(workspace)
     Membership.objects.update(sees_content=True)
 
-    text = as_operator.get("/inbox/").content.decode()
+    text = read(as_operator, f"/inbox/{batch.pk}/")
 
-    assert "private question?" in text
+    assert "Phone" in text
     assert "Approve" not in text
 
 
-def test_a_hold_of_another_workspace_is_not_there(client: Client, workspace: Workspace, stranger: User) -> None:
-    case = hold(workspace)
+def test_a_batch_of_another_workspace_is_not_there(client: Client, workspace: Workspace, stranger: User) -> None:
+    batch = refunds(workspace)
     client.force_login(stranger)
 
-    assert press(client, case).status_code == 404
-    assert client.post(f"/inbox/verdicts/{case.pk}/undo/").status_code == 404
-    assert "1 case" not in client.get("/inbox/").content.decode()
-    assert Hold.objects.get().state == State.OPEN
+    assert client.get(f"/inbox/{batch.pk}/").status_code == 404
+    assert client.get(f"/inbox/cases/{Hold.objects.all()[0].pk}/").status_code == 404
+    assert client.post(f"/inbox/{batch.pk}/decide/", {}).status_code in (403, 404)
+    assert "Nothing needs you" in read(client)
 
 
 def test_a_region_is_what_the_page_shows(as_reviewer: Client, workspace: Workspace) -> None:
-    hold(workspace)
+    batch = refunds(workspace)
+    page = read(as_reviewer, f"/inbox/{batch.pk}/")
 
-    part = as_reviewer.get("/inbox/", headers=region("cases")).content.decode()
+    for name in ("batches", "batch", "case"):
+        part = read(as_reviewer, f"/inbox/{batch.pk}/", **region(name))
+        assert f'id="{name}"' in part[:120]
+        assert f'id="{name}"' in page
+        assert "<html" not in part
 
-    assert part.lstrip().startswith('<div class="region" id="cases"')
-    assert "live:batch" in part
+
+def test_when_nothing_waits_the_page_says_so(as_reviewer: Client, workspace: Workspace) -> None:
+    text = read(as_reviewer)
+
+    assert "Nothing needs you" in text
+    assert "What a policy holds back, and what agents ask, comes here." in text
+
+
+def test_opening_claims_a_batch_and_the_next_one_lets_it_go(
+    as_reviewer: Client, workspace: Workspace, reviewer: User
+) -> None:
+    one, other = refunds(workspace), alone(workspace).pk
+    two = Escalation.objects.get(pk=other).batch
+    assert two is not None
+
+    as_reviewer.get(f"/inbox/{one.pk}/")
+    one.refresh_from_db()
+    assert one.claimed_by == reviewer
+
+    as_reviewer.get(f"/inbox/{two.pk}/", headers={"X-Purpose": "prefetch"})
+    one.refresh_from_db()
+    assert one.claimed_by == reviewer, "a look ahead claims nothing"
+
+    as_reviewer.post(f"/inbox/{two.pk}/claim/")
+    one.refresh_from_db()
+    two.refresh_from_db()
+    assert (one.claimed_by, two.claimed_by) == (None, reviewer)
+
+    as_reviewer.post(f"/inbox/{two.pk}/leave/")
+    two.refresh_from_db()
+    assert two.claimed_by is None
+
+
+def test_somebody_who_is_there_is_named_to_the_others(as_reviewer: Client, workspace: Workspace) -> None:
+    batch = refunds(workspace)
+    claims.take(batch, second(workspace), timezone.now())
+
+    text = read(as_reviewer, f"/inbox/{batch.pk}/")
+
+    assert text.count("Reviewer Two is here") == 2
+    Batch.objects.update(claimed_until=timezone.now() - timedelta(seconds=1))
+    assert "Reviewer Two is here" not in read(as_reviewer)
+
+
+def test_a_case_that_somebody_else_decided_is_marked_with_who_and_when(
+    as_reviewer: Client, workspace: Workspace, admin: User
+) -> None:
+    batch = refunds(workspace)
+    case = Escalation.objects.filter(batch=batch, selected=True)[0]
+    verdicts.decide(Hold.objects.get(pk=case.pk), Verdict(Answered.REJECT, "no"), admin, revision=0)
+
+    text = read(as_reviewer, f"/inbox/{batch.pk}/")
+
+    assert "Rejected by admin, " in text
+    assert text.count('name="case"') == 12, "eleven in the table and one beside it"
+
+
+def test_a_link_to_a_case_finds_it_wherever_it_is(as_reviewer: Client, workspace: Workspace) -> None:
+    hold = alone(workspace)
+    batch = Escalation.objects.get(pk=hold.pk).batch_id
+
+    assert as_reviewer.get(f"/inbox/cases/{hold.pk}/")["Location"] == f"/inbox/{batch}/?case=1"
+
+
+def test_the_page_costs_few_queries(
+    as_reviewer: Client, workspace: Workspace, django_assert_max_num_queries: Any
+) -> None:
+    batch = refunds(workspace, 20)
+    for _ in range(5):
+        alone(workspace)
+
+    with django_assert_max_num_queries(34):
+        as_reviewer.get(f"/inbox/{batch.pk}/")
 
 
 def test_the_sidebar_counts_what_waits(as_reviewer: Client, workspace: Workspace) -> None:
-    hold(workspace)
-    decided = hold(workspace)
-    press(as_reviewer, decided)
+    refunds(workspace)
 
     text = as_reviewer.get("/live/counts/").content.decode()
 
-    assert '<span class="count due" id="count-inbox" hx-swap-oob="true">1</span>' in text
-
-
-def test_a_long_list_comes_in_pages_and_costs_few_queries(
-    as_reviewer: Client, workspace: Workspace, django_assert_max_num_queries: Any
-) -> None:
-    for n in range(60):
-        hold(workspace, f"q-{n}-{secrets.token_hex(2)}", due_m=n)
-
-    with django_assert_max_num_queries(10):
-        first = as_reviewer.get("/inbox/", headers=region("cases")).content.decode()
-    second = as_reviewer.get("/inbox/?page=2").content.decode()
-
-    assert "1 to 50 of 60" in first
-    assert "51 to 60 of 60" in second
-    assert as_reviewer.get("/inbox/?page=999999").status_code == 200
-    assert as_reviewer.get("/inbox/?page=-1&x=%00").status_code == 200
+    assert 'id="count-inbox" hx-swap-oob="true">12</span>' in text
