@@ -18,6 +18,7 @@ from django.db import OperationalError, transaction
 from django.db.models import F
 from django.utils import timezone
 
+from escalations.assigning import kept_from
 from escalations.counting import recount
 from escalations.forms import ActForm
 from escalations.models import Act, Batch, Escalation, Verb
@@ -132,6 +133,7 @@ def _decide(by: By, act: Act, asked: Mapping[UUID, int], verdict: Verdict) -> No
     mine = {pk: revision for pk, revision in asked.items() if pk in cases}
     holds = Hold.objects.in_bulk(list(mine))
     barred = {pk: why for pk, hold in holds.items() if (why := _barred(cases[pk], hold, by.person))}
+    barred |= kept_from(by.workspace.pk, by.person, {pk: hold.people for pk, hold in holds.items()})
     free = {pk: revision for pk, revision in mine.items() if pk not in barred}
     outcomes = verdicts.decide_many(by.workspace.pk, free, verdict, by.person)
     act.results = [_result(cases[each.hold.pk], each) for each in outcomes]
@@ -216,7 +218,7 @@ def _set_back(act: Act, by: User) -> int:
         return 0
     if act.verb == Verb.SPLIT:
         return _joined(act, was, by, now)
-    fields = {name: was[name] for name in ("assigned_to_id", "assigned_why", "snoozed_until") if name in was}
+    fields = {name: was[name] for name in ("assigned_to_id", "assigned_why", "pinned", "snoozed_until") if name in was}
     Batch.objects.filter(pk=batch.pk).update(revision=F("revision") + 1, **fields)
     told(by, batch, "batch.undone", now, {"act": act.verb})
     return batch.cases

@@ -10,6 +10,7 @@ from uuid import UUID
 from django.db.models import Q
 
 from escalations.about import Ended, ended
+from escalations.assigning import kept_from
 from escalations.columns import Column, columns, same
 from escalations.listing import who_is_here
 from escalations.models import Batch, Escalation, Odds, Standing
@@ -142,6 +143,8 @@ def opened(batch: Batch, reader: User, now: datetime, *, reads: bool, kept: froz
     marked = [name for case, _ in shown_ones for name in case.differs]
     wanted = columns(fields, marked) if reads and fields else []
     rows = [_row(case, hold, reader, wanted) for case, hold in shown_ones]
+    barred = kept_from(batch.workspace_id, reader, {row.hold.pk: row.hold.people for row in rows if not row.gone})
+    rows = [replace(row, shut=row.shut or barred[row.hold.pk]) if row.hold.pk in barred else row for row in rows]
     if kept is not None:
         rows = [replace(row, kept=row.case.hold_id in kept) for row in rows]
     rows.sort(key=lambda row: (bool(row.gone), not row.odd, -row.case.distance if row.odd else 0, row.case.number))

@@ -48,7 +48,7 @@ def split(by: By, batch: Batch, form: ActForm) -> Done:
 
 def _apart(home: Batch, count: int) -> Batch:
     kept = ("workspace_id", "key", "core", "title", "agent", "policy", "version", "skill", "people", "due_at")
-    more = {name: getattr(home, name) for name in (*kept, "opened_at", "assigned_to_id", "assigned_why")}
+    more = {name: getattr(home, name) for name in (*kept, "opened_at", "assigned_to_id", "assigned_why", "pinned")}
     return Batch.objects.create(**more, split=True, cases=count)
 
 
@@ -126,11 +126,13 @@ def _give(act: Act, batch: Batch, to: User, why: str) -> None:
         "batch": str(batch.pk),
         "assigned_to_id": held.assigned_to_id,
         "assigned_why": held.assigned_why,
+        "pinned": held.pinned,
         "snoozed_until": _iso(held.snoozed_until),
     }
     Batch.objects.filter(pk=batch.pk).update(
         assigned_to=to,
         assigned_why=why,
+        pinned=True,
         revision=F("revision") + 1,
         snoozed_until=None,
         claimed_by=None,

@@ -4,14 +4,22 @@ from __future__ import annotations
 
 from celery import shared_task
 
-from escalations import intake, judged, regrouping
+from escalations import assigning, intake, judged, regrouping
 
 LEARN_S = 300
 
 
 @shared_task(ignore_result=True)
 def take_in() -> int:
-    return intake.take_in()
+    found = intake.take_in()
+    if found:
+        assigning.match()
+    return found
+
+
+@shared_task(ignore_result=True)
+def match() -> int:
+    return assigning.match()
 
 
 @shared_task(ignore_result=True)

@@ -18,9 +18,11 @@ SCHEDULE = {
     "ledger": every(1, "orchestration.ledger.tasks.link"),
     "verdicts": every(1, "orchestration.holds.tasks.sweep"),
     "cases": every(1, "escalations.tasks.take_in"),
+    "right person": every(5, "escalations.tasks.match"),
     "odds": every(20, "escalations.tasks.sweep_learning"),
     "messages": every(5, "orchestration.outbox.tasks.deliver"),
     "old messages": every(3600, "orchestration.outbox.tasks.forget_old"),
+    "replay worker": every(20, "orchestration.control.tasks.replay"),  # so that it gives a sign of life
     "replays": every(5, "orchestration.control.tasks.sweep_replays"),
     "shadows": every(5, "orchestration.control.tasks.sweep_shadows"),
     "stalled runs": every(30, "orchestration.control.tasks.sweep_stalled"),
