@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import secrets
 from datetime import timedelta
 from typing import Any
 
@@ -62,7 +63,7 @@ def chosen(batch: Batch, *, everything: bool = False) -> list[str]:
 
 
 def press(client: Client, batch: Batch, cases: list[str], act: str = "approve", **said: Any) -> Any:
-    told = {"act": act, "key": f"k-{timezone.now().timestamp():.6f}", "case": cases} | said
+    told = {"act": act, "key": secrets.token_hex(8), "case": cases} | said
     headers = told.pop("headers", {})
     return client.post(f"/inbox/{batch.pk}/decide/", told, headers=headers)
 
