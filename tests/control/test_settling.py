@@ -11,9 +11,10 @@ from opentelemetry.proto.trace.v1.trace_pb2 import Span as OtlpSpan
 from orchestration.control import digest, settling
 from orchestration.handoffs.models import Handoff
 from orchestration.registry.models import Agent
+from orchestration.telemetry import packing
 from orchestration.telemetry.models import Pulse, Signal, SpanMinute
 from orchestration.telemetry.spans import Kind
-from orchestration.workflows.models import Run, RunStatus, Step, Trace, Workflow, WorkflowMinute
+from orchestration.workflows.models import Run, RunBooking, RunStatus, Step, Trace, Workflow, WorkflowMinute
 from orchestration.workspaces.models import Workspace
 from tests import make
 from tests.control.test_digest import SECOND, Sender, deliver, figures, kv, refund, settle_all
@@ -145,6 +146,22 @@ def test_settling_again_changes_nothing(workspace: Workspace) -> None:
         figures(),
         list(WorkflowMinute.objects.order_by("step_id", "measure").values_list("n", "ms", "b00")),
     ) == before
+
+
+def test_what_was_booked_before_bookings_were_packed_is_taken_back_too(workspace: Workspace) -> None:
+    sender = Sender(workspace)
+    refund(sender)
+    sender.deliver()
+    take(workspace)
+    before, booking = figures(), RunBooking.objects.get()
+    plain = packing.unpack(bytes(booking.body), "zstd", 1 << 20)
+    RunBooking.objects.update(body=plain)
+
+    Trace.objects.update(due_at="2020-01-01T00:00:00Z")
+    settle_all(workspace)
+
+    assert plain.startswith(b"[")
+    assert figures() == before
 
 
 def events(workspace: Workspace, *items: dict[str, Any]) -> None:
