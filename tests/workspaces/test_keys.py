@@ -8,7 +8,7 @@ from django.core.management import CommandError, call_command
 from django.utils import timezone
 
 from orchestration.workspaces.keys import KeyRefused, MadeBefore, create_key, end, find, lend, revoke, rotate
-from orchestration.workspaces.models import ApiKey, User, Workspace
+from orchestration.workspaces.models import ApiKey, Membership, User, Workspace
 
 
 def test_a_key_is_recognised_by_its_plain_text_alone(workspace: Workspace, admin: User) -> None:
@@ -111,6 +111,17 @@ def test_a_workspace_is_made_once(db: None, capsys: pytest.CaptureFixture[str]) 
 
     assert Workspace.objects.get(slug="claims").name == "Claims department"
     assert "exists already" in capsys.readouterr().out
+
+
+def test_a_workspace_gets_an_admin_who_can_look_into_it(operator: User, capsys: pytest.CaptureFixture[str]) -> None:
+    call_command("create_workspace", "history", admin=operator.username)
+    call_command("create_workspace", "history", admin=operator.username)
+
+    membership = Membership.objects.get(user=operator, workspace__slug="history")
+    assert (membership.roles, membership.sees_content) == (["admin"], True)
+    with pytest.raises(CommandError, match="Nobody has an account called 'nobody'"):
+        call_command("create_workspace", "other", admin="nobody")
+    assert not Workspace.objects.filter(slug="other").exists()
 
 
 @pytest.mark.parametrize("slug", ["has space", "ä", "x" * 61, ""])

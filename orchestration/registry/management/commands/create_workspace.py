@@ -7,9 +7,13 @@ from typing import Any
 
 from django.core.exceptions import ValidationError
 from django.core.management.base import BaseCommand, CommandError
+from django.db import transaction
+from django.utils import timezone
 
+from orchestration.ledger import entries
 from orchestration.registry import prices
-from orchestration.workspaces.models import Workspace
+from orchestration.workspaces import members
+from orchestration.workspaces.models import User, Workspace
 
 
 class Command(BaseCommand):
@@ -21,12 +25,15 @@ class Command(BaseCommand):
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument("slug", help="short name for commands: letters, digits, hyphens, underscores")
         parser.add_argument("--name", help="what people see; the slug when left out")
+        parser.add_argument("--admin", metavar="USER", help="somebody with an account, who becomes its admin")
 
     def handle(self, *args: Any, **options: Any) -> None:
         slug = options["slug"]
         new = Workspace(slug=slug, name=options["name"] or slug)
-        if Workspace.objects.filter(slug=slug).exists():
+        admin = self._admin(options["admin"])
+        if known := Workspace.objects.filter(slug=slug).first():
             self.stdout.write(f"Workspace {slug} exists already.")
+            self._admit(admin, known)
             return
         try:
             new.full_clean()
@@ -34,6 +41,23 @@ class Command(BaseCommand):
             raise CommandError(f"{slug!r} cannot be a workspace: {' '.join(error.messages)}") from error
         new.save()
         prices.seed(new)
+        self._admit(admin, new)
         self.stdout.write(
             f"Workspace {slug} made. Next: manage.py create_key --workspace {slug} --name NAME --scopes ingest"
         )
+
+    def _admin(self, name: str | None) -> User | None:
+        found = User.objects.filter(username=name, is_active=True).first() if name else None
+        if name and found is None:
+            raise CommandError(f"Nobody has an account called {name!r}.")
+        return found
+
+    @transaction.atomic
+    def _admit(self, admin: User | None, workspace: Workspace) -> None:
+        if admin is None:
+            return
+        membership = members.admit(admin, workspace, ["admin"], True, None)
+        told = {"name": admin.get_username(), "roles": membership.roles, "sees_content": True}
+        subject = ("person", admin.get_username())
+        entries.record(workspace.pk, "member.changed", subject, "baton:command", told, timezone.now())
+        self.stdout.write(f"{admin.get_username()} is an admin of {workspace.slug}.")
