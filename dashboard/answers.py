@@ -78,7 +78,7 @@ def _bottleneck(now: Overview, to: Links) -> Answer:
         label,
         duration(worst.p95_ms),
         "",
-        say(_spent(worst), " p95, ", foreign(worst.step)),
+        say(foreign(worst.step), f", {_spent(worst)} p95"),
         to.workflow(worst.slug),
         spark(now.points.wait_ms, tone_of(worst)),
         title=_split_words(worst),
