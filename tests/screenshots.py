@@ -26,7 +26,7 @@ ROOT = Path(__file__).resolve().parents[1]
 FOLDER = ROOT / ".github" / "pictures"
 BROWSERS = ("chromium", "chromium-browser", "google-chrome")
 MOST_BYTES = 150_000
-WIDE = (1280, 800)
+WIDE = (1200, 744)
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +51,7 @@ PICTURES = (
 class Demo:
     address: str
     password: str
+    process: subprocess.Popen[str]
 
 
 @contextmanager
@@ -77,8 +78,18 @@ def started(process: subprocess.Popen[str]) -> Demo:
         if found := re.search(r"Baton\s+(http://\S+)", line):
             address = found[1]
         if (found := re.search(r"log in\s+admin\s+(\S+)", line)) and address:
-            return Demo(address, found[1])
+            return Demo(address, found[1], process)
     raise SystemExit("The demo did not start.")
+
+
+def told(running: Demo) -> None:
+    """Waits until the agents have told their whole past."""
+    for line in running.process.stdout or ():
+        if "history" in line:
+            print(line.rstrip())
+        if re.search(r"history\s+all \d+ days", line):
+            return
+    raise SystemExit("The demo ended before its history was told.")
 
 
 def free_port() -> int:
@@ -125,12 +136,13 @@ def log_in(page: Page, running: Demo) -> None:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--wait", type=int, default=180, help="seconds in which the demo tells its history")
+    parser.add_argument("--wait", type=int, default=60, help="seconds in which agents work before pictures are taken")
     parser.add_argument("--to", type=Path, default=FOLDER)
     asked = parser.parse_args()
     asked.to.mkdir(parents=True, exist_ok=True)
     program = next((found for name in BROWSERS if (found := shutil.which(name))), None)
     with demo() as running, sync_playwright() as playwright:
+        told(running)
         time.sleep(asked.wait)
         browser = playwright.chromium.launch(executable_path=program, args=["--no-sandbox"])
         catch_up(browser, running)
