@@ -287,7 +287,7 @@ def test_a_verdict_may_say_that_it_should_not_have_been_asked(as_reviewer: Clien
 
 def test_more_than_fifteen_in_a_moment_are_asked_about_once(as_reviewer: Client, workspace: Workspace) -> None:
     batch = refunds(workspace, 20, odd=False)
-    now = {"opened": int(timezone.now().timestamp() * 1000)}
+    now: dict[str, Any] = {"opened": int(timezone.now().timestamp() * 1000)}
 
     asked = press(as_reviewer, batch, chosen(batch, everything=True), **now)
 

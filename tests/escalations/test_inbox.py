@@ -221,7 +221,7 @@ def test_opening_claims_a_batch_and_the_next_one_lets_it_go(
     as_reviewer.post(f"/inbox/{two.pk}/claim/")
     one.refresh_from_db()
     two.refresh_from_db()
-    assert (one.claimed_by, two.claimed_by) == (None, reviewer)
+    assert [one.claimed_by_id, two.claimed_by_id] == [None, reviewer.pk]
 
     as_reviewer.post(f"/inbox/{two.pk}/leave/")
     two.refresh_from_db()
