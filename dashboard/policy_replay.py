@@ -102,6 +102,9 @@ def fill(made: Backtest, policy: Policy, version: PolicyVersion, report: Mapping
     first, last = _moment(report.get("first")), _moment(report.get("last"))
     days = max(1.0, float(report.get("days") or 1.0))
     made.window = plural(report["decisions"], "decision,decisions")
+    concerned = report.get("concerned", report["decisions"])
+    if concerned != report["decisions"]:
+        made.window = f"{number(concerned)} in its scope, of {made.window}"
     if first and last and not report.get("timeless"):
         made.window += f", {_day(first)} to {_day(last)}"
     made.versus = [

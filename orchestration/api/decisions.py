@@ -163,8 +163,13 @@ async def _with_facts(asked: Asked, book: Book) -> tuple[Decided, bool, bool]:
         known |= await _in_thread(lambda: facts.run_facts(asked.workspace_id, asked.ask.run))
     if "past" not in needs:
         decided = decide.decide(asked, book, known)
+        if decided.hold and asked.ask.run and "run" not in needs:  # who decides wants to see the run
+            known |= await _in_thread(lambda: facts.run_of(asked.workspace_id, asked.ask.run))
+            decided = decide.decide(asked, book, known)
         fresh, stored = await lanes.ask(decided.values, asked.key or "")
         return decided, fresh == b"1", stored == b"1"
+    if asked.ask.run and "run" not in needs:
+        known |= await _in_thread(lambda: facts.run_of(asked.workspace_id, asked.ask.run))
     return await pool.run(lambda connection: _looking_back(connection, asked, book, known))
 
 
@@ -215,7 +220,7 @@ async def _before(workspace_id: int, key: str, digest: bytes) -> tuple[int, dict
         return 422, problem(
             422, "This idempotency key was used for another ask.", errors=[{"field": "key", "message": "Used before."}]
         )
-    if row[1] is None:
+    if not row[1]:
         return 410, problem(410, "This key was answered, and the decision is past its retention.")
     return 200, row[1]
 

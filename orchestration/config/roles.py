@@ -18,6 +18,7 @@ from celery.utils.dispatch import Signal
 from django.conf import settings
 from django.db import connections
 
+from orchestration.control import replaying
 from orchestration.demo.arrivals import PER_MINUTE
 
 from .asgi import application
@@ -73,6 +74,7 @@ def worker(name: str, queue: str, *, processes: int) -> Callable[[], None]:
         os.environ["CELERY_SKIP_CHECKS"] = "1"  # the supervisor has made them, and the memory they touch is not shared
         concurrency.ALIASES["custom"] = "orchestration.config.forking:TaskPool"  # type: ignore[attr-defined]
         give_signs(name, signals.task_received)
+        replaying.each_beat.append(sign_of(settings.STATE, name).touch)  # a replay outlasts the patience for a sign
         warnings.simplefilter("ignore", SecurityWarning)  # about root, whose danger is pickle; we take JSON only
         app.worker_main(
             [

@@ -48,6 +48,7 @@ _SAID = {  # what may come later
     "reviewer": "coalesce(nullif(excluded.reviewer, ''), d.reviewer)",
     "minutes": "coalesce(excluded.minutes, d.minutes)",
     "outcome": "coalesce(nullif(excluded.outcome, ''), d.outcome)",
+    "reason": "coalesce(excluded.reason, d.reason)",
 }
 _STUB = "d.action_type = '' and excluded.action_type <> ''"
 _EFFECT = (
@@ -110,6 +111,7 @@ def _merged(one: Told, other: Told) -> Told:
         reviewer=other.reviewer or one.reviewer,
         minutes=one.minutes if other.minutes is None else other.minutes,
         outcome=other.outcome or one.outcome,
+        reason=other.reason or one.reason,
     )
 
 
@@ -146,4 +148,5 @@ def _row(workspace: Workspace, told: Told) -> dict[str, Any]:
         "reviewer": redact_text(told.reviewer)[0],
         "minutes": told.minutes,
         "outcome": redact_text(told.outcome)[0],
+        "reason": redact_text(told.reason)[0] or None,
     }

@@ -38,7 +38,7 @@ RUN_LIVES = "exists (select from workflows_run n where n.workspace_id = r.worksp
 NOTHING = "false"
 PAST = timedelta(seconds=max(WINDOWS.values())) + timedelta(days=1)
 FORGET_FACTS = """
-update policies_decision set facts = '{}', answer = '{}', forgotten_at = now()
+update policies_decision set facts = '{}', answer = '{}', reason = null, forgotten_at = now()
 where workspace_id = %(workspace)s and id = any(array(
     select id from policies_decision where workspace_id = %(workspace)s and forgotten_at is null
     and at < %(before)s and coalesce(received_at, at) < %(before)s limit %(most)s))
@@ -83,21 +83,20 @@ def keep() -> dict[str, Any]:
 
 def forget_facts(workspace_id: int, before: datetime) -> int:
     """What decisions were made on, and the words they were answered with. That there was a decision stays, with who
-    asked, what for, and what was said; its receipt has the hash of the facts. Keys of asks go with their answers."""
+    asked, what for, and what was said; its receipt has the hash of the facts."""
     total, done = 0, retention.SLICE
     while done == retention.SLICE:
         with connection.cursor() as cursor:
             cursor.execute(FORGET_FACTS, {"workspace": workspace_id, "before": before, "most": retention.SLICE})
             done = int(cursor.rowcount)
         total += done
-    with connection.cursor() as cursor:
-        cursor.execute("delete from policies_asked where workspace_id = %s and at < %s", [workspace_id, before])
     return total
 
 
 def _forget_past(workspace_id: int, before: datetime) -> None:
-    """What no rule can look back on any more. Ids carry their time, so only the old end of the table is read."""
+    """Keys of asks, and what no rule can look back on any more. Ids carry their time, so only the old end is read."""
     with connection.cursor() as cursor:
+        cursor.execute("delete from policies_asked where workspace_id = %s and at < %s", [workspace_id, before])
         cursor.execute(
             "delete from policies_past where workspace_id = %s and decision_id < %s and at < %s",
             [workspace_id, chain.first_id(before), before],

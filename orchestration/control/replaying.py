@@ -44,6 +44,8 @@ SILENT_S = 20  # after which a worker counts as dead
 TRIES = 3
 KEPT = 5  # of a version; older ones are forgotten
 
+each_beat: list[Callable[[], None]] = []  # what else is to be told, in this process, that the work goes on
+
 
 class Stopped(Exception):
     """The row is no longer ours: cancelled, its draft discarded, or another worker's."""
@@ -192,6 +194,8 @@ def _beat(run: ReplayRun, total: int) -> Callable[[int], None]:
         if (now := time.monotonic()) < next_s:
             return
         next_s = now + EACH_S
+        for tell in each_beat:
+            tell()
         _change(run, done=done, total=total, beat_at=timezone.now())
         _tell(run, done=done, total=total)
 

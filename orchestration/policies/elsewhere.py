@@ -25,7 +25,7 @@ from orchestration.policies.vocabulary import FIELDS, OPEN, Type, near
 RECORDED, DECIDED = "decision.recorded", "hold.decided"
 VERDICTS = ("approve", "reject", "amend", "more")
 PROTECTED = "protected_"
-NAME_CHARS = 200
+NAME_CHARS, REASON_CHARS = 200, 2_000
 MOST_MINUTES = 60 * 24 * 366
 _OWN = frozenset({"now", "now.hour", "now.weekday", "now.weekend", "limit", "limits", "known"})  # ours to say
 _ASKED = {"action.type": "type", "action.system": "system", "action.amount": "amount", "action.currency": "currency"}
@@ -55,6 +55,7 @@ class Told:
     reviewer: str = ""
     minutes: float | None = None
     outcome: str = ""
+    reason: str = ""
     timeless: bool = False
 
 
@@ -94,6 +95,7 @@ def read(item: Mapping[str, Any], at: datetime, *, timeless: bool = False) -> To
         reviewer=named["reviewer"],
         minutes=_minutes(item.get("minutes")),
         outcome=named["outcome"],
+        reason=_text(item, "reason", REASON_CHARS),
         timeless=timeless,
     )
 
@@ -190,12 +192,12 @@ def _typed(name: str, kind: Type, value: Any) -> Any:
     return dict(value) if kind == Type.MAP else value
 
 
-def _text(item: Mapping[str, Any], name: str) -> str:
+def _text(item: Mapping[str, Any], name: str, most: int = NAME_CHARS) -> str:
     value = item.get(name)
     if value is None:
         return ""
-    if not isinstance(value, str) or len(value) > NAME_CHARS:
-        raise BadTold(name, f"This is a text of at most {NAME_CHARS} characters.")
+    if not isinstance(value, str) or len(value) > most:
+        raise BadTold(name, f"This is a text of at most {most} characters.")
     return value.replace("\0", "\ufffd").encode("utf-8", "replace").decode().strip()
 
 

@@ -241,6 +241,7 @@ class Decision(models.Model):
     reviewer = models.TextField(default="")
     minutes = models.FloatField(null=True)
     outcome = models.TextField(default="")
+    reason = models.TextField(null=True, help_text="Why people said so, where it came from elsewhere")  # noqa: DJ001  rows are filled by name
 
     class Meta:
         indexes: ClassVar = [

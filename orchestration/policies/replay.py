@@ -115,7 +115,8 @@ class Replay:
         activation = self._bound(facts)
         others = self._scoped(facts).strictest(activation)
         was, now = others, others
-        if self._was.rules and self._was.rules[0].scope.takes(facts):
+        theirs = bool(self._was.rules) and self._was.rules[0].scope.takes(facts)
+        if theirs:
             was = max(others, self._was.strictest(activation))
         mine = self._draft.scope.takes(facts)
         if mine:
@@ -127,6 +128,9 @@ class Replay:
         report.timeless += recorded.timeless
         report.first, report.last = report.first or recorded.at, recorded.at
         report.otherwise += not recorded.imported and before.value != recorded.effect
+        if not (mine or theirs):
+            return  # neither version can be heard on this: its tickets are no doing of theirs
+        report.concerned += 1
         report.before.add(before, recorded)
         report.after.add(after, recorded)
         if before is not after:

@@ -19,7 +19,7 @@ from orchestration.policies.effects import STRICTNESS, Kind
 
 SHOWN = 200  # decisions that change, in each direction
 FIGURES = (
-    *("decisions", "imported", "timeless", "freed", "freed_wrong", "freed_unjudged", "held", "held_right"),
+    *("decisions", "concerned", "imported", "timeless", "freed", "freed_wrong", "freed_unjudged", "held", "held_right"),
     *("held_unjudged", "changed", "otherwise", "limit", "true", "untold", "judged", "always", "never"),
 )
 BAD = frozenset(
@@ -146,11 +146,13 @@ class Point:
 
 @dataclass(slots=True)
 class Report:
-    """`freed`, `held`, `changed` count decisions; `freed_unjudged` those freed ones of which nobody knows whether they
-    were right. `otherwise`: Baton's own decisions, recorded under rules that said something else than today's.
-    `imported` were made elsewhere; of `timeless` ones not even the time is known."""
+    """Tickets and errors are those of the `concerned`: decisions in the scope of the draft, or of the version it takes
+    the place of. `freed`, `held`, `changed` count decisions; `freed_unjudged` those freed ones of which nobody knows
+    whether they were right. `otherwise`: Baton's own decisions, recorded under rules that said something else than
+    today's. `imported` were made elsewhere; of `timeless` ones not even the time is known."""
 
     decisions: int = 0
+    concerned: int = 0
     imported: int = 0
     timeless: int = 0
     first: datetime | None = None

@@ -9,6 +9,7 @@ from typing import Any
 import orjson
 import pytest
 from django.db import connection
+from django.utils import timezone
 
 from orchestration.holds.models import Hold
 from orchestration.ledger.models import Entry
@@ -16,6 +17,7 @@ from orchestration.policies import lifecycle
 from orchestration.policies.models import Decision, Policy
 from orchestration.workspaces.keys import create_key
 from orchestration.workspaces.models import User, Workspace
+from tests import make
 from tests.api.door import JSON, Door
 
 REFUND = {
@@ -250,3 +252,27 @@ def test_a_version_that_was_published_cannot_be_edited_in_the_database(tenant: W
 
     with pytest.raises(Exception, match="no draft any more"), connection.cursor() as cursor:
         cursor.execute("update policies_policyversion set body = '{}' where policy_id = %s", [policy.pk])
+
+
+@pytest.mark.parametrize("looks_back", [False, True])
+def test_a_hold_knows_its_run_though_no_rule_reads_it(
+    may: Door, tenant: Workspace, author: User, looks_back: bool
+) -> None:
+    run = make.run(tenant)
+    rule(tenant, author, "action.amount <= limit" + (" && past.count_account_24h < 9.0" if looks_back else ""))
+
+    ask(may, REFUND | {"run": str(run.id)})
+    ask(may, REFUND | {"run": "never heard of"})
+
+    assert list(Hold.objects.filter(workspace=tenant).order_by("opened_at").values_list("run_id", flat=True)) == [
+        run.id,
+        None,
+    ]
+    assert Decision.objects.filter(workspace=tenant, run_id=run.id).count() == 1
+
+
+def test_a_key_whose_answer_was_forgotten_is_not_answered_anew(may: Door, tenant: Workspace) -> None:
+    ask(may, key="K-1")
+    Decision.objects.filter(workspace=tenant).update(facts={}, answer={}, forgotten_at=timezone.now())
+
+    assert ask(may, key="K-1")[0] == 410

@@ -11,7 +11,7 @@ from django.utils import timezone
 
 from orchestration.control import elsewhere
 from orchestration.ledger.models import Entry
-from orchestration.policies.elsewhere import Told, read
+from orchestration.policies.elsewhere import BadTold, Told, read
 from orchestration.policies.models import Decision, Past
 from orchestration.workspaces.models import Workspace
 from tests import make
@@ -115,3 +115,22 @@ def test_an_import_leaves_a_receipt_and_one_that_changes_nothing_leaves_none(wor
 
     entry = Entry.objects.get(workspace=workspace.pk, kind="decisions.imported")
     assert (entry.actor, '"new":1' in entry.body) == ("key:7", True)
+
+
+def test_why_people_said_so_is_kept_without_secrets_and_forgotten_with_the_facts(workspace: Workspace) -> None:
+    event = {
+        "type": "hold.decided",
+        "decision": "D-1",
+        "verdict": "reject",
+        "reason": "Account closed, api_key=sk-123456789012345678901234",
+    }
+
+    elsewhere.store(workspace, [read(event, AT)], "key:1")
+    elsewhere.store(workspace, [read({"type": "hold.decided", "decision": "D-1", "verdict": "reject"}, AT)], "key:1")
+
+    decision = Decision.objects.get()
+    assert decision.reason is not None
+    assert decision.reason.startswith("Account closed")
+    assert "sk-1234" not in decision.reason
+    with pytest.raises(BadTold, match="2000"):
+        read(event | {"reason": "x" * 2001}, AT)

@@ -89,8 +89,6 @@ def test_facts_of_decisions_go_and_that_there_was_one_stays(workspace: Workspace
     theirs = decision(there, 120)
     told = {"effect": "hold", "facts_sha256": "0" * 64}
     entries.record(workspace.pk, "decision", ("decision", str(old.id)), "agent:bot", told, old.at)
-    for at in (old.at, fresh.at):
-        Asked.objects.create(workspace=workspace, key=str(at), digest=b"0" * 32, decision_id=old.id, at=at)
 
     done = [keeping.keep()["facts"] for _ in range(2)]
 
@@ -100,7 +98,6 @@ def test_facts_of_decisions_go_and_that_there_was_one_stays(workspace: Workspace
     assert (old.facts, old.answer, old.verdict, old.effect) == ({}, {}, "approve", "hold")
     assert old.amount == 12
     assert all(each.facts and each.forgotten_at is None for each in (fresh, brought, theirs))
-    assert Asked.objects.get().key == str(fresh.at)
     assert Entry.objects.get().subject_id == str(old.id)
 
 
@@ -116,9 +113,12 @@ def test_what_was_forgotten_is_not_replayed_nor_looked_at(workspace: Workspace) 
     assert len(standing.lately(workspace.pk)) == 1
 
 
-def test_what_no_rule_can_look_back_on_goes(workspace: Workspace) -> None:
+def test_keys_of_asks_and_what_no_rule_can_look_back_on_go(workspace: Workspace) -> None:
     for days in (29, 33):
         at = datetime.now(UTC) - timedelta(days=days)
+        Asked.objects.create(
+            workspace=workspace, key=str(days), digest=b"0" * 32, decision_id=chain.first_id(at), at=at
+        )
         Past.objects.create(
             workspace=workspace,
             decision_id=chain.first_id(at),
@@ -132,4 +132,5 @@ def test_what_no_rule_can_look_back_on_goes(workspace: Workspace) -> None:
 
     keeping.keep()
 
+    assert Asked.objects.get().key == "29"
     assert Past.objects.get().at > datetime.now(UTC) - timedelta(days=30)

@@ -231,3 +231,15 @@ def test_what_only_a_verdict_came_for_is_not_replayed(workspace: Workspace, admi
 
     assert run.report is not None
     assert (run.report["decisions"], Decision.objects.filter(workspace=workspace).count()) == (0, 1)
+
+
+def test_a_long_replay_gives_signs_of_life(workspace: Workspace, admin: User, monkeypatch: pytest.MonkeyPatch) -> None:
+    signs: list[int] = []
+    monkeypatch.setattr(replaying, "each_beat", [lambda: signs.append(1)])
+    monkeypatch.setattr(replaying, "EACH_S", 0.0)
+    decisions(workspace, [10, 20, 30])
+
+    replaying.start(workspace, draft(workspace, admin), admin)
+    replaying.work()
+
+    assert len(signs) > 1

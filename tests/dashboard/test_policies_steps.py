@@ -52,6 +52,12 @@ def test_the_report_tells_tickets_and_errors_together(
     assert 'data-chart="tradeoff"' in seen
 
 
+def test_a_report_says_of_how_many_decisions_it_speaks(as_admin: Client, version: PolicyVersion) -> None:
+    ran(version, report=report(concerned=1200))
+
+    assert "1,200 in its scope, of 4,218 decisions, 24 Oct to 23 Nov" in text(as_admin.get(EDIT))
+
+
 @pytest.mark.parametrize(
     ("more", "says"),
     [

@@ -28,10 +28,10 @@ def rule(condition: str = "action.amount <= limit", limit: float = 500, *, polic
     return Rule.of(policy, "refund-limit", "Refund limit", 1, body | more)
 
 
-def recorded(n: int, amount: float, rules: list[Rule], **more: Any) -> Recorded:
-    facts = {"action.type": "refund", "action.amount": amount, "agent.name": "bot", "context": {"account": "A"}}
+def recorded(n: int, amount: float, rules: list[Rule], kind: str = "refund", **more: Any) -> Recorded:
+    facts = {"action.type": kind, "action.amount": amount, "agent.name": "bot", "context": {"account": "A"}}
     effect = evaluate(rules, facts, ALLOW).effect.kind.value
-    return Recorded(UUID(int=n), BEGIN + timedelta(minutes=n), "bot", "refund", effect, facts, amount=amount, **more)
+    return Recorded(UUID(int=n), BEGIN + timedelta(minutes=n), "bot", kind, effect, facts, amount=amount, **more)
 
 
 def replayed(live: list[Rule], draft: Rule, history: list[Recorded]) -> Report:
@@ -150,3 +150,32 @@ def test_a_report_is_plain_json() -> None:
 
     assert orjson.loads(orjson.dumps(told)) == told
     assert (told["freed"], len(told["freed_cases"]), told["limit"]) == (4, 4, 900)
+
+
+def test_tickets_and_errors_are_counted_where_the_rule_can_be_heard() -> None:
+    """Another policy's tickets and errors are no doing of this one, before or after."""
+    scope = {"scope": {"types": ["refund"]}}
+    other = rule(limit=5, policy=uuid4(), scope={"types": ["payout"]})
+    live = [rule(**scope), other]
+    history = [
+        recorded(1, 600, live, verdict="approve"),
+        recorded(2, 100, live, verdict="reject"),
+        *(recorded(n, 900, live, kind="payout", verdict="reject") for n in range(3, 9)),
+        *(recorded(n, 1, live, kind="payout", outcome="chargeback") for n in range(9, 12)),
+    ]
+
+    report = replayed(live, rule(limit=1000, **scope), history)
+
+    assert (report.decisions, report.concerned) == (11, 2)
+    assert (report.before.tickets, report.after.tickets) == (1, 0)
+    assert (report.before.missed, report.after.missed) == (1, 1)
+    assert [(point.tickets, point.missed) for point in report.curve if point.limit == 1000] == [(0, 1)]
+
+
+def test_what_only_the_version_before_spoke_of_is_counted_too() -> None:
+    live = [rule(scope={"types": ["refund", "payout"]})]
+    history = [recorded(1, 600, live), recorded(2, 600, live, kind="payout"), recorded(3, 600, live, kind="fee")]
+
+    report = replayed(live, rule(scope={"types": ["refund"]}), history)
+
+    assert (report.concerned, report.before.tickets, report.after.tickets, report.freed) == (2, 2, 1, 1)
