@@ -14,8 +14,8 @@ from django.db import connection
 from orchestration.lib.names import normal
 from orchestration.registry import resolve
 from orchestration.registry.models import AgentKind, SystemKind
+from orchestration.telemetry.adding import FULL
 from orchestration.telemetry.reading import raw_cursor
-from orchestration.telemetry.rollups import FULL
 from orchestration.workflows import names as books
 from orchestration.workflows import stitch
 from orchestration.workflows.booking import Booking, Names

@@ -15,11 +15,10 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-import orjson
 from django.db import connection, transaction
 
 from orchestration.lib.stats import COLUMNS, bucket
-from orchestration.telemetry.reading import raw_cursor
+from orchestration.telemetry.adding import FULL, Target, add
 from orchestration.workspaces.models import Workspace
 
 MINUTE_US = 60_000_000
@@ -29,7 +28,6 @@ HOUR, DAY = timedelta(hours=1), timedelta(days=1)
 UNKNOWN_DAYS = 36_500  # of a workspace that is gone, for which nothing is deleted
 HOUR_LOCK = 0x6261_746F  # advisory lock: one sweep of hours at a time
 HOURS_AT_ONCE = 50
-FULL = 2**61  # where a bigint stops counting: an overflow would keep everybody else's spans from being stored
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,6 +87,16 @@ class Tally:
             if column >= 0:
                 counts[column] = counts.get(column, 0) + sign * n
 
+    def add(self, other: Tally) -> None:
+        """All of another tally of the same table, which is not to be used any more."""
+        for key, found in other.rows.items():
+            known = self.rows.setdefault(key, found)
+            if known is not found:
+                for i, value in enumerate(found[0]):
+                    known[0][i] += value
+                for column, n in found[1].items():
+                    known[1][column] = known[1].get(column, 0) + n
+
     def observations(self) -> list[Observation]:
         """The same as few observations as can say it."""
         return [said for key, found in sorted(self.rows.items()) for said in observations_of(key, *found)]
@@ -118,9 +126,8 @@ def closed_before(span_days: int, now: datetime) -> datetime:
 def book(workspace_id: int, tally: Tally) -> None:
     """Add a tally to its minutes and note the touched hours. Rows are sorted, so that two bookings never deadlock."""
     recent, closed = _parted(workspace_id, tally)
-    _add(workspace_id, recent, tally.table.minute)
-    _add(workspace_id, closed, tally.table.hour)
-    _add(workspace_id, _by_day(closed), tally.table.day)
+    for found, into in ((recent, tally.table.minute), (closed, tally.table.hour), (_by_day(closed), tally.table.day)):
+        add(workspace_id, found.rows, Target(into, tally.table.keys, tally.table.sums))
     hours = {key[0] // HOUR_US * 3600 for key, (sums, counts) in recent.rows.items() if any(sums) or counts}
     if hours:
         with connection.cursor() as cursor:
@@ -161,48 +168,6 @@ def _by_day(hours: Tally) -> Tally:
 def _span_days(workspace_id: int) -> int:
     found = Workspace.objects.filter(pk=workspace_id).values_list("span_days", flat=True).first()
     return UNKNOWN_DAYS if found is None else found
-
-
-def _add(workspace_id: int, tally: Tally, into: str) -> None:
-    rows: list[dict[str, int]] = []
-    used: set[int] = set()
-    names = ["at", *(name for name, _ in tally.table.keys), *(name for name, _ in tally.table.sums)]
-    for key, (sums, counts) in sorted(tally.rows.items()):
-        bounded = sums if min(sums) > -FULL and max(sums) < FULL else [max(-FULL, min(FULL, n)) for n in sums]
-        row = dict(zip(names, (*key, *bounded), strict=True))
-        filled = [b for b, n in counts.items() if n]
-        for b in filled:
-            row[COLUMNS[b]] = counts[b]
-        used.update(filled)
-        if filled or any(sums):
-            rows.append(row)
-    if rows:
-        with raw_cursor() as cursor:
-            cursor.execute(_upsert(tally.table, into, sorted(used)), [workspace_id, orjson.dumps(rows).decode()])
-
-
-def _upsert(table: Table, into: str, buckets: list[int]) -> str:
-    """An upsert that names only the buckets which occur: an absent one stays NULL and costs nothing."""
-    columns = [COLUMNS[b] for b in buckets]
-    keys = [name for name, _ in table.keys]
-    sums = [name for name, _ in table.sums]
-    shape = ", ".join(
-        ["at bigint", *(f"{n} {t}" for n, t in table.keys + table.sums), *(f"{column} int" for column in columns)]
-    )
-    changes = [
-        f"{n} = t.{n} + excluded.{n}"
-        if kind == "int"
-        else f"{n} = case when abs(t.{n}) < {FULL} then t.{n} + excluded.{n} else t.{n} end"
-        for n, kind in table.sums
-    ]
-    changes += [f"{c} = coalesce(t.{c} + excluded.{c}, t.{c}, excluded.{c})" for c in columns]
-    names = ", ".join([*keys, *sums, *columns])
-    return (
-        f"insert into {into} as t (workspace_id, at, {names}) "
-        f"select %s, to_timestamp(at / 1000000), {names} from json_to_recordset(%s) as x({shape}) "
-        f"order by x.at, {', '.join(keys)} "
-        f"on conflict (workspace_id, at, {', '.join(keys)}) do update set {', '.join(changes)}"
-    )
 
 
 def roll_hours(tables: Mapping[str, Table], seconds: float = 20.0) -> int:
