@@ -28,7 +28,7 @@ DIVERSE, DIVERSE_KINDS = 0.35, 4  # chance that two agree, and kinds, from which
 MILD = 0.5  # of a difference that may be chance
 FLOOR = 0.6  # of an agent's own confidence, below which nothing starts selected
 SURE_WIDTH = 0.15
-TELLING = 1.0  # log odds of being wrong, by which a difference in one field counts
+TELLING = 1.5  # log odds of being wrong, by which a difference in one field counts
 
 
 @dataclass(frozen=True, slots=True)

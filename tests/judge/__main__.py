@@ -8,12 +8,15 @@ asked; what no window of it reaches (services of years ago) is read from the tab
 from __future__ import annotations
 
 import argparse
+import os
 import sys
 from collections.abc import Callable
 from pathlib import Path
 
+import django
+
 from tests.bench.stand import stand
-from tests.judge import cases, causes, policies, services, shape
+from tests.judge import alike, cases, causes, mixed, policies, services, shape
 from tests.judge.agreement import Agreement
 from tests.judge.imported import Imports
 
@@ -24,6 +27,8 @@ SUBJECTS: dict[str, tuple[str, Subject]] = {
     "causes": ("who broke a failed run, and when", causes.judge),
     "services": ("plain traces of services", services.judge),
     "policies": ("policies replayed over recorded decisions", policies.judge),
+    "mixed": ("a hundred mixed cases as batches", mixed.judge),
+    "alike": ("texts that are about the same, and those about nothing that is there", alike.judge),
     "cases": ("event logs as runs with human and automatic steps", cases.judge),
 }
 
@@ -44,6 +49,8 @@ def main() -> int:
     options = parser.parse_args()
     if not options.data.is_dir():
         parser.error(f"{options.data} is no folder")
+    os.environ.setdefault("DJANGO_SETTINGS_MODULE", "orchestration.config.settings")
+    django.setup()
     agreement = Agreement()
     with stand(options.port) as baton:
         imports = Imports(options.data, baton, agreement.say)
