@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, lru_cache
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -98,8 +98,14 @@ def _rule(policy: Any, slug: str, name: str, number: int, body: dict[str, Any]) 
     """A version that cannot run any more (a later release may read rules otherwise) asks a person in every case, rather
     than letting pass what it was there to stop."""
     try:
-        return Rule.of(policy, slug, name, number, body)
+        return _compiled(policy, slug, name, number, orjson.dumps(body))
     except (cel.Invalid, BadScope, BadEffect, KeyError, ValueError):
         log.exception("policy_unusable", policy=str(policy), version=number)
         stuck = {"condition": "true", "then": {"kind": "hold", "words": f"{name} cannot be read"}}
         return Rule.of(policy, slug, name, number, stuck)
+
+
+@lru_cache(maxsize=2048)
+def _compiled(policy: Any, slug: str, name: str, number: int, body: bytes) -> Rule:
+    """Versions do not change, so that of a hundred rules one change compiles one anew, and not all of them."""
+    return Rule.of(policy, slug, name, number, orjson.loads(body))
