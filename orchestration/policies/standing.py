@@ -4,19 +4,21 @@ decided lately. Reads recorded decisions; changes nothing."""
 from __future__ import annotations
 
 import time
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
+import orjson
 from django.db import connection
 from django.utils import timezone
 
-from orchestration.policies import asks
+from orchestration.policies import asks, cel
 from orchestration.policies.effects import STRICTNESS
-from orchestration.policies.evaluate import Match, Rule, bound, judge
-from orchestration.policies.models import Decision
+from orchestration.policies.evaluate import Rule, missing, said
+from orchestration.policies.together import KNOWN, Together, names_in
 
 DAYS = 30
 LOOKED_AT = 2_000  # decisions that an editor's quick look goes over
@@ -27,6 +29,8 @@ FRESH_S = 60.0
 QUIET = timedelta(days=7)  # live for so long without having decided anything: unused
 MOST_FIELDS = 200
 
+_Came = tuple[int, tuple[int, ...]]  # how conditions came out: those true, as bits; the places of those not told
+_clock = time.thread_time
 _looked: dict[tuple[int, int], tuple[float, dict[UUID, list[str]]]] = {}
 
 
@@ -107,47 +111,81 @@ def figures(workspace_id: int) -> dict[UUID | None, Figures]:
 
 def lately(workspace_id: int, most: int = LOOKED_AT) -> list[dict[str, Any]]:
     """Facts of the newest recorded decisions."""
-    whole = Decision.objects.filter(workspace_id=workspace_id, forgotten_at=None)
-    rows = whole.order_by("-at").values_list("facts", flat=True)[:most]
-    return [asks.restored(facts) for facts in rows]
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "select facts from policies_decision where workspace_id = %s and forgotten_at is null "
+            "order by at desc limit %s",
+            [workspace_id, most],
+        )
+        return [asks.restored(orjson.loads(facts)) for (facts,) in cursor]  # JSON as text
 
 
 def look(rule: Rule, others: Sequence[Rule], history: Sequence[Mapping[str, Any]]) -> Look:
     """What `history`, newest first, says of a rule, alone and beside live rules of the same scope; as much of it as
-    can be looked at while somebody types. Pure but for the clock."""
+    can be looked at while somebody types. Pure but for the clock.
+
+    Conditions are asked together, and what follows is worked out once for all cases in which they came out alike."""
     rivals = [other for other in others if other.policy != rule.policy and same_scope(rule, other)]
-    found, begun = Look(beside={other.policy: _Beside(other.name) for other in rivals}), time.thread_time()
+    programs = [each.program for each in (rule, *rivals)]
+    asked = _Asked(programs)
+    found, seen, begun = Look(beside={each.policy: _Beside(each.name) for each in rivals}), Counter[_Came](), _clock()
     for facts in history:
-        if time.thread_time() - begun > PATIENCE_S:
+        if _clock() - begun > PATIENCE_S:
             break
         found.decisions += 1
         if not rule.scope.takes(facts):
             continue
         found.cases += 1
-        activation = bound(facts)
-        mine = judge(rule, facts, activation)
-        _count(found, mine)
-        if mine:
-            for other in rivals:
-                _compare(found.beside[other.policy], mine, judge(other, facts, activation))
+        came = asked.on(facts)
+        seen[came] += 1
+        if 0 in came[1]:
+            for name in missing(rule, facts):
+                found.lacking[name] = found.lacking.get(name, 0) + 1
+    for came, n in seen.items():
+        _count(found, (rule, *rivals), came, n)
     return found
 
 
-def _count(found: Look, mine: Match | None) -> None:
-    found.true += bool(mine and mine.outcome is True)
-    if mine and isinstance(mine.outcome, str):
-        found.failed += 1
-        for name in mine.missing:
-            found.lacking[name] = found.lacking.get(name, 0) + 1
+class _Asked:
+    """Conditions on many facts, once for all that are alike in what the conditions name."""
+
+    def __init__(self, programs: Sequence[cel.Program]) -> None:
+        self._together, self._names = Together(programs), names_in(programs)
+        self._came: dict[tuple[tuple[type, Any], ...], _Came] = {}
+
+    def on(self, facts: Mapping[str, Any]) -> _Came:
+        known = {name: facts.get(name) for name in self._names}
+        if KNOWN in known:
+            known[KNOWN] = sorted(facts)
+        try:
+            key = tuple([(type(value), value) for value in known.values()])
+            found = self._came.get(key)
+        except TypeError:  # maps and lists
+            return self._ask(known)
+        if found is None:
+            found = self._came[key] = self._ask(known)
+        return found
+
+    def _ask(self, known: Mapping[str, Any]) -> _Came:
+        true, untold = self._together.test(cel.activation(known))
+        return true, tuple(sorted(place for place, _ in untold))
 
 
-def _compare(beside: _Beside, mine: Match, theirs: Match | None) -> None:
-    if theirs is None:
-        return
-    ours, other = STRICTNESS[mine.effect.kind], STRICTNESS[theirs.effect.kind]
-    beside.both += 1
-    beside.stricter += other > ours
-    beside.milder += other < ours
+def _count(found: Look, rules: Sequence[Rule], came: _Came, n: int) -> None:
+    """Add `n` cases in which conditions came out alike: those true, as bits, and the places of those not told."""
+    true, failed = came
+    found.true += n * (true & 1)
+    found.failed += n * (0 in failed)
+    mine, *theirs = (said(rule, "" if place in failed else bool(true >> place & 1)) for place, rule in enumerate(rules))
+    for rival, effect in zip(rules[1:], theirs, strict=True):
+        if mine and effect:
+            _compare(found.beside[rival.policy], STRICTNESS[mine.kind], STRICTNESS[effect.kind], n)
+
+
+def _compare(beside: _Beside, ours: int, other: int, n: int) -> None:
+    beside.both += n
+    beside.stricter += n * (other > ours)
+    beside.milder += n * (other < ours)
 
 
 def same_scope(one: Rule, other: Rule) -> bool:
