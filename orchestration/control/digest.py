@@ -6,16 +6,17 @@
 3. observe   what each span means by its own attributes; its names become ids, made in a connection of their own; a row
 4. write     spans, of which the new ones are told
 5. count     new spans into figures, traces and signs of life
-6. done      deliveries removed; all of it commits together
+6. tell      in a burst, traces that came whole (`whole`); all others are settled later, in transactions of their own
+7. done      deliveries removed; all of it commits together
 
-A crash anywhere repeats work and neither loses nor doubles it. Settling (`runs`) follows in its own transaction.
+A crash anywhere repeats work and neither loses nor doubles it.
 """
 
 from __future__ import annotations
 
 import gc
 import time
-from collections import Counter, defaultdict
+from collections import Counter
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from uuid import UUID
@@ -23,7 +24,7 @@ from uuid import UUID
 import structlog
 from django.db import transaction
 
-from orchestration.control import elsewhere, sent
+from orchestration.control import elsewhere, sent, whole
 from orchestration.control.counting import Counted, count
 from orchestration.control.settling import settle_due
 from orchestration.control.trouble import trouble
@@ -53,6 +54,7 @@ from orchestration.telemetry.otlp import decode_logs, decode_traces
 from orchestration.telemetry.reading import raw_cursor
 from orchestration.telemetry.spans import RawEvent, RawLog, RawSpan
 from orchestration.workflows import traces
+from orchestration.workflows.booking import Change
 from orchestration.workspaces.models import Workspace
 
 log = structlog.get_logger(__name__)
@@ -163,7 +165,7 @@ def take_in(workspace_id: int, delivery: Waiting) -> tuple[int, int]:
 
 
 def _take(workspace_id: int, claimed: list[Waiting]) -> tuple[int, int]:
-    """Stages 2 to 6; returns how many spans and how many steps of the events API are new."""
+    """Stages 2 to 7; returns how many spans and how many steps of the events API are new."""
     batch = _decode(Workspace.objects.get(pk=workspace_id), claimed)
     now = datetime.now(UTC)
     fresh: Counter[datetime] = Counter()
@@ -171,12 +173,13 @@ def _take(workspace_id: int, claimed: list[Waiting]) -> tuple[int, int]:
     logs.store(workspace_id, batch.logs, keeps_content=batch.workspace.keeps_content)
     steps = sent.take(workspace_id, batch.events, counted)
     _history(batch)
-    traces.note(workspace_id, counted.traces, max(d.received_at for d in batch.claimed))
+    change = _tell(batch, counted, now)
     liveness.hear(workspace_id, counted.heard)
     intake.refuse(workspace_id, batch.rejected, now)
     stored = [d for d in batch.claimed if d.id not in batch.poisoned]
     intake.book(workspace_id, stored, fresh, now)
-    rollups.book(workspace_id, counted.tally)
+    rollups.book(workspace_id, change.spans)
+    rollups.book(workspace_id, change.workflows)
     deliveries.done(workspace_id, stored)
     spans = sum(fresh.values())
     transaction.on_commit(lambda: publish(workspace_id, "run", {"spans": spans}))
@@ -242,10 +245,21 @@ def _spans(batch: Batch, fresh: Counter[datetime]) -> Counted:
     if len(new) < len(pairs):
         keys = {writer.key_of(row) for row in new}
         fresh_pairs = [pair for pair in pairs if writer.key_of(pair[0]) in keys]
-    by_place: dict[int, int] = defaultdict(int)
-    for _, taken in fresh_pairs:
-        by_place[taken.delivery] += 1
-    transaction.on_commit(lambda: recent.keep(batch.workspace.pk, new))
-    for place, n in by_place.items():
+    for place, n in Counter([taken.delivery for _, taken in fresh_pairs]).items():
         fresh[intake.minute(batch.claimed[place].received_at)] += n
     return count(fresh_pairs, [d.received_at for d in batch.claimed])
+
+
+def _tell(batch: Batch, counted: Counted, now: datetime) -> Change:
+    """Stage 6: note the traces, and tell at once what came whole and has waited long enough for that. Returns what all
+    of it changes of the figures."""
+    workspace_id, received_at = batch.workspace.pk, max(d.received_at for d in batch.claimed)
+    told = whole.Whole()
+    if not batch.events and (now - received_at).total_seconds() >= traces.ROOT_S:
+        told = whole.tell(workspace_id, counted, received_at)
+    told.leave(traces.note(workspace_id, counted.traces, received_at, told.runs))
+    change = told.write(workspace_id)
+    change.spans.add(counted.tally)
+    rest = {trace_id: rows for trace_id, rows in counted.rows.items() if trace_id not in told.told}
+    transaction.on_commit(lambda: recent.keep(workspace_id, rest))
+    return change

@@ -21,7 +21,7 @@ from orchestration.workflows import stitch
 from orchestration.workflows.booking import Booking, Names
 from orchestration.workflows.groups import Group
 from orchestration.workflows.models import RunStatus
-from orchestration.workflows.story import Story
+from orchestration.workflows.story import Step, Story
 
 STALLED_S = 600
 OLD_S = 900  # what is older than this at receipt and has no end will not get one
@@ -35,7 +35,7 @@ class Told(Protocol):
 
     group: Group
     story: Story
-    rows: dict[tuple[bytes, bytes], tuple[Any, ...]]
+    steps: list[Step]
     sent: frozenset[bytes]
     twins: int
     run_id: UUID | None
@@ -133,6 +133,8 @@ def _systems(workspace_id: int, stories: Sequence[Story]) -> dict[str, int]:
 def bookings(workspace_id: int, runs: list[UUID]) -> list[Booking]:
     """What these runs are booked with so far."""
     with connection.cursor() as cursor:
+        if not runs:
+            return []
         cursor.execute(
             "select body from workflows_runbooking where workspace_id = %s and run_id = any(%s)",
             [workspace_id, runs],
@@ -176,7 +178,8 @@ def _row(one: Told, ids: Names) -> dict[str, Any]:
     story = one.story
     tools = story.tool_calls
     agents = [ids.agents[who][1] for who in story.agents if who in ids.agents]
-    agents += [row[9] for row in one.rows.values() if row[1] in one.sent]  # who started a run by the events API
+    if one.sent:  # who started a run by the events API
+        agents += [step.ids[1] for step in one.steps if step.span_id in one.sent]
     return {
         "id": str(one.run_id),
         "workflow_id": ids.workflow,
@@ -222,10 +225,11 @@ def _time(us: int) -> str:
 
 
 def _handoffs(cursor: Any, workspace_id: int, told: Sequence[Told], names: Sequence[Names]) -> None:
-    cursor.execute(
-        "delete from handoffs_handoff where workspace_id = %s and run_id = any(%s)",
-        [workspace_id, [one.run_id for one in told]],
-    )
+    before = [run_id for one in told for run_id in one.group.known_as]
+    if before:
+        cursor.execute(
+            "delete from handoffs_handoff where workspace_id = %s and run_id = any(%s)", [workspace_id, before]
+        )
     rows = []
     for one, known in zip(told, names, strict=True):
         agents = known.agents

@@ -16,7 +16,7 @@ from __future__ import annotations
 import gc
 import os
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 from uuid import UUID
@@ -36,8 +36,8 @@ from orchestration.workflows.booking import Booking, Change, contributions
 from orchestration.workflows.due import BOTH, Due
 from orchestration.workflows.fold import fold
 from orchestration.workflows.groups import Group
-from orchestration.workflows.reading import Bounds, keyed, sent_steps, to_steps
-from orchestration.workflows.story import Rules, Story
+from orchestration.workflows.reading import Bounds, distinct, sent_steps, to_steps
+from orchestration.workflows.story import Rules, Step, Story
 
 log = structlog.get_logger(__name__)
 MOST_SPANS = 30_000  # read in one transaction; a longer run is read all the same
@@ -47,6 +47,7 @@ SPANS_A_SECOND = 5_000  # a long run is told again after as many seconds as it h
 LONG_S = 600.0  # until a long run is tried again whose telling killed the worker
 FAULTY_S = 3600.0  # … a trace that cannot be told
 SETTLE_LOCK = (0x6261_7365, 0x6261_7366)  # one for each half
+WHOLE_LOCK = 0x6261_7367  # shared by who tells a trace that came whole (`whole`), alone by who settles both halves
 WHOLE_ROUNDS = 8  # settled with both locks after a round in which most had to be left for that
 
 _whole: dict[int, int] = {}  # by workspace: rounds yet to come with both locks
@@ -54,11 +55,11 @@ _whole: dict[int, int] = {}  # by workspace: rounds yet to come with both locks
 
 @dataclass(slots=True, eq=False)
 class Told:
-    """A run as told in this round: its traces and story, the runs it swallowed, and rows for booking."""
+    """A run as told in this round: its traces, steps and story, and the runs it swallowed."""
 
     group: Group
     story: Story
-    rows: dict[tuple[bytes, bytes], tuple[Any, ...]]
+    steps: list[Step]
     sent: frozenset[bytes]
     twins: int
     sizes: dict[bytes, int]  # rows read, by trace
@@ -118,7 +119,7 @@ def _settle(workspace_id: int, only: Due | None = None) -> int:
         if half != BOTH:
             gathered, wanted = _alone(workspace_id, gathered, wanted)
         found = _within_reach(workspace_id, gathered, wanted)
-        heard = [one for one in _tell(workspace_id, found) if one.rows]
+        heard = [one for one in _tell(workspace_id, found) if one.steps]
         forgotten = {i for one in heard if one.forgotten for i in one.group.known_as}
         told = _continue(workspace_id, [one for one in heard if not one.forgotten])
         change = _write(workspace_id, told, forgotten)
@@ -132,11 +133,11 @@ def _settle(workspace_id: int, only: Due | None = None) -> int:
 
 def _claim(workspace_id: int, only: Due | None) -> tuple[int, list[Due]]:
     """The half that this process may settle now, or both, and what is due of it. Where others are at both halves, or
-    nothing is due, it is nothing. Both locks are waited for in their order and before anything else, so that nobody who
-    holds one ever waits for the other."""
+    nothing is due, it is nothing. All locks are waited for in their order and before anything else, so that nobody who
+    holds one ever waits for another."""
     with connection.cursor() as cursor:
         if only or _whole.get(workspace_id, 0) > 0:
-            for lock in SETTLE_LOCK:
+            for lock in (*SETTLE_LOCK, WHOLE_LOCK):
                 cursor.execute("select pg_advisory_xact_lock(%s, %s)", [lock, workspace_id])
             _whole[workspace_id] = _whole.get(workspace_id, 1) - 1
             return BOTH, [only] if only else due.due(workspace_id, MOST_TRACES, MOST_SPANS)
@@ -191,31 +192,30 @@ def _rest_s(group: Group) -> float:
 def _tell(workspace_id: int, found: list[Group]) -> list[Told]:
     """Read and fold each group. One read serves all, since most are small. Nothing stored (a heartbeat alone, or days
     that were dropped): nothing told."""
-    by_trace: dict[bytes, list[tuple[Any, ...]]] = {}
+    rows: list[tuple[Any, ...]] = []
     unknown: list[Bounds] = []
     for trace in (trace for group in found for trace in group.traces):
-        at_hand = recent.take(workspace_id, trace.trace_id, trace.spans)
-        if at_hand is not None:
-            by_trace[trace.trace_id] = at_hand
+        known = recent.take(workspace_id, trace.trace_id, trace.spans)
+        if known is not None:
+            rows.extend(known)
         else:
             unknown.append(trace.bounds)
-    for row in spans_of(workspace_id, unknown) if unknown else ():
-        by_trace.setdefault(row[0], []).append(row)
-    steps = sent_steps(workspace_id, [trace.trace_id for group in found for trace in group.traces])
-    for row in steps:
-        by_trace.setdefault(row[0], []).append(row)
-    sent = frozenset(row[1] for row in steps)
-    return [_tell_one(workspace_id, group, by_trace, sent) for group in found]
+    rows.extend(spans_of(workspace_id, unknown) if unknown else ())
+    said = sent_steps(workspace_id, [trace.trace_id for group in found for trace in group.traces])
+    by_trace: dict[bytes, list[Step]] = {}
+    for step in to_steps(workspace_id, rows + said):
+        by_trace.setdefault(step.trace_id, []).append(step)
+    sent = frozenset(row[1] for row in said)
+    return [tell_one(workspace_id, group, by_trace, sent) for group in found]
 
 
-def _tell_one(
-    workspace_id: int, group: Group, by_trace: dict[bytes, list[tuple[Any, ...]]], sent: frozenset[bytes]
+def tell_one(
+    workspace_id: int, group: Group, by_trace: Mapping[bytes, list[Step]], sent: frozenset[bytes] = frozenset()
 ) -> Told:
-    rows = [row for trace in group.traces for row in by_trace.get(trace.trace_id, [])]
-    known, twins = keyed(rows)
+    """The story of a group, from the steps of its traces."""
+    steps, twins = distinct([step for trace in group.traces for step in by_trace.get(trace.trace_id, [])])
     sizes = {trace.trace_id: len(by_trace.get(trace.trace_id, [])) for trace in group.traces}
-    story = fold(to_steps(workspace_id, list(known.values())), _rules(workspace_id))
-    return Told(group, story, known, sent, twins, sizes)
+    return Told(group, fold(steps, _rules(workspace_id)), steps, sent, twins, sizes)
 
 
 def _rules(workspace_id: int) -> Rules:
@@ -240,17 +240,22 @@ def _write(workspace_id: int, told: list[Told], taken: set[UUID]) -> Change:
     run_rows.note_services(workspace_id, [t.story for t in told if t not in runs])
     for one, (run_id, losers) in zip(runs, groups.identify([t.group for t in runs], taken), strict=True):
         one.run_id, one.losers = run_id, losers
-    names = run_rows.names(workspace_id, runs)
     change = Change()
-    for old in run_rows.bookings(workspace_id, [i for t in runs for i in (t.run_id, *t.losers) if i]):
+    write_runs(workspace_id, runs, change)
+    return change
+
+
+def write_runs(workspace_id: int, runs: list[Told], change: Change) -> None:
+    """Store runs, their handoffs and what they are booked with, and add to `change` what that changes of figures."""
+    names = run_rows.names(workspace_id, runs)
+    for old in run_rows.bookings(workspace_id, [i for t in runs for i in t.group.known_as]):
         change.absorb(old, -1)
     after: dict[UUID, Booking] = {}
     for one, known in zip(runs, names, strict=True):
         if one.run_id:
-            booking = after[one.run_id] = contributions(one.story, one.rows, one.sent, known)
+            booking = after[one.run_id] = contributions(one.story, one.steps, one.sent, known)
             change.absorb(booking)
     run_rows.write(workspace_id, runs, names, after)
-    return change
 
 
 def _read_counts(told: list[Told]) -> dict[bytes, tuple[UUID | None, int]]:

@@ -7,7 +7,7 @@ kept once they are committed, and given out once.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import orjson
@@ -22,17 +22,11 @@ _rows: dict[Trace, list[tuple[Any, ...]]] = {}
 _size = [0]  # rows kept in all
 
 
-def keep(workspace_id: int, rows: Iterable[Row]) -> None:
-    """Keep new rows of `writer`; the oldest traces make room. Call once they are committed."""
-    before = 0
-    for row in rows:
-        before += 1
-        trace = workspace_id, row[2]
-        held = _rows.get(trace)
-        if held is None:
-            held = _rows[trace] = []
-        held.append(_as_read(row))
-    _size[0] += before
+def keep(workspace_id: int, traces: Mapping[bytes, Sequence[Row]]) -> None:
+    """Keep new rows of `writer`, by trace; the oldest traces make room. Call once they are committed."""
+    for trace_id, rows in traces.items():
+        _rows.setdefault((workspace_id, trace_id), []).extend(map(_as_read, rows))
+        _size[0] += len(rows)
     while _size[0] > MOST_ROWS:
         _size[0] -= len(_rows.pop(next(iter(_rows))))
 

@@ -180,15 +180,5 @@ class Builder:
 
 def distinct(rows: Sequence[tuple[Row, Taken]]) -> list[tuple[Row, Taken]]:
     """Sorted by key, a key that occurs twice once: a sender's repeat may lie in the same claim."""
-    rows = sorted(rows, key=_order)
-    kept, last = [], None
-    for row in rows:
-        key = row[0][1:4]
-        if key != last:
-            kept.append(row)
-            last = key
-    return kept
-
-
-def _order(pair: tuple[Row, Taken]) -> tuple[Any, ...]:
-    return pair[0][1:4]
+    by_key = {pair[0][1:4]: pair for pair in reversed(rows)}
+    return [by_key[key] for key in sorted(by_key)]

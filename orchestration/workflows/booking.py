@@ -7,17 +7,17 @@ is settled again books the new contributions minus the old ones, so any order an
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
 
 import orjson
 
+from orchestration.lib.stats import bucket
 from orchestration.telemetry.packing import pack, unpack
 from orchestration.telemetry.rollups import MINUTE_US, SPANS, Observation, Table, Tally, observation
 from orchestration.telemetry.spans import AGENT, EMBEDDING, ERROR, HANDOFF, LLM, RUN, STEP, TOOL, Kind
 from orchestration.workflows.models import Measure
-from orchestration.workflows.story import Placed, Story, ToolCall
+from orchestration.workflows.story import Placed, Step, Story, ToolCall
 
 WORKFLOWS = Table(
     "workflow",
@@ -32,12 +32,11 @@ MODELS = frozenset((LLM, EMBEDDING))
 DURATION, AGENTS, PEOPLE, WAITING, ESCALATED, WORK, WAIT, RETRY = (int(measure) for measure in Measure)
 ENDED = frozenset(("completed", "failed"))
 MS = 1_000_000  # nanoseconds
+MINUTE_NS = MINUTE_US * 1000
 MANY = 400
 MOST_BYTES = 1 << 30  # of one unpacked
 NOBODY = (0, 0)
-FAILED = int(ERROR)
 
-Row = tuple[Any, ...]  # telemetry.reading.COLUMNS
 Who = tuple[str, str]  # application, agent
 
 
@@ -92,72 +91,78 @@ class Names:
     systems: Mapping[str, int]  # of calls whose system only the fold knows
 
 
-def contributions(
-    story: Story, rows: Mapping[tuple[bytes, bytes], Row], sent: frozenset[bytes], names: Names
-) -> Booking:
-    """`rows` by (trace id, span id); `sent` are the span ids of steps that the events API sent, which nobody has
-    counted before."""
+def contributions(story: Story, steps: Sequence[Step], sent: Collection[bytes], names: Names) -> Booking:
+    """`steps` are all that were read, also what the fold leaves out; `sent` are the span ids of those that the events
+    API sent, which nobody has counted before."""
     booking = Booking()
-    liars = {(row[8], row[9]) for row in rows.values() if row[19]}
+    liars = {step.ids[:2] for step in steps if step.claimed}
     calls = {call.span_id: call for call in story.tool_calls}
     agents, read, doubtful = names.agents, story.read_systems, bool(liars or sent)
     for placed in story.placed:  # every span of every run: nothing is called that can be done without
         step, kind = placed.step, placed.kind
-        row = rows[step.trace_id, step.span_id]
-        agent, system, failed = row[9], row[10], row[7] == FAILED
-        if not agent and placed.agent:
+        application, own, system = step.ids
+        error = failed = step.outcome is ERROR
+        agent = own
+        if not own and placed.agent:
             agent = agents.get((placed.application, placed.agent), NOBODY)[1]
         if kind is TOOL or kind is HANDOFF or read:
-            kind, system, failed = _called(placed, calls, read, row, names)
-        if doubtful and (row[19] or (row[8], agent) in liars):
+            kind, system, failed = _called(placed, calls, read, names)
+        if doubtful and (step.claimed or (application, agent) in liars):
             agent = 0
         if (
-            agent != row[9]
-            or kind != row[6]
-            or system != row[10]
-            or failed != (row[7] == FAILED)
+            agent != own
+            or kind is not step.kind
+            or system != step.ids[2]
+            or failed is not error
             or placed.repeats
-            or (doubtful and (row[19] or row[1] in sent))
+            or (doubtful and (step.claimed or step.span_id in sent))
         ):
-            now = (agent, system, int(kind), int(failed))
-            _moved(booking.spans, row, now, unseen=row[1] in sent, repeats=placed.repeats)
+            now = (application, agent, system, int(kind))
+            _moved(booking.spans, placed, now, failed=failed, unseen=step.span_id in sent)
     if not any(placed.kind in MODELS for placed in story.placed):
         _sums_of_agents(booking.spans, story, names)
     if story.status in ENDED:
-        said = {(row[8], row[9]) for row in rows.values() if row[9] and row[1] in sent}
+        said = {step.ids[:2] for step in steps if step.ids[1] and step.span_id in sent} if sent else set()
         who = {names.agents.get(one, NOBODY) for one in story.agents} | said
         _ended(booking, story, {(app, agent) for app, agent in who if agent and (app, agent) not in liars}, names)
     return booking
 
 
 def _called(
-    placed: Placed, calls: Mapping[bytes, ToolCall], read: Mapping[bytes, str], row: Row, names: Names
+    placed: Placed, calls: Mapping[bytes, ToolCall], read: Mapping[bytes, str], names: Names
 ) -> tuple[Kind, int, bool]:
     """Kind, system and failure of a step that may have touched a system, by what the fold found; else as it says."""
-    kind, own = placed.kind, row[7] == FAILED
+    kind, step = placed.kind, placed.step
+    own = step.outcome is ERROR
     if kind is HANDOFF:
         return kind, 0, own
-    call = calls.get(row[1]) if kind is TOOL else None
+    call = calls.get(step.span_id) if kind is TOOL else None
     if kind is TOOL and call is None:
         return STEP, 0, own
-    found = call.system if call is not None else read.get(row[1], "")
-    system = names.systems.get(found, row[10]) if found else row[10]
+    found = call.system if call is not None else read.get(step.span_id, "")
+    system = names.systems.get(found, step.ids[2]) if found else step.ids[2]
     return kind, system, own if call is None else not call.ok
 
 
-def _moved(into: list[Observation], row: Row, now: tuple[int, int, int, int], *, unseen: bool, repeats: bool) -> None:
+def _moved(into: list[Observation], placed: Placed, now: tuple[int, ...], *, failed: bool, unseen: bool) -> None:
     """A span that counts elsewhere than the digest counted it: taken away there, added here. What the fold knows to be
     no call of a system (an agent's final answer, a call seen a second time from further inside) is a step."""
-    minute = row[3] // MINUTE_US * MINUTE_US
-    duration = max(0, row[4] - row[3]) if row[4] is not None else None
-    agent, system, kind, failed = now
-    rest = (row[13], row[14], row[15] or 0, (duration or 0) // 1000)
+    step = placed.step
+    minute = step.start_ns // MINUTE_NS * MINUTE_US
+    tokens_in, tokens_out, cost = step.tokens_in, step.tokens_out, step.cost or 0
+    ms, column = 0, -1
+    if step.end_ns:
+        us = (step.end_ns - step.start_ns) // 1000 if step.end_ns > step.start_ns else 0
+        ms, column = us // 1000, bucket(us)
+    n = 0 if column < 0 else 1
     if not unseen:
-        was = (minute, row[8], 0 if row[19] else row[9], row[10], row[6])
-        into.append(observation(was, (1, int(row[7] == FAILED), *rest), duration, -1))
-    if repeats:  # its tokens are those of calls below it
-        rest = (0, 0, 0, rest[3])
-    into.append(observation((minute, row[8], agent, system, kind), (1, failed, *rest), duration))
+        application, agent, system = step.ids
+        was = (minute, application, 0 if step.claimed else agent, system, int(step.kind))
+        less = (-1, -1 if step.outcome is ERROR else 0, -tokens_in, -tokens_out, -cost, -ms)
+        into.append((was, less, column, -n))
+    if placed.repeats:  # its tokens are those of calls below it
+        tokens_in = tokens_out = cost = 0
+    into.append(((minute, *now), (1, int(failed), tokens_in, tokens_out, cost, ms), column, n))
 
 
 def _sums_of_agents(into: list[Observation], story: Story, names: Names) -> None:

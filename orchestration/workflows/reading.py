@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
+
+from orjson import loads
 
 from orchestration.registry import labels
 from orchestration.telemetry import reading
 from orchestration.telemetry.reading import raw_cursor
 from orchestration.telemetry.spans import Kind, Outcome
+from orchestration.telemetry.writer import EPOCH_US, Row
 from orchestration.workflows.story import Step
 
 KINDS: Mapping[int, Kind] = {int(kind): kind for kind in Kind}
 OUTCOMES: Mapping[int, Outcome] = {int(outcome): outcome for outcome in Outcome}
 PERSON = '{"person": 1}'  # hints of a step that is a person's own work, and no question to one
+Ids = tuple[Any, ...]  # of an application, an agent, a system
 Bounds = tuple[bytes, int, int]  # trace id, least start and greatest end (Unix microseconds)
 
 
@@ -34,23 +38,24 @@ def rows_of(workspace_id: int, traces: Iterable[Bounds]) -> Rows:
 def steps_of(workspace_id: int, traces: Iterable[Bounds]) -> list[Step]:
     """The steps of all given traces, in no order. A span whose ids came twice with different starts is one step."""
     rows = rows_of(workspace_id, traces)
-    return to_steps(workspace_id, list(keyed(rows.spans + rows.sent)[0].values()))
+    return distinct(to_steps(workspace_id, rows.spans + rows.sent))[0]
 
 
-def keyed(rows: Iterable[tuple[Any, ...]]) -> tuple[dict[tuple[bytes, bytes], tuple[Any, ...]], int]:
-    """Rows by (trace id, span id), the earliest start where ids came twice, and how many came so."""
-    rows = list(rows)
-    found = {(row[0], row[1]): row for row in rows}
-    twins = len(rows) - len(found)
-    if twins:
-        for row in rows:
-            if row[3] < found[row[0], row[1]][3]:
-                found[row[0], row[1]] = row
-    return found, twins
+def distinct(steps: list[Step]) -> tuple[list[Step], int]:
+    """Each step once, by its earliest start where ids came twice, and how many came so."""
+    found = {(step.trace_id, step.span_id): step for step in steps}
+    twins = len(steps) - len(found)
+    if not twins:
+        return steps, 0
+    for step in steps:
+        if step.start_ns < found[step.trace_id, step.span_id].start_ns:
+            found[step.trace_id, step.span_id] = step
+    return list(found.values()), twins
 
 
-def to_steps(workspace_id: int, rows: list[tuple[Any, ...]]) -> list[Step]:
-    names, who, what = _labels(workspace_id, rows)
+def to_steps(workspace_id: int, rows: Sequence[tuple[Any, ...]]) -> list[Step]:
+    """Steps of rows in the order of `telemetry.reading.COLUMNS`."""
+    names, who, what = _labels(workspace_id, {row[8:11] for row in rows})
     return [
         Step(
             row[0],
@@ -72,14 +77,50 @@ def to_steps(workspace_id: int, rows: list[tuple[Any, ...]]) -> list[Step]:
             row[16] or "",
             row[17] or "",
             row[18] or {},
+            row[8:11],
+            row[19],
         )
         for row in rows
     ]
 
 
-def _labels(workspace_id: int, rows: list[tuple[Any, ...]]) -> tuple[dict[int, str], dict[int, str], dict[int, str]]:
-    """Names of the applications, agents and systems in these rows."""
-    of = {row[8:11] for row in rows}  # few: most rows of a run share them
+def at_hand(workspace_id: int, traces: Mapping[bytes, Sequence[Row]]) -> dict[bytes, list[Step]]:
+    """The same of rows that are just being written, in the order of `telemetry.writer.COLUMNS`: as if read back."""
+    names, who, what = _labels(workspace_id, {row[6:9] for rows in traces.values() for row in rows})
+    return {
+        trace_id: [
+            Step(
+                trace_id,
+                row[3],
+                row[4] or b"",
+                (row[1] + EPOCH_US) * 1000,
+                (row[5] + EPOCH_US) * 1000 if row[5] is not None else 0,
+                row[12],
+                KINDS[row[9]],
+                OUTCOMES[row[10]],
+                names.get(row[6], ""),
+                who.get(row[7], ""),
+                what.get(row[8], ""),
+                row[13],
+                row[14] or "",
+                row[16],
+                row[17],
+                row[18],
+                row[19] or "",
+                row[15] or "",
+                {} if row[20] is None else loads(row[20][1:]),
+                row[6:9],
+                row[11],
+            )
+            for row in rows
+        ]
+        for trace_id, rows in traces.items()
+    }
+
+
+def _labels(workspace_id: int, of: Iterable[Ids]) -> tuple[dict[int, str], dict[int, str], dict[int, str]]:
+    """Names of the applications, agents and systems with these ids: few, since most steps share them."""
+    of = list(of)
     applications, agents, systems = ({ids[column] for ids in of} for column in range(3))
     known = labels.applications(workspace_id, applications)
     people = labels.agents(workspace_id, agents)

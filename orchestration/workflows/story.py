@@ -70,6 +70,8 @@ class Step:
     error: str
     conversation: str
     hints: dict[str, Any]
+    ids: tuple[int, int, int] = (0, 0, 0)  # of application, agent and system, as the digest counted it
+    claimed: bool = False  # names an agent that its key does not vouch for
 
 
 @dataclass(slots=True)

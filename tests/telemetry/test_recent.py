@@ -47,7 +47,7 @@ def row(span: bytes, trace: bytes = TRACE) -> tuple[Any, ...]:
 
 
 def test_a_trace_is_given_out_once_as_reading_it_would_give_it() -> None:
-    recent.keep(1, [row(b"a" * 8)])
+    recent.keep(1, {TRACE: [row(b"a" * 8)]})
 
     (found,) = recent.take(1, TRACE, 1) or []
 
@@ -56,13 +56,13 @@ def test_a_trace_is_given_out_once_as_reading_it_would_give_it() -> None:
 
 
 def test_a_trace_of_which_more_is_stored_must_be_read() -> None:
-    recent.keep(1, [row(b"a" * 8)])
+    recent.keep(1, {TRACE: [row(b"a" * 8)]})
 
     assert recent.take(1, TRACE, 2) is None
 
 
 def test_no_workspace_gets_the_rows_of_another() -> None:
-    recent.keep(1, [row(b"a" * 8)])
+    recent.keep(1, {TRACE: [row(b"a" * 8)]})
 
     assert recent.take(2, TRACE, 1) is None
 
@@ -70,6 +70,6 @@ def test_no_workspace_gets_the_rows_of_another() -> None:
 def test_the_oldest_traces_make_room(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(recent, "MOST_ROWS", 2)
 
-    recent.keep(1, [row(b"a" * 8, bytes([i]) * 16) for i in range(1, 4)])
+    recent.keep(1, {bytes([i]) * 16: [row(b"a" * 8, bytes([i]) * 16)] for i in range(1, 4)})
 
     assert [recent.take(1, bytes([i]) * 16, 1) is None for i in range(1, 4)] == [True, False, False]
