@@ -15,7 +15,7 @@ from escalations.models import Batch, Escalation
 from escalations.words import Clock, clock, person
 from orchestration.workspaces.models import User, Workspace
 
-ON_A_PAGE = 50
+ON_A_PAGE = 30
 MOST_SNOOZED = 20
 SORTS = {"due": "Due first", "newest": "Newest first", "largest": "Largest first"}
 VIEWS = {"mine": "For me", "team": "Team"}
