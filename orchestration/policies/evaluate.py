@@ -155,7 +155,7 @@ def words(match: Match, facts: Mapping[str, Any]) -> str:
     """Why, in words: the admin's own if there are any, then what decided, with its values."""
     rule = match.rule
     if isinstance(match.outcome, str):
-        lacks = f"not known: {', '.join(match.missing)}" if match.missing else match.outcome
+        lacks = f"not known: {', '.join(_lacking(match.missing, facts))}" if match.missing else match.outcome
         mode = "so a person is asked" if rule.closed else "and this policy lets such cases pass"
         return f"{rule.name} could not be told ({lacks}), {mode}."
     known = with_limits(rule, facts)
@@ -174,6 +174,13 @@ def _reason(match: Match) -> dict[str, Any]:
     rule, kind = match.rule, match.effect.kind
     said = match.effect.words or f"{rule.name}: {WORDS[kind].lower()}."
     return {"policy": rule.slug, "version": rule.version, "words": said, "effect": kind.value}
+
+
+def _lacking(names: Sequence[str], facts: Mapping[str, Any]) -> list[str]:
+    """An amount that was stated, and in another currency, lacks nothing but its rate."""
+    foreign = facts.get("action.currency") if facts.get("action.stated") is not None else None
+    why = f"action.amount for lack of an exchange rate of {foreign}"
+    return [why if name == "action.amount" and foreign else name for name in names]
 
 
 def _part(text: str, activation: Any) -> bool | str:

@@ -45,8 +45,17 @@ WINDOWS = {"1h": 3_600, "24h": 86_400, "7d": 604_800, "30d": 2_592_000}  # secon
 _ASKED = (
     Field("action.type", Type.TEXT, "What the agent is about to do", "refund"),
     Field("action.system", Type.TEXT, "The system it acts upon", "payments"),
-    Field("action.amount", Type.NUMBER, "The amount, in the workspace's currency", "499.99"),
-    Field("action.currency", Type.TEXT, "Currency that the amount was stated in", "USD"),
+    Field(
+        "action.amount",
+        Type.NUMBER,
+        "The amount, in the workspace's currency; not known when it was stated in another one, since limits are in "
+        "this one and there is no exchange rate: then the setting for what cannot be told decides",
+        "499.99",
+    ),
+    Field("action.stated", Type.NUMBER, "The amount as it was stated, in `action.currency`, whichever that is", "5000"),
+    Field(
+        "action.currency", Type.TEXT, "Currency that the amount was stated in; where none was, the workspace's", "USD"
+    ),
     Field("action.arguments", Type.MAP, "The act's own arguments, as the agent sent them"),
     Field("context", Type.MAP, "Whatever else the agent sent with the ask"),
     Field("customer", Type.MAP, "The part `customer` of the context, when it has fields", "customer.years"),

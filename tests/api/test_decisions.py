@@ -166,6 +166,12 @@ def test_a_key_speaks_for_its_agents_only(served: int, tenant: Workspace) -> Non
 
     assert ask(bound)[0] == 200
     assert ask(bound, {**REFUND, "agent": "billing"})[0] == 403
+    both = Door(served, create_key(tenant, "both", ["decide", "ingest"], ["refund_bot"])[1])
+    listed = both.send(
+        "/api/v1/decisions", orjson.dumps({"items": [REFUND, {**REFUND, "agent": "billing"}]}), JSON
+    ).json()
+    assert "does not speak for the agent billing" in str(listed)
+    assert Decision.objects.filter(workspace=tenant, agent="billing").count() == 0
 
 
 def test_who_may_not_ask_is_told_so(served: int, tenant: Workspace, door: Door) -> None:
@@ -224,6 +230,11 @@ def test_an_amount_in_another_currency_is_not_compared(may: Door, tenant: Worksp
     _, told = ask(may, foreign)
 
     assert told["missing"] == ["action.amount"]
+    assert (told["effect"], told["degraded"]) == ("hold", True)
+    assert (
+        "(not known: action.amount for lack of an exchange rate of JPY), so a person is asked"
+        in told["reasons"][0]["words"]
+    )
 
 
 def test_secrets_are_gone_before_a_rule_sees_them(may: Door, tenant: Workspace) -> None:
@@ -276,3 +287,15 @@ def test_a_key_whose_answer_was_forgotten_is_not_answered_anew(may: Door, tenant
     Decision.objects.filter(workspace=tenant).update(facts={}, answer={}, forgotten_at=timezone.now())
 
     assert ask(may, key="K-1")[0] == 410
+
+
+def test_a_rule_may_speak_of_another_currency_by_what_was_stated(may: Door, tenant: Workspace, author: User) -> None:
+    rule(tenant, author, "action.currency == 'JPY' && action.stated <= 10000.0")
+    action = {"type": "refund", "amount": 9000, "currency": "JPY"}
+
+    effects = [
+        ask(may, {**REFUND, "action": action | more})[1]["effect"]
+        for more in ({}, {"amount": 11_000}, {"currency": "USD"})
+    ]
+
+    assert effects == ["allow", "hold", "hold"]

@@ -154,9 +154,9 @@ def test_a_report_is_plain_json() -> None:
 
 def test_tickets_and_errors_are_counted_where_the_rule_can_be_heard() -> None:
     """Another policy's tickets and errors are no doing of this one, before or after."""
-    scope = {"scope": {"types": ["refund"]}}
+    scope = {"types": ["refund"]}
     other = rule(limit=5, policy=uuid4(), scope={"types": ["payout"]})
-    live = [rule(**scope), other]
+    live = [rule(scope=scope), other]
     history = [
         recorded(1, 600, live, verdict="approve"),
         recorded(2, 100, live, verdict="reject"),
@@ -164,7 +164,7 @@ def test_tickets_and_errors_are_counted_where_the_rule_can_be_heard() -> None:
         *(recorded(n, 1, live, kind="payout", outcome="chargeback") for n in range(9, 12)),
     ]
 
-    report = replayed(live, rule(limit=1000, **scope), history)
+    report = replayed(live, rule(limit=1000, scope=scope), history)
 
     assert (report.decisions, report.concerned) == (11, 2)
     assert (report.before.tickets, report.after.tickets) == (1, 0)
