@@ -68,7 +68,7 @@ class KeyForm(OnceForm):
     agents = forms.CharField(
         required=False,
         max_length=2000,
-        help_text="Names of the agents it vouches for, with commas; empty: any",
+        help_text="Names of the agents it vouches for, with commas; empty: any. It may not ask in the name of others",
         widget=forms.TextInput(attrs=PLAIN),
     )
 

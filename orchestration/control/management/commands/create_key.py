@@ -18,7 +18,8 @@ scopes
   work     take and finish steps, hand over   read     read what the pages show
   admin    everything that an admin may do
 
-A key with --agents vouches for those agents only: what it says of others is kept and shown as claimed.
+A key with --agents vouches for those agents only: what it says of others is kept and shown as claimed,
+and decisions and holds that it asks for in the name of others are refused (403).
 
 examples
   manage.py create_key --workspace default --name laptop --scopes ingest
