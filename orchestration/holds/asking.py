@@ -14,6 +14,7 @@ from uuid import UUID
 import orjson
 from uuid_utils.compat import uuid7
 
+from orchestration.holds.models import Source
 from orchestration.holds.told import SHOWN, told
 from orchestration.ledger import entries
 from orchestration.outbox.models import Event
@@ -54,7 +55,7 @@ class Question:
     why: str
     evidence: list[Any]
     cost_of_waiting: str
-    reversible: bool
+    reversible: bool | None  # None: nobody could say, which agents may not leave open
     run: str = ""
     step: str = ""
     skill: str = ""
@@ -97,9 +98,10 @@ class Asker:
     at: datetime
 
 
-def opening(question: Question, asker: Asker) -> tuple[dict[str, Any], dict[str, Any]]:
-    """Values for `OPEN`, and what the agent is told when the hold is new."""
-    row = _row(question, asker)
+def opening(question: Question, asker: Asker, source: Source = Source.AGENT) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Values for `OPEN`, and what the agent is told when the hold is new. `source`: who asks, if not the agent itself;
+    the agent is the one it is about."""
+    row = _row(question, asker) | {"source": source.value}
     entry = _entry(row, asker)
     shown = told(row)
     values = {
@@ -158,7 +160,8 @@ def _entry(row: Mapping[str, Any], asker: Asker) -> dict[str, Any]:
         "key": asker.key_id,
     }
     subject = ("hold", str(row["id"]))
-    made = entries.draft(asker.workspace_id, "hold.opened", subject, f"agent:{row['agent']}", facts, asker.at)
+    who = f"agent:{row['agent']}" if row["source"] == Source.AGENT else "baton"
+    made = entries.draft(asker.workspace_id, "hold.opened", subject, who, facts, asker.at)
     values = dict(zip(entries.COLUMNS, made.values, strict=True))
     return values | {name: f"\\x{values[name].hex()}" for name in ("digest", "seal")} | {"id": str(made.id)}
 

@@ -25,6 +25,9 @@ class Workflow(models.Model):
     name = models.CharField(max_length=256)
     slug = models.CharField(max_length=200)
     created_at = models.DateTimeField(default=timezone.now)
+    asks_when_failed = models.BooleanField(
+        default=False, db_default=False, help_text="A run that failed for good is a question to a person"
+    )
 
     class Meta:
         constraints: ClassVar = [
