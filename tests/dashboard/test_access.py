@@ -72,6 +72,8 @@ WRITES: dict[str, set[str]] = {
     "/settings/invitations/999/withdraw/": ADMIN,
     "/settings/keys/999/rotate/": ADMIN,
     "/settings/keys/999/revoke/": ADMIN,
+    "/settings/keys/999/limit/": ADMIN,
+    "/settings/keys/limit/": ADMIN,
     "/settings/prices/999/restore/": ADMIN,
     "/settings/webhooks/999/test/": ADMIN,
     "/settings/webhooks/999/rotate/": ADMIN,
@@ -174,7 +176,10 @@ def governed(workspace: Workspace) -> Governed:
 def named(path: str) -> str:
     """The name of the view behind an address, holes filled with what any would take."""
     one = UUID(int=1)
-    return resolve(path.partition("?")[0].format(run=one, hold=one, batch=one, entry=one, hook=1, policy="p")).url_name or ""
+    return (
+        resolve(path.partition("?")[0].format(run=one, hold=one, batch=one, entry=one, hook=1, policy="p")).url_name
+        or ""
+    )
 
 
 def test_every_screen_is_asked_of_every_role() -> None:
