@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from celery import shared_task
 
-from escalations import assigning, intake, judged, regrouping
+from escalations import assigning, intake, judged, regrouping, sending, sla
 
 LEARN_S = 300
 
@@ -23,6 +23,16 @@ def match() -> int:
 
 
 @shared_task(ignore_result=True)
+def ring() -> int:
+    return sla.sweep()
+
+
+@shared_task(ignore_result=True)
+def send() -> int:
+    return sending.deliver()
+
+
+@shared_task(ignore_result=True)
 def sweep_learning() -> int:
     return judged.sweep(regrouping.due())
 
@@ -30,4 +40,5 @@ def sweep_learning() -> int:
 @shared_task(ignore_result=True, acks_late=False, soft_time_limit=LEARN_S, time_limit=LEARN_S + 60)
 def learn() -> int:
     """On a queue whose processes end with their task: what it needs to learn takes 150 MB."""
-    return judged.learn() + regrouping.regroup()
+    acts = judged.learn()
+    return len(acts) + sum(regrouping.relearnt(*act) for act in acts) + regrouping.regroup()

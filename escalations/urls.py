@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from escalations.views import decide, inbox
+from escalations.views import capacity, decide, inbox, notifications, skills
 
 app_name = "escalations"
 urlpatterns = [
@@ -14,4 +14,11 @@ urlpatterns = [
     path("inbox/<uuid:batch_id>/cases/<uuid:hold_id>/run/", decide.look_elsewhere, name="run"),
     path("inbox/cases/<uuid:hold_id>/", inbox.case, name="case"),
     path("inbox/verdicts/<uuid:act_id>/undo/", decide.undo, name="undo"),
+    path("settings/skills/", skills.page, name="skills"),
+    path("settings/skills/interests/", skills.add_interest, name="add_interest"),
+    path("settings/skills/interests/<int:interest_id>/remove/", skills.remove_interest, name="remove_interest"),
+    path("settings/capacity/", capacity.page, name="capacity"),
+    path("settings/notifications/", notifications.page, name="notifications"),
+    path("settings/notifications/test/", notifications.trial, name="try_notification"),
+    path("settings/notifications/retry/", notifications.retry, name="retry_notifications"),
 ]

@@ -19,6 +19,8 @@ SCHEDULE = {
     "verdicts": every(1, "orchestration.holds.tasks.sweep"),
     "cases": every(1, "escalations.tasks.take_in"),
     "right person": every(5, "escalations.tasks.match"),
+    "deadlines": every(2, "escalations.tasks.ring"),
+    "notices": every(5, "escalations.tasks.send"),
     "odds": every(20, "escalations.tasks.sweep_learning"),
     "messages": every(5, "orchestration.outbox.tasks.deliver"),
     "old messages": every(3600, "orchestration.outbox.tasks.forget_old"),

@@ -35,7 +35,8 @@ class Here(HttpRequest):
     membership: Membership
     memberships: list[Membership]
     workspace: Workspace
-    is_operator: bool  # these two for templates, which cannot ask `membership.has`
+    is_operator: bool  # these three for templates, which cannot ask `membership.has`
+    is_reviewer: bool
     is_admin: bool
 
 
@@ -94,6 +95,7 @@ def settle_in(request: Here) -> None:
     request.membership = (fits or request.memberships)[0]
     request.workspace = request.membership.workspace
     request.is_operator = request.membership.has("operator")
+    request.is_reviewer = request.membership.has("reviewer")
     request.is_admin = request.membership.has("admin")
 
 
