@@ -9,14 +9,15 @@ from uuid import UUID
 
 from django.db import connection
 
-BATCH = 128  # deliveries in one transaction: with one, PostgreSQL costs about twice as much a span
-BATCH_ITEMS = 12_000
+BATCH = 600  # deliveries in one transaction: with one, PostgreSQL costs about twice as much a span
+BATCH_ITEMS = 12_000  # reached by as many requests of 20 spans
 BATCH_BYTES = 16 << 20  # of bodies as stored
 SUSPECT_S = 120  # waiting for longer than this while others go by: perhaps it kills its worker
 TRIES = 3
 KEEP_POISONED_DAYS = 7
 HISTORY = "history"  # encoding of events whose sender may tell of decisions made elsewhere
 IMPORTED = "import"  # encoding of what a command brings: lines of `neutral`, or events of any age
+_CLAIMABLE = f"poisoned_at is null and attempts = 0 and received_at > now() - interval '{SUSPECT_S} s'"
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,18 +55,22 @@ def oldest_s() -> float:
 
 
 def claim(workspace_id: int) -> list[Waiting]:
-    """Lock up to `BATCH` deliveries, oldest first; none twice, whoever else claims. Call inside a transaction. Bodies
-    are read of as many as make one batch; the others are locked for nothing and wait for the next."""
+    """Lock up to `BATCH` deliveries, oldest first; none twice, whoever else claims. Call inside a transaction.
+
+    As many are locked as make one batch of those that wait longest, so that another process finds its own behind
+    them; bodies are read of as many as do make one, should those be locked already and these be larger."""
     with connection.cursor() as cursor:
         cursor.execute(
-            "with waiting as materialized (select * from telemetry_delivery "
-            "where workspace_id = %s and poisoned_at is null and attempts = 0 "
-            f"and received_at > now() - interval '{SUSPECT_S} s' order by id limit {BATCH} for update skip locked), "
+            "with oldest as (select id, items from telemetry_delivery where workspace_id = %(w)s "
+            f"and {_CLAIMABLE} order by id limit {BATCH}), "
+            "waiting as materialized (select * from telemetry_delivery where workspace_id = %(w)s "
+            f"and {_CLAIMABLE} order by id limit (select greatest(1, count(*)) from (select sum(items) "
+            f"over (order by id) as upto from oldest) o where upto <= {BATCH_ITEMS}) for update skip locked), "
             "sized as (select *, row_number() over upto as place, sum(items) over upto as all_items, "
             "sum(octet_length(body)) over upto as all_bytes from waiting window upto as (order by id)) "
             "select id, key, signal, encoding, compression, items, received_at, body from sized "
             f"where place = 1 or all_items <= {BATCH_ITEMS} and all_bytes <= {BATCH_BYTES} order by id",
-            [workspace_id],
+            {"w": workspace_id},
         )
         return [_waiting(row) for row in cursor]
 

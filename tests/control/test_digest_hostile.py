@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import time
+from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from typing import Any
 
 import pytest
-from django.db import transaction
+from django.db import connection, transaction
 from django.utils import timezone
 from opentelemetry.proto.common.v1.common_pb2 import AnyValue
 
@@ -97,6 +98,31 @@ def test_large_bodies_are_taken_few_at_a_time(workspace: Workspace, monkeypatch:
     monkeypatch.setattr(digest, "BATCH_UNPACKED", 1)
     digest.digest(workspace.pk)
     assert (Span.objects.count(), Delivery.objects.filter(attempts=0).count()) == (3, 3)
+
+
+def test_a_claim_leaves_to_others_what_does_not_fit_its_batch(
+    workspace: Workspace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for _ in range(5):
+        sender = Sender(workspace)
+        refund(sender)
+        sender.deliver()
+    monkeypatch.setattr(deliveries, "BATCH_ITEMS", 7)
+
+    with transaction.atomic(), ThreadPoolExecutor(1) as pool:
+        mine = deliveries.claim(workspace.pk)
+        others = pool.submit(claimed_and_closed, workspace).result()
+
+    assert (len(mine), len(others)) == (2, 2)
+    assert not {delivery.id for delivery in mine} & {delivery.id for delivery in others}
+
+
+def claimed_and_closed(workspace: Workspace) -> list[Any]:
+    """For a thread, whose connection is its own."""
+    try:
+        return deliveries_claimed(workspace)
+    finally:
+        connection.close()
 
 
 def deliveries_claimed(workspace: Workspace) -> list[Any]:
