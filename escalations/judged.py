@@ -65,12 +65,12 @@ def sweep(more: Sequence[object] = ()) -> int:
     return found
 
 
-def learn() -> int:
-    """What is due, each act for itself; returns how many."""
-    found = due()
-    for workspace_id, agent, action, _ in found:
-        learn_one(workspace_id, agent, action)
-    return len(found)
+def learn() -> list[tuple[int, str, str]]:
+    """What is due, each act for itself; returns which."""
+    found = [each[:3] for each in due()]
+    for act in found:
+        learn_one(*act)
+    return found
 
 
 def learn_one(workspace_id: int, agent: str, action: str) -> Odds:

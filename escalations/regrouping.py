@@ -8,7 +8,7 @@ from django.db import connection, transaction
 
 from escalations import drawers, intake
 from escalations.batching import arrange, places
-from escalations.closeness import Measure, measure
+from escalations.closeness import Case, Measure, measure
 from escalations.counting import recount
 from escalations.models import Batch, Escalation
 from orchestration.holds import placing
@@ -44,12 +44,50 @@ def regroup_key(workspace_id: int, key: str) -> int:
             return 0
         drawer = drawers.open_drawers(workspace_id, [key])[key]
         deep = _deep(workspace_id, drawer)
-        emptied = _rearrange(drawer, deep) if deep else 0
+        emptied = _rearrange(drawer, deep, []) if deep else 0
         with connection.cursor() as cursor:
             cursor.execute(DEEP, [workspace_id, key])
         if emptied:
             transaction.on_commit(lambda: publish(workspace_id, "batch"))
     return emptied
+
+
+def relearnt(workspace_id: int, agent: str, action_type: str) -> int:
+    """Arrange anew what is open of an act of which something was learnt: batches that nobody has ever opened from
+    scratch, in the others how each case stands. Returns how many batches were emptied."""
+    keys = (
+        Escalation.objects.filter(workspace_id=workspace_id, open=True, agent=agent, action_type=action_type)
+        .order_by()
+        .values_list("key", flat=True)
+        .distinct()[:MOST_KEYS]
+    )
+    return sum(_relearn_key(workspace_id, key) for key in keys)
+
+
+def _relearn_key(workspace_id: int, key: str) -> int:
+    with transaction.atomic():
+        intake.alone(workspace_id, wait=True)
+        drawer = drawers.open_drawers(workspace_id, [key])[key]
+        rows = [row for row in drawer.rows if row.open]
+        if not rows:
+            return 0
+        model = drawers.models_of(workspace_id, rows).get((rows[0].agent, rows[0].action_type))
+        loose = _loosened(drawer)
+        emptied = _rearrange(drawer, measure(drawer.usual, model=model), loose)
+        transaction.on_commit(lambda: publish(workspace_id, "batch"))
+    return emptied
+
+
+def _loosened(drawer: drawers.Drawer) -> list[Case]:
+    """The cases of batches that nobody has opened, which lose them."""
+    loose = []
+    for group in drawer.groups:
+        batch = drawer.batches[group.id] if group.id else None
+        if batch is not None and batch.claimed_until is None and batch.assigned_to_id is None:
+            loose += group.cases
+            group.room += len(group.cases)
+            group.core, group.differing = [], []
+    return loose
 
 
 def _deep(workspace_id: int, drawer: drawers.Drawer) -> Measure | None:
@@ -70,15 +108,15 @@ def _deep(workspace_id: int, drawer: drawers.Drawer) -> Measure | None:
     return found
 
 
-def _rearrange(drawer: drawers.Drawer, deep: Measure) -> int:
+def _rearrange(drawer: drawers.Drawer, scale: Measure, loose: list[Case]) -> int:
     by_id = {row.hold_id: row for row in drawer.rows}
     written = intake.Written()
-    for group in arrange(deep, drawer.groups, []):
+    for group in arrange(scale, drawer.groups, loose):
         batch: Batch | None = drawer.batches.get(group.id) if group.id else None
         if batch is None:
             batch = intake.new_batch(by_id[group.core[0].id], written)
             written.batches.append(batch)
-        intake.seat(batch, group, places(deep, group), by_id, written, drawer.numbers.get(batch.pk, 0))
+        intake.seat(batch, group, places(scale, group), by_id, written, drawer.numbers.get(batch.pk, 0))
     intake.store(written)
     recount(written.touched | drawer.batches.keys())
     placing.place([Placed(row.hold_id, row.batch_id) for row in written.moved])

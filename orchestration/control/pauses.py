@@ -51,6 +51,7 @@ class Told(Protocol):
 
     group: Group
     story: Story
+    sent: frozenset[bytes]  # steps told by events
     run_id: UUID | None
     losers: list[UUID]
 
@@ -101,9 +102,10 @@ def _pauses(workspace_id: int, told: Sequence[Told]) -> list[Wanted]:
 
 
 def _open_now(one: Told) -> list[Escalation]:
+    """A person's own step, as a process tells it by events, is that person's work and no question to another."""
     fresh = one.group.received - OLD_US
     found = [each for each in one.story.escalations if each.state == "open" and each.at_ns // 1000 >= fresh]
-    return found[-MOST_PAUSES:]
+    return [each for each in found if each.rule != "human_step" or each.span_id not in one.sent][-MOST_PAUSES:]
 
 
 def _own(workspace_id: int, told: Sequence[Told]) -> dict[UUID, datetime]:

@@ -6,9 +6,10 @@ import random
 
 import pytest
 
-from escalations import about, fitting, intake, judged, odds
+from escalations import about, fitting, intake, judged, odds, regrouping
 from escalations.models import Batch, Escalation, Odds
 from orchestration.holds.likeness import Plain
+from orchestration.holds.models import Hold
 from orchestration.policies.models import Decision
 from orchestration.workspaces.models import Workspace
 from tests.escalations import held
@@ -68,9 +69,9 @@ def test_verdicts_of_the_past_are_learnt_once_and_used(workspace: Workspace) -> 
     for fields, wrong in told(200):
         context = {"item_back": fields["context.item_back"]}
         hold = held.holds(workspace, [{"amount": fields["amount"], "context": context}], state="applied")[0]
-        Decision.objects.filter(id=hold.decision_id).update(verdict="reject" if wrong else "approve")
+        Decision.objects.filter(hold_id=hold.pk).update(verdict="reject" if wrong else "approve")
 
-    assert judged.learn() == 1
+    assert judged.learn() == [(workspace.pk, "refund-bot", "refund")]
     assert judged.due() == []
     assert Odds.objects.get().judged == 200
 
@@ -83,3 +84,28 @@ def test_verdicts_of_the_past_are_learnt_once_and_used(workspace: Workspace) -> 
     assert expected
     assert expected.wrong > 3
     assert about.ended(Batch.objects.filter(closed_at=None)[0], cases[0]).cases == 200
+
+
+@pytest.mark.django_db
+def test_what_is_learnt_arranges_what_nobody_has_opened_yet(workspace: Workspace) -> None:
+    asked = [{"amount": 400 + n, "context": {"item_back": n % 2 == 0}} for n in range(8)]
+    held.holds(workspace, asked)
+    intake.take_in()
+    assert Escalation.objects.filter(selected=True).count() == 8
+    for fields, wrong in told(200):
+        held.holds(
+            workspace,
+            [{"amount": fields["amount"], "context": {"item_back": fields["context.item_back"]}}],
+            state="applied",
+        )
+        Decision.objects.filter(verdict="", hold_id__in=Hold.objects.filter(state="applied").values("pk")).update(
+            verdict="reject" if wrong else "approve"
+        )
+
+    for act in judged.learn():
+        regrouping.relearnt(*act)
+
+    cases = Escalation.objects.filter(open=True)
+    assert cases.count() == 8
+    assert set(cases.filter(selected=True).values_list("fields__context.item_back", flat=True)) == {True}
+    assert set(cases.values_list("hold_id", "batch_id")) == set(Hold.objects.open().values_list("id", "batch"))
