@@ -80,10 +80,11 @@ def _database() -> dict[str, str]:
         with psycopg.connect(
             **parameters() | {"connect_timeout": PATIENCE_S, "options": f"-c statement_timeout={PATIENCE_S}s"}
         ) as connection:
-            items, oldest = connection.execute(WAITING).fetchone() or (0, None)
+            waiting = connection.execute(WAITING).fetchall()
     except psycopg.Error as error:
         return {"database": _failure(error), "backlog": "unknown"}
-    counters.show_backlog(int(items), oldest, datetime.now(UTC))
+    items = sum(int(each) for _, each, _ in waiting)
+    counters.show_backlog(items, min((oldest for _, _, oldest in waiting), default=None), datetime.now(UTC))
     return {"backlog": OK if items <= settings.INGEST_BACKLOG else f"{items} items wait"}
 
 

@@ -34,7 +34,8 @@ def told(condition: str, **limits: float) -> list[tuple[str, int, int]]:
         ("timestamp('9999-12-31T23:59:59Z') + duration('87600h') > now", "beyond what numbers", 1, 35),
         ("action.amount > 5 && [1][5] == 1", "a place that the list does not have", 1, 25),
         (
-            f"action.amount > 5 && {DIGITS}.all(a, {DIGITS}.all(b, {DIGITS}.all(c, {DIGITS}.all(d, a + b + c != d))))",
+            f"action.amount > 5 && {DIGITS}.all(a, {DIGITS}.all(b, {DIGITS}.all(c, {DIGITS}.all(d, "
+            f"{DIGITS}.all(e, a + b + c + d + e >= 0)))))",
             "more work",
             1,
             47,
