@@ -22,6 +22,7 @@ SCHEDULE = {
     "deadlines": every(2, "escalations.tasks.ring"),
     "notices": every(5, "escalations.tasks.send"),
     "odds": every(20, "escalations.tasks.sweep_learning"),
+    "pauses": every(5, "orchestration.control.tasks.sweep_pauses"),
     "messages": every(5, "orchestration.outbox.tasks.deliver"),
     "old messages": every(3600, "orchestration.outbox.tasks.forget_old"),
     "replay worker": every(20, "orchestration.control.tasks.replay"),  # so that it gives a sign of life

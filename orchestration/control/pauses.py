@@ -15,6 +15,7 @@ from typing import Any, Protocol
 from uuid import UUID
 
 from django.db import connection, transaction
+from django.db.models import QuerySet
 
 from orchestration.control import run_rows
 from orchestration.holds import asking, haste
@@ -43,6 +44,14 @@ OWN = """
 select coalesce(run_id::text, ''), run, max(opened_at) from holds_hold
 where workspace_id = %s and source in ('decision', 'agent') and (run_id = any(%s) or (run <> '' and run = any(%s)))
 group by 1, 2
+"""
+DOUBLED = f"""
+select h.id from holds_hold h where h.source = 'telemetry' and h.state = 'open'
+and h.opened_at > now() - interval '{OLD_US // 1_000_000} s' and exists (
+    select 1 from holds_hold o where o.workspace_id = h.workspace_id and o.source in ('decision', 'agent')
+    and o.opened_at > h.opened_at - interval '{BEFORE.seconds} s' and (o.run_id = h.run_id or o.run <> '' and o.run in (
+        select encode(t.trace_id, 'hex') from workflows_trace t
+        where t.workspace_id = h.workspace_id and t.run_id = h.run_id)))
 """
 
 
@@ -192,14 +201,30 @@ def _take_back(workspace_id: int, told: Sequence[Told]) -> int:
     ids = {run for one in told for run in (one.run_id, *one.losers) if run}
     over = Hold.objects.filter(workspace_id=workspace_id, run_id__in=ids, source=Source.TELEMETRY).open()
     over = over.exclude(key__in={_key(asked) for asked in waiting})
+    return _cancel(over, "The run went on: the answer was given elsewhere.")
+
+
+def _cancel(over: QuerySet[Hold], why: str) -> int:
     now, changed = datetime.now(UTC), 0
     for hold in over.select_for_update(skip_locked=True):
-        hold.state, hold.revision, hold.decided_at = State.CANCELLED, hold.revision + 1, now
-        hold.note = "The run went on: the answer was given elsewhere."
+        hold.state, hold.revision, hold.decided_at, hold.note = State.CANCELLED, hold.revision + 1, now, why
         hold.save(update_fields=["state", "revision", "decided_at", "note"])
         facts = {"run": hold.run, "revision": hold.revision}
-        entries.record(workspace_id, "hold.cancelled", ("hold", str(hold.pk)), "baton", facts, now)
+        entries.record(hold.workspace_id, "hold.cancelled", ("hold", str(hold.pk)), "baton", facts, now)
         changed += 1
+    return changed
+
+
+def sweep() -> int:
+    """Take back what an agent asked itself after all: its question may come a moment after its spans."""
+    with transaction.atomic():
+        with connection.cursor() as cursor:
+            cursor.execute(DOUBLED)
+            ids = [row[0] for row in cursor.fetchall()]
+        doubled = Hold.objects.filter(pk__in=ids).open()
+        changed = _cancel(doubled, "The agent asked about this itself.") if ids else 0
+        if changed:
+            transaction.on_commit(haste.hasten)
     return changed
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from celery import shared_task
 
 from orchestration.control import digest as digesting
-from orchestration.control import keeping, replaying, settling, shadows
+from orchestration.control import keeping, pauses, replaying, settling, shadows
 from orchestration.telemetry.rollups import roll_hours as roll
 from orchestration.workflows.booking import TABLES
 from orchestration.workspaces.models import Workspace
@@ -42,6 +42,11 @@ def keep() -> int:
 def replay() -> int:
     """On a queue of its own, since it may take a minute. Acknowledged at once: the rows say what is left to do."""
     return replaying.work()
+
+
+@shared_task(ignore_result=True)
+def sweep_pauses() -> int:
+    return pauses.sweep()
 
 
 @shared_task(ignore_result=True)

@@ -149,7 +149,7 @@ def refund(scene: Scene, wanted: Refund) -> Ask:
     again = rng.randrange(1, 4) if wanted.doubtful and rng.random() < 0.4 else 0
     back = not wanted.doubtful or (again > 0 and rng.random() < 0.6)
     amount = f"{wanted.amount:,.2f}"
-    wrong = 0.003 + 0.05 * (wanted.amount / 1000) ** 1.4 + (0 if back else 0.08) + 0.05 * again
+    wrong = 0.003 + 0.012 * (wanted.amount / 1000) ** 1.4 + (0.02 * again if back else 0.06 + 0.3 * again)
     state = "The parcel was scanned at the warehouse" if back else "No parcel has been scanned yet"
     why = "which came back" if back else "which is not back yet"
     past = f"{again} refunds in the last 12 months" if again else "No refund in the last 12 months"
@@ -213,7 +213,7 @@ def clearing(scene: Scene, *, near: bool, documented: bool) -> Ask:
         proposal=f"Mark {scene.customer} as screened for twelve months.",
         cost="The account stays limited to incoming payments until then.",
         reversible=True,
-        wrong=0.001 + 0.5 * max(0.0, match - 0.75),
+        wrong=0.004 + 4 * max(0.0, match - 0.91),
         arguments={"customer_id": scene.customer},
         context={"match": match, "list": "EU consolidated", "customer": customer(scene, rng)},
         evidence=[{"kind": "sanctions search", "text": found}, *(document if documented else [])],
@@ -295,9 +295,14 @@ def address(scene: Scene, *, abroad: bool) -> Ask:
         proposal=f"Change the address of {scene.customer} {where} and send the next card there.",
         cost="A replacement card waits to be sent.",
         reversible=False,
-        wrong=0.001 + (0.05 if abroad else 0) + (0.2 if abroad and not known else 0),
+        wrong=0.001 + (0.006 if abroad else 0) + (0.4 if abroad and not known else 0),
         arguments={"customer_id": scene.customer},
-        context={"abroad": abroad, "country": country if abroad else "home", "customer": customer(scene, rng)},
+        context={
+            "abroad": abroad,
+            "known_device": known,
+            "country": country if abroad else "home",
+            "customer": customer(scene, rng),
+        },
         evidence=[
             {"kind": "message", "text": f"“I have moved {where}. Please send everything there.”"},
             {"kind": "device", "text": "Asked in the app, from a known device" if known else "Asked from a new device"},

@@ -52,7 +52,11 @@ class Rhythm:
         hour = self.hour(ns)
         one, next_one = BY_HOUR[int(hour)], BY_HOUR[(int(hour) + 1) % 24]
         of_day = (one + (next_one - one) * (hour % 1)) / 100
-        return of_day * BY_WEEKDAY[self.weekday(ns)] * self._growth(ns) * self._campaign(ns)
+        campaign = self._campaign(ns)
+        of_week = BY_WEEKDAY[self.weekday(ns)]
+        if campaign > 1:
+            of_week = max(of_week, 1.0)  # it is said on every channel that it ends soon
+        return of_day * of_week * self._growth(ns) * campaign
 
     def _growth(self, ns: int) -> float:
         age = (ns - self.founded_ns) / DAY

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from django.utils import timezone
 
-from orchestration.control import digest
+from orchestration.control import digest, pauses
 from orchestration.holds.models import Hold, Source, State
 from orchestration.ledger.models import Entry
 from orchestration.workflows.models import Run, Workflow
@@ -123,3 +123,19 @@ def test_a_run_that_failed_is_a_question_where_an_admin_wants_it(workspace: Work
     holds = Hold.objects.filter(source=Source.FAILURE)
     assert holds.count() == int(wanted)
     assert all("no money" in hold.why for hold in holds)
+
+
+def test_a_question_of_the_agent_itself_that_comes_later_takes_ours_back(workspace: Workspace) -> None:
+    sender = Sender(workspace)
+    asks(sender)
+    sender.deliver()
+    take(workspace)
+    assert pauses.sweep() == 0
+
+    Hold.objects.create(
+        workspace=workspace, source=Source.DECISION, agent="refund-bot", question="?", proposal="p", why="w",
+        run=sender.trace_id.hex(),
+    )  # fmt: skip
+
+    assert pauses.sweep() == 1
+    assert Hold.objects.get(source=Source.TELEMETRY).state == State.CANCELLED
