@@ -124,7 +124,7 @@ def test_a_number_far_beyond_the_others_is_marked_though_it_would_fit() -> None:
 
 
 def test_what_differs_in_every_case_tells_nothing() -> None:
-    found = cases([refund(600.0) | {"context.shop": f"Shop {n}"} for n in range(9)])
+    found = cases([{**refund(600.0), "context.shop": f"Shop {n}"} for n in range(9)])
     _, groups = grouped(found)
 
     assert len(groups) == 1
