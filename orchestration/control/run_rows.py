@@ -16,9 +16,10 @@ from orchestration.registry import resolve
 from orchestration.registry.models import AgentKind, SystemKind
 from orchestration.telemetry.adding import FULL
 from orchestration.telemetry.reading import raw_cursor
+from orchestration.telemetry.writer import EPOCH_US, copy_into
 from orchestration.workflows import names as books
 from orchestration.workflows import stitch
-from orchestration.workflows.booking import Booking, Names
+from orchestration.workflows.booking import NOBODY, Booking, Names
 from orchestration.workflows.groups import Group
 from orchestration.workflows.models import RunStatus
 from orchestration.workflows.story import Step, Story
@@ -40,6 +41,9 @@ class Told(Protocol):
     twins: int
     run_id: UUID | None
     losers: list[UUID]
+
+    @property
+    def stored(self) -> list[UUID]: ...
 
 
 def is_run(story: Story, group: Group) -> bool:
@@ -150,13 +154,7 @@ def write(workspace_id: int, told: Sequence[Told], names: Sequence[Names], booke
         cursor.execute(_UPSERT, [workspace_id, orjson.dumps(rows).decode()])
         if losers:
             _give_up(cursor, workspace_id, losers)
-        ids = sorted(booked)
-        cursor.execute(
-            "insert into workflows_runbooking (workspace_id, run_id, body) "
-            "select %s, i, b from unnest(%s::uuid[], %s::bytea[]) as x(i, b) "
-            "on conflict (workspace_id, run_id) do update set body = excluded.body",
-            [workspace_id, ids, [booked[i].packed() for i in ids]],
-        )
+        _book(cursor, workspace_id, told, booked)
         _handoffs(cursor, workspace_id, told, names)
 
 
@@ -224,29 +222,48 @@ def _time(us: int) -> str:
     return datetime.fromtimestamp(us / 1e6, UTC).isoformat()
 
 
+def _book(cursor: Any, workspace_id: int, told: Iterable[Told], booked: Mapping[UUID, Booking]) -> None:
+    known = {run_id for one in told for run_id in one.stored}
+    again = sorted(booked.keys() & known)
+    if again:
+        cursor.execute(
+            "insert into workflows_runbooking (workspace_id, run_id, body) "
+            "select %s, i, b from unnest(%s::uuid[], %s::bytea[]) as x(i, b) "
+            "on conflict (workspace_id, run_id) do update set body = excluded.body",
+            [workspace_id, again, [booked[i].packed() for i in again]],
+        )
+    new = sorted(booked.keys() - known)
+    copy_into(cursor, "workflows_runbooking", _BOOKING, [(workspace_id, i.bytes, booked[i].packed()) for i in new])
+
+
 def _handoffs(cursor: Any, workspace_id: int, told: Sequence[Told], names: Sequence[Names]) -> None:
-    before = [run_id for one in told for run_id in one.group.known_as]
+    before = [run_id for one in told for run_id in one.stored]
     if before:
         cursor.execute(
             "delete from handoffs_handoff where workspace_id = %s and run_id = any(%s)", [workspace_id, before]
         )
     rows = []
     for one, known in zip(told, names, strict=True):
-        agents = known.agents
+        agents, run_id = known.agents, one.run_id.bytes if one.run_id else b""
         for place, handoff in enumerate(one.story.handoffs):
-            giver = agents.get((handoff.application, handoff.from_agent), (0, 0))[1]
-            taker = agents.get((handoff.to_application, handoff.to_agent), (0, 0))[1]
-            rows.append((one.run_id, place, handoff.at_ns // 1000, giver, taker, handoff.rule))
-    if rows:
-        columns = [list(column) for column in zip(*rows, strict=True)]
-        cursor.execute(
-            "insert into handoffs_handoff (workspace_id, run_id, place, at, from_agent_id, to_agent_id, rule) "
-            "select %s, r, p, to_timestamp(a / 1000000.0), f, t, u from "
-            "unnest(%s::uuid[], %s::int[], %s::bigint[], %s::int[], %s::int[], %s::text[]) as x(r, p, a, f, t, u)",
-            [workspace_id, *columns],
-        )
+            giver = agents.get((handoff.application, handoff.from_agent), NOBODY)[1]
+            taker = agents.get((handoff.to_application, handoff.to_agent), NOBODY)[1]
+            at = handoff.at_ns // 1000 - EPOCH_US
+            rows.append((workspace_id, run_id, place, at, giver, taker, handoff.rule))
+    copy_into(cursor, "handoffs_handoff", _HANDOFF, rows)
 
 
+# as COPY takes them: a uuid is 16 bytes, a timestamptz an int8 (see `telemetry.writer`)
+_BOOKING = (("workspace_id", "int8"), ("run_id", "bytea"), ("body", "bytea"))
+_HANDOFF = (
+    ("workspace_id", "int8"),
+    ("run_id", "bytea"),
+    ("place", "int4"),
+    ("at", "int8"),
+    ("from_agent_id", "int4"),
+    ("to_agent_id", "int4"),
+    ("rule", "text"),
+)
 _SHAPE = (
     "id uuid, workflow_id int, title text, status text, root_said_ok bool, conversation text, external_key text, "
     "started_at timestamptz, ended_at timestamptz, heard_at timestamptz, duration_ms bigint, active_ms bigint, "

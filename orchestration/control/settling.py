@@ -67,6 +67,12 @@ class Told:
     losers: list[UUID] = field(default_factory=list)
 
     @property
+    def stored(self) -> list[UUID]:
+        """Ids of runs whose place it takes: its own, unless that is new, and those it swallowed."""
+        own = [self.run_id] if self.run_id and self.run_id in self.group.known_as else []
+        return own + self.losers
+
+    @property
     def forgotten(self) -> bool:
         """Some of its spans are gone by retention: what was told when they were there stands."""
         return any(self.sizes.get(trace.trace_id, 0) < trace.settled_spans for trace in self.group.traces)
@@ -249,7 +255,7 @@ def write_runs(workspace_id: int, runs: list[Told], change: Change) -> None:
     """Store runs, their handoffs and what they are booked with, and add to `change` what that changes of figures. Who
     waits for a person becomes a question to one."""
     names = run_rows.names(workspace_id, runs)
-    for old in run_rows.bookings(workspace_id, [i for t in runs for i in t.group.known_as]):
+    for old in run_rows.bookings(workspace_id, [i for t in runs for i in t.stored]):
         change.absorb(old, -1)
     after: dict[UUID, Booking] = {}
     for one, known in zip(runs, names, strict=True):

@@ -7,7 +7,7 @@ Rows go in by binary COPY. A repeat makes the COPY fail on the key; then the bat
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import psycopg
@@ -47,7 +47,6 @@ Row = tuple[Any, ...]
 Key = tuple[int, bytes, bytes]  # started (PostgreSQL microseconds), trace id, span id
 
 _NAMES = ", ".join(name for name, _ in COLUMNS)
-_TYPES = [kind for _, kind in COLUMNS]
 _TABLE = Span._meta.db_table
 _REPEAT_MEMORY = 8
 _memory = {"repeats": 0}  # batches for which repeats are still expected
@@ -64,7 +63,7 @@ def store(cursor: psycopg.Cursor[Any], rows: Sequence[Row]) -> list[Row]:
     if not _memory["repeats"]:
         try:
             with transaction.atomic():
-                _copy(cursor, _TABLE, rows)
+                copy_into(cursor, _TABLE, COLUMNS, rows)
             return list(rows)
         except psycopg.errors.UniqueViolation:
             _memory["repeats"] = _REPEAT_MEMORY
@@ -73,9 +72,13 @@ def store(cursor: psycopg.Cursor[Any], rows: Sequence[Row]) -> list[Row]:
     return new
 
 
-def _copy(cursor: psycopg.Cursor[Any], table: str, rows: Sequence[Row]) -> None:
-    with cursor.copy(f"copy {table} ({_NAMES}) from stdin (format binary)") as copy:
-        copy.set_types(_TYPES)
+def copy_into(
+    cursor: psycopg.Cursor[Any], table: str, columns: Sequence[tuple[str, str]], rows: Iterable[Sequence[Any]]
+) -> None:
+    """Rows by binary COPY. `columns`: names, and the types whose binary form is that of the column."""
+    names = ", ".join(name for name, _ in columns)
+    with cursor.copy(f"copy {table} ({names}) from stdin (format binary)") as copy:
+        copy.set_types([kind for _, kind in columns])
         write = copy.write_row
         for row in rows:
             write(row)
@@ -84,7 +87,7 @@ def _copy(cursor: psycopg.Cursor[Any], table: str, rows: Sequence[Row]) -> None:
 def _through_temporary(cursor: psycopg.Cursor[Any], rows: Sequence[Row]) -> list[Row]:
     cursor.execute(f"create temporary table if not exists span_in (like {_TABLE}) on commit delete rows")
     cursor.execute("truncate span_in")
-    _copy(cursor, "span_in", rows)
+    copy_into(cursor, "span_in", COLUMNS, rows)
     cursor.execute(
         f"insert into {_TABLE} ({_NAMES}) select {_NAMES} from span_in "
         "order by workspace_id, started_at, trace_id, span_id on conflict do nothing "
