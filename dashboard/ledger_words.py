@@ -201,6 +201,12 @@ ACTS: Mapping[str, str] = {
     "workspace.retention": "set what is kept:",
     "workspace.content": "set that Baton stores",
     "workspace.limited": "limited",
+    "hold.late": "found a question late",
+    "hold.late_again": "found a question still late",
+    "skills.changed": "set what may be decided by",
+    "duty.changed": "set the hours of",
+    "interest.added": "noted a conflict of interest of",
+    "interest.removed": "removed a conflict of interest of",
 }
 _WHAT: Mapping[str, Callable[[Told], str]] = {
     "decision": _decision,
@@ -237,4 +243,8 @@ _WHAT: Mapping[str, Callable[[Told], str]] = {
     "workspace.currency": _change,
     "workspace.retention": _kept,
     "workspace.content": _content,
+    "skills.changed": _named("name"),
+    "duty.changed": _named("name"),
+    "interest.added": _named("name"),
+    "interest.removed": _named("name"),
 }

@@ -195,7 +195,7 @@ def _raised(each: Open, seen: Scene, again: bool) -> Change | None:
     if choice.person is None:
         return None
     known = f"You know {each.work.skill}" if each.work.skill else "You may decide it"
-    why = f"Late{f' with {holder.name}' if holder else ''}. {known}"
+    why = f"{known}. It was late" + (f" with {holder.name}" if holder else "")
     _add(seen.loads[choice.person.id], each)
     return Change(each.work.id, each.holder, choice.person.id, why, 0, None)
 

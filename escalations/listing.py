@@ -54,6 +54,7 @@ class Line:
     batch: Batch
     clock: Clock
     here: str  # who has it open, if somebody else has
+    why: str = ""  # in a few words why it came to this person; of another's, with whom it is
 
     @property
     def alike(self) -> int:
@@ -153,13 +154,21 @@ def listing(workspace: Workspace, reader: User, wish: Wish, now: datetime) -> Li
 
 
 def _lines(found: QuerySet[Batch], reader: User, now: datetime) -> list[Line]:
-    rows = found.select_related("claimed_by").only(*_COLUMNS)
-    return [Line(row, clock(row.due_at, now), who_is_here(row, reader, now)) for row in rows]
+    rows = found.select_related("claimed_by", "assigned_to").only(*_COLUMNS)
+    return [Line(row, clock(row.due_at, now), who_is_here(row, reader, now), whose(row, reader)) for row in rows]
+
+
+def whose(batch: Batch, reader: User) -> str:
+    if batch.assigned_to is None:
+        return ""
+    mine = batch.assigned_to_id == reader.pk
+    return batch.assigned_why.partition(". ")[0] if mine else f"With {person(batch.assigned_to)}"
 
 
 _COLUMNS = (
     *("id", "title", "agent", "policy", "people", "cases", "differing", "due_at", "assigned_why", "assigned_to_id"),
     *("snoozed_until", "claimed_until", "claimed_by__username", "claimed_by__first_name", "claimed_by__last_name"),
+    *("assigned_to__username", "assigned_to__first_name", "assigned_to__last_name"),
 )
 
 

@@ -167,5 +167,6 @@ def _enough(able: Sequence[Person], needed: int, now: datetime) -> datetime | No
 def words(person: Person, work: Work, load: Load, then: Person | None) -> str:
     """Why it came to whom it came to, as they read it."""
     open_now = {0: "nothing open", 1: "1 open batch"}.get(load.batches, f"{load.batches:,} open batches")
-    known = f"You know {work.skill} and have {open_now}." if work.skill else f"You have {open_now}."
-    return f"{known} Next: {then.name}" if then else f"{known} Nobody else is there who may decide it"
+    known = f"You know {work.skill}" if work.skill else "You have least to do"
+    after = f"Next: {then.name}" if then else "Nobody else is there who may decide it"
+    return f"{known}. You have {open_now}. {after}"

@@ -18,7 +18,7 @@ from orchestration.registry import prices
 from orchestration.workspaces.keys import find
 from orchestration.workspaces.models import ApiKey, Membership, User, Workspace
 
-from . import demo_bank, engines
+from . import demo_bank, demo_desk, engines
 from .state import State, private
 
 DEMO = {"operator": ["operator"], "reviewer": ["reviewer"], "admin": ["admin"]}
@@ -82,7 +82,10 @@ def _kept_key(file: Path, name: str, scopes: list[str]) -> str:
 
 
 def ensure_demo_policies() -> None:
-    demo_bank.ensure_policies(Workspace.objects.get(slug="default"), User.objects.get(username="admin"))
+    """And who decides what they ask people about."""
+    workspace = Workspace.objects.get(slug="default")
+    demo_bank.ensure_policies(workspace, User.objects.get(username="admin"))
+    demo_desk.ensure_desk(workspace)
 
 
 @transaction.atomic

@@ -63,6 +63,9 @@ PAGES: dict[str, set[str]] = {
     "/search/?q=rosebud": MEMBER,
     "/live/counts/": MEMBER,
     "/settings/retention/": ADMIN,
+    "/settings/skills/": {"reviewer", "admin"},
+    "/settings/capacity/": {"reviewer", "admin"},
+    "/settings/notifications/": {"reviewer", "admin"},
 }
 # Settings that are written to, and who may; each is asked for a thing that is not there, so that nothing is changed.
 WRITES: dict[str, set[str]] = {
@@ -84,6 +87,10 @@ WRITES: dict[str, set[str]] = {
     "/settings/connections/test/": OPERATOR,
     "/settings/webhooks/999/messages/00000000-0000-0000-0000-000000000999/retry/": ADMIN,
     "/settings/webhooks/retry/": ADMIN,
+    "/settings/skills/interests/": ADMIN,
+    "/settings/skills/interests/999/remove/": ADMIN,
+    "/settings/notifications/test/": {"reviewer", "admin"},
+    "/settings/notifications/retry/": {"reviewer", "admin"},
     **{
         f"/policies/999/{step}/": ADMIN
         for step in ("publish", "shadow", "unshadow", "replay", "revert", "retire", "discard", "describe", "gate")

@@ -48,7 +48,7 @@ def test_a_batch_goes_to_whoever_knows_it_and_says_why(workspace: Workspace) -> 
     assert assigning.match() == 1
     assert whose() == {"ada"}
     why = Batch.objects.get().assigned_why
-    assert why == "You know refunds and have nothing open. Nobody else is there who may decide it"
+    assert why == "You know refunds. You have nothing open. Nobody else is there who may decide it"
     assert assigning.match() == 0
 
 
@@ -190,7 +190,7 @@ def test_what_is_late_rises_to_whoever_knows_it_better(workspace: Workspace) -> 
     moved = assigning.raise_up(workspace.pk, [batch.pk], timezone.now(), again=False)
 
     assert moved == {batch.pk: eve.pk}
-    assert Batch.objects.get().assigned_why == "Late with ada. You know refunds"
+    assert Batch.objects.get().assigned_why == "You know refunds. It was late with ada"
     assert assigning.match() == 0
 
 

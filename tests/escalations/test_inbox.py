@@ -116,7 +116,7 @@ def test_what_is_given_to_somebody_else_is_the_teams_and_not_mine(as_reviewer: C
     assert "No batches" in read(as_reviewer)
     team = read(as_reviewer, "/inbox/?view=team")
     assert "1 batch, 12 cases" in team
-    assert "Knows refunds" in team
+    assert "With Reviewer Two" in team
 
 
 def test_the_lede_says_by_which_rule_and_how_such_cases_ended(

@@ -79,7 +79,7 @@ def test_the_one_with_the_fewest_minutes_is_asked_first_and_the_next_is_named() 
     assert choice.then
     assert (choice.person.id, choice.then.id, choice.short) == (2, 1, 0)
     assert words(choice.person, REFUND, loads[2], choice.then) == (
-        "You know refunds and have 5 open batches. Next: Reviewer 1"
+        "You know refunds. You have 5 open batches. Next: Reviewer 1"
     )
 
 

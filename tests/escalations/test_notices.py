@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
+from ipaddress import ip_network
 from uuid import uuid4
 
+import orjson
 import pytest
 from django.core import mail
 from django.utils import timezone
@@ -13,10 +15,12 @@ from pytest_django import Settings
 from escalations import intake, notices, sending
 from escalations.models import Alarm, Escalation, Notice, Telling
 from escalations.notices import News
+from orchestration.outbox import webhooks
 from orchestration.workspaces.models import User, Workspace
 from tests.conftest import person
 from tests.escalations import held
 from tests.escalations.duty import knows
+from tests.outbox.receiver import Receiver
 
 pytestmark = pytest.mark.django_db
 NOON = datetime(2026, 11, 23, 12, 3, 20, tzinfo=UTC)
@@ -184,3 +188,23 @@ def test_a_test_message_is_one_however_often_it_is_pressed(workspace: Workspace,
         sending.deliver_one(notices.trial(workspace.pk, ada, "mail", once, timezone.now()))
 
     assert [message.subject for message in mail.outbox] == ["Baton can reach you"]
+
+
+def test_a_webhook_is_signed_and_carries_the_words_where_chat_tools_look(
+    workspace: Workspace, ada: User, settings: Settings
+) -> None:
+    settings.WEBHOOK_NETWORKS = [ip_network("127.0.0.1/32")]
+    receiver = Receiver()
+    wishes(workspace, ada, mail=False, hook=receiver.url, secret=b"salt")
+    told(workspace, Alarm.LATE, ada, timezone.now())
+
+    sending.deliver()
+    receiver.stop()
+
+    _, headers, body = receiver.got[0]
+    said = orjson.loads(body)
+    key, at = sending.signing_key(Telling.objects.get()), int(headers["webhook-timestamp"])
+    assert headers["webhook-signature"] == webhooks.signature([key], headers["webhook-id"], at, body)
+    assert said["text"] == said["data"]["text"]
+    assert said["data"]["counts"] == {"late": 1}
+    assert Notice.objects.get().sent_at is not None

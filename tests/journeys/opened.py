@@ -31,7 +31,7 @@ from tests.emptying import empty
 from tests.waiting import LONG_S
 
 HOSTILE = "<img src=x onerror=alert(1)>\u202e"
-SETTINGS = ("profile", "members", "keys", "webhooks", "connections", "prices", "retention", "health")
+SETTINGS = ("profile", "members", "keys", "webhooks", "connections", "prices", "retention", "health", "skills", "capacity", "notifications")
 LISTS = (
     "/",
     "/workflows/",
