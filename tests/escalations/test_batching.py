@@ -115,7 +115,8 @@ def test_several_that_differ_alike_are_a_batch_of_their_own() -> None:
 
 
 def test_a_number_far_beyond_the_others_is_marked_though_it_would_fit() -> None:
-    found = cases([*[{"amount": 100.0 + n, "n": 1.0} for n in range(10)], {"amount": 140.0, "n": 1.0}])
+    asked: list[dict[str, Plain]] = [{"amount": 100.0 + n, "n": 1.0} for n in range(10)]
+    found = cases([*asked, {"amount": 140.0, "n": 1.0}])
     scale, groups = grouped(found)
     marks = {case.id: places(scale, group)[case.id].differs for group in groups for case in group.cases}
 
