@@ -46,7 +46,12 @@ Case = Mapping[str, Any]
 
 def columns(cases: Sequence[Case], marked: Sequence[str]) -> list[Column]:
     """Of the fields that differ, those that say most. `marked`: names by which cases were found to differ."""
-    names = [name for name in _names(cases) if name not in _SKIPPED and len(_distinct(cases, name)) > 1]
+    few = len(cases) == 1  # nothing to differ from: what it is about, then
+    names = [
+        name
+        for name in _names(cases)
+        if name not in _SKIPPED and (few or name in marked or len(_distinct(cases, name)) > 1)
+    ]
     worth = sorted(names, key=lambda name: (-_worth(cases, name, marked), name))[:MOST]
     phone = set(worth[:ON_A_PHONE])
     worth.sort(key=lambda name: (_kind(cases, name), name))

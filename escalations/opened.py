@@ -82,6 +82,7 @@ class Opened:
     same: list[str]
     ended: Ended
     expected: Expected | None
+    asks: bool  # an agent's own questions: what tells them apart is what they ask
 
     @property
     def cases(self) -> list[Row]:
@@ -160,6 +161,7 @@ def opened(batch: Batch, reader: User, now: datetime, *, reads: bool, kept: froz
         has_amounts=any(row.case.amount is not None for row in rows),
         same=same(fields) if reads else [],
         ended=ended(batch, cases[0] if cases else None),
+        asks=reads and not batch.policy,
         expected=expected(model, [row.case.risk for row in rows if row.chosen]),
     )
 

@@ -54,6 +54,8 @@ const address = () => {
   if (path && path !== location.pathname + location.search) history.pushState(null, "", path);
 };
 const mark = () => {
+  const { mine, team } = $("batches").dataset, tabs = document.querySelectorAll(".bar .seg .muted");
+  [mine, team].forEach((words, i) => { if (tabs[i] && words) tabs[i].textContent = words; });
   const id = `b-${batch()}`;
   for (const link of document.querySelectorAll("#batches a.batch")) {
     if (link.closest("li").id === id) link.setAttribute("aria-current", "true"); else link.removeAttribute("aria-current");
@@ -127,7 +129,7 @@ const send = async (form, button) => {
   const before = { batch: $("batch"), case: $("case") };
   document.querySelectorAll(":popover-open").forEach((each) => each.hidePopover());
   const before_address = location.href, went = ahead(form, act);
-  const answer = await fetch(button?.formAction || form.action, { method: "POST", body: told, headers: headers("after") }).catch(() => null);
+  const answer = await fetch(button?.getAttribute("formaction") ?? form.action, { method: "POST", body: told, headers: headers("after") }).catch(() => null);
   delete form.dataset.busy;
   form.querySelectorAll("[data-busy]").forEach((each) => { delete each.dataset.busy; each.removeAttribute("aria-disabled"); });
   const text = answer ? await answer.text() : "", dom = parse(text);

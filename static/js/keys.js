@@ -4,7 +4,7 @@ import { firstPin } from "./pins.js";
 import { openJump } from "./jump.js";
 
 const body = document.body, main = document.getElementById("main");
-const ROW = "tbody tr, [data-list] li, .feed li", GO_MS = 1500, FIELD = "input, textarea, select, [contenteditable]";
+const ROW = "tbody tr, [data-list] li, .feed li", GO_MS = 1500, FIELD = "input:not([type=checkbox], [type=radio]), textarea, select, [contenteditable]";
 let going = 0, place = null, chosen = null;
 
 const shown = (element) => element.checkVisibility();
