@@ -14,6 +14,7 @@ urlpatterns = [
     path("inbox/<uuid:batch_id>/cases/<uuid:hold_id>/run/", decide.look_elsewhere, name="run"),
     path("inbox/cases/<uuid:hold_id>/", inbox.case, name="case"),
     path("inbox/verdicts/<uuid:act_id>/undo/", decide.undo, name="undo"),
+    path("inbox/uncovered/", skills.uncovered, name="uncovered"),
     path("settings/skills/", skills.page, name="skills"),
     path("settings/skills/interests/", skills.add_interest, name="add_interest"),
     path("settings/skills/interests/<int:interest_id>/remove/", skills.remove_interest, name="remove_interest"),

@@ -8,7 +8,7 @@ from django.http import Http404, HttpResponse, HttpResponseRedirect
 from django.shortcuts import render
 from django.urls import reverse
 from django.utils import timezone
-from django.views.decorators.http import require_http_methods, require_POST
+from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
 from escalations import assigning, skills
 from escalations.duty_forms import InterestForm
@@ -17,7 +17,7 @@ from escalations.sorting import reviewers
 from escalations.words import person as named
 from orchestration.ledger import entries
 from orchestration.lib.templatetags.baton import plural
-from orchestration.workspaces.current import Here, NotAllowed, needs
+from orchestration.workspaces.current import MEMBER, Here, NotAllowed, needs
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
@@ -36,6 +36,13 @@ def page(request: Here) -> HttpResponse:
     said = f"Saved the skills of {plural(changed, 'person,people')}" if changed else "Nothing had changed"
     messages.success(request, said, extra_tags="ok")
     return back()
+
+
+@require_safe
+@needs(MEMBER)
+def uncovered(request: Here) -> HttpResponse:
+    """For the pages that say what waits for somebody who is not there."""
+    return render(request, "escalations/_uncovered.html", {"missing": assigning.uncovered(request.workspace)})
 
 
 @require_POST

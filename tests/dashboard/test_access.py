@@ -63,6 +63,7 @@ PAGES: dict[str, set[str]] = {
     "/search/?q=rosebud": MEMBER,
     "/live/counts/": MEMBER,
     "/settings/retention/": ADMIN,
+    "/inbox/uncovered/": MEMBER,
     "/settings/skills/": {"reviewer", "admin"},
     "/settings/capacity/": {"reviewer", "admin"},
     "/settings/notifications/": {"reviewer", "admin"},

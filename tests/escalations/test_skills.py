@@ -7,9 +7,12 @@ from decimal import Decimal
 import pytest
 from django.test import Client
 
+from escalations import assigning, intake
 from escalations.models import Competence, Interest
 from orchestration.ledger.models import Entry
 from orchestration.workspaces.models import User, Workspace
+from tests import make
+from tests.escalations import held
 from tests.escalations.duty import keeps_from, knows, member
 
 pytestmark = pytest.mark.django_db
@@ -117,3 +120,18 @@ def test_a_conflict_of_nobody_is_refused(as_admin: Client, stranger: User) -> No
 
     assert answer.status_code == 422
     assert not Interest.objects.exists()
+
+
+def test_what_waits_for_somebody_who_is_not_there_stands_on_the_overview(
+    as_operator: Client, workspace: Workspace
+) -> None:
+    make.calls(workspace, make.agent(workspace))
+    member(workspace, "ada", treasury=2)
+    held.holds(workspace, [{"amount": 100}, {"amount": 110}])
+    intake.take_in()
+    assigning.match()
+
+    for path in ("/", "/inbox/uncovered/"):
+        page = as_operator.get(path).content.decode()
+        assert "2 cases wait for somebody who may decide refunds." in page
+        assert "No hour is known at which enough are there." in page

@@ -15,6 +15,7 @@ from django.utils import timezone
 from playwright.sync_api import Browser, Dialog, Page, Playwright, Request
 from pytest_django import DjangoDbBlocker
 
+from escalations import intake
 from orchestration.control import digest
 from orchestration.holds import verdicts
 from orchestration.holds.models import Answered, Hold
@@ -31,7 +32,19 @@ from tests.emptying import empty
 from tests.waiting import LONG_S
 
 HOSTILE = "<img src=x onerror=alert(1)>\u202e"
-SETTINGS = ("profile", "members", "keys", "webhooks", "connections", "prices", "retention", "health", "skills", "capacity", "notifications")
+SETTINGS = (
+    "profile",
+    "members",
+    "keys",
+    "webhooks",
+    "connections",
+    "prices",
+    "retention",
+    "health",
+    "skills",
+    "capacity",
+    "notifications",
+)
 LISTS = (
     "/",
     "/workflows/",
@@ -117,6 +130,7 @@ def ask(space: Workspace, person: User) -> None:
     Hold.objects.create(**made, due_at=late, run=HOSTILE, run_id=run_id, evidence=[said, {said: said}, 7])
     Hold.objects.create(**made, people=2, reversible=False, cost_of_waiting=said, skill="refunds", policy="none")
     verdicts.decide(Hold.objects.create(**made), Verdict(Answered.REJECT, said), person, revision=0)
+    intake.take_in()
     told = Endpoint(id=1, workspace=space, url="https://hooks.example.org/baton", events=["hold.applied"], salt="s")
     told.save()
     for place, state in enumerate(State.values):

@@ -1,0 +1,1 @@
+"""What other screens may show of the inbox."""
