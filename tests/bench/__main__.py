@@ -11,7 +11,19 @@ import os
 import sys
 from collections.abc import Callable
 
-from tests.bench import big_run, decisions, exactness, faults, idle, latency, ledger, overload, replay, throughput
+from tests.bench import (
+    big_run,
+    decisions,
+    exactness,
+    faults,
+    idle,
+    inbox,
+    latency,
+    ledger,
+    overload,
+    replay,
+    throughput,
+)
 from tests.bench.report import Report
 from tests.bench.stand import Stand, stand
 
@@ -46,6 +58,12 @@ BENCHES: dict[str, tuple[str, Bench]] = {
     "decisions": (
         "may I: latency, CPU, beside full ingest, with parts away (P5, P6)",
         lambda s, r, o: decisions.measure(s, r, 6 if o.quick else 300 if o.full else 20),
+    ),
+    "inbox": (
+        "no question to a person is lost whatever dies; ten thousand open ones (P8, P10)",
+        lambda s, r, o: inbox.measure(
+            s, r, asked=160 if o.quick else 1_000, stored=2_000 if o.quick else 10_000, tries=20 if o.quick else 60
+        ),
     ),
     "ledger": (
         "what changes history is refused or found; verifying it (P11)",

@@ -30,7 +30,7 @@ from orchestration.config.state import State
 CHECKOUT = Path(__file__).resolve().parents[2]
 OURS = ("web", "digest", "worker", "replay", "beat")
 ENGINES = ("postgres", "valkey")
-SCOPES = "ingest,read"
+SCOPES = "ingest,read,decide"
 TICK = os.sysconf("SC_CLK_TCK")
 
 
