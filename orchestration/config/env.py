@@ -10,7 +10,7 @@ import os
 from ipaddress import IPv4Network, IPv6Network, ip_network
 from pathlib import Path
 from typing import Any
-from urllib.parse import SplitResult, unquote, urlsplit
+from urllib.parse import SplitResult, parse_qs, unquote, urlsplit
 
 from django.core.exceptions import ImproperlyConfigured
 
@@ -82,7 +82,8 @@ def networks(name: str) -> list[IPv4Network | IPv6Network]:
 
 
 def mail(name: str) -> dict[str, Any]:
-    """Django's e-mail settings out of one address, e.g. smtp+tls://user:password@mail.example.org:587."""
+    """Django's e-mail settings out of one address, e.g. smtp+tls://user:password@mail.example.org:587?from=me@example.org.
+    Without `from` it is the user, where that is an address, else baton at the host."""
     value = secret(name)
     if not value:
         return {"EMAIL_BACKEND": "django.core.mail.backends.dummy.EmailBackend"}
@@ -98,4 +99,13 @@ def mail(name: str) -> dict[str, Any]:
         "EMAIL_USE_TLS": parts.scheme == "smtp+tls",
         "EMAIL_USE_SSL": parts.scheme == "smtps",
         "EMAIL_TIMEOUT": 10,
+        "DEFAULT_FROM_EMAIL": _sender(name, parts),
     }
+
+
+def _sender(name: str, parts: SplitResult) -> str:
+    user = unquote(parts.username or "")
+    wished = parse_qs(parts.query).get("from", [user if "@" in user else f"baton@{parts.hostname}"])[0]
+    if "@" not in wished or not wished.isprintable() or " " in wished:
+        raise nonsense(name, "must say an address after ?from=")
+    return wished
