@@ -234,7 +234,8 @@ def test_a_setting_is_written_by_those_roles_alone(client: Client, workspace: Wo
 
     status = client.post(path).status_code
 
-    assert status == (403 if role not in WRITES[path] else 404 if "999" in path else 302)
+    refused = 422  # of a form that says nothing
+    assert status in ([403] if role not in WRITES[path] else [404] if "999" in path else [302, refused])
 
 
 @pytest.mark.parametrize("path", WRITES)
