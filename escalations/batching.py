@@ -22,7 +22,7 @@ from escalations.closeness import FLOOR, TEXT, Case, Measure
 from escalations.models import MOST_IN_A_BATCH, Standing
 from orchestration.holds.likeness import CONFIDENCE
 
-MOST_DIFFERING = 5  # in a batch, and never more than a third of it
+MOST_DIFFERING = 5  # in a batch, and never more than half as many as are alike
 MOST_FIELDS = 4  # in which one may differ that stays with the others
 SMALL, LARGER = 2, 3
 BEYOND = 0.6  # of the range of the others and of the usual spread, by which a number stands out
@@ -154,7 +154,7 @@ def _attach(measure: Measure, groups: list[Group]) -> None:
 
 
 def _takes(home: Group, more: int) -> bool:
-    most = min(MOST_DIFFERING, len(home.core) // 3)
+    most = min(MOST_DIFFERING, len(home.core) // 2)
     return home.room >= more and len(home.differing) + more <= most
 
 

@@ -271,7 +271,7 @@ def card_limit(scene: Scene, *, plain: bool) -> Ask:
         proposal=f"Set the limit of the card of {scene.account} to {amount:,.0f} from tomorrow.",
         cost="The customer travels this week and asked for it because of that.",
         reversible=True,
-        wrong=0.002 + (0.12 if late else 0) + 0.015 * max(0.0, amount / 1000 - 5),
+        wrong=0.002 + (0.12 if late else 0) + 0.003 * max(0.0, amount / 1000 - 5),
         amount=amount,
         arguments={"account": scene.account},
         context={"late_payments": late, "customer": customer(scene, rng)},

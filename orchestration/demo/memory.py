@@ -13,7 +13,7 @@ from orchestration.demo.arrivals import Plan
 from orchestration.demo.asking import joined
 from orchestration.demo.rhythm import DAY, MINUTE, PAST_DAYS, Rhythm, S
 
-FRESH_NS = 40 * MINUTE  # what is newer than this is lived: it wakes agents, and asks what people then have to decide
+FRESH_NS = 52 * MINUTE  # what is newer than this is lived: it wakes agents, and asks what people then have to decide
 LONGEST_NS = 13 * DAY  # after which every matter is over
 RETOLD_NS = (
     40 * S
