@@ -10,6 +10,7 @@ from django.utils import timezone
 from dashboard.finding import Finding, Part, foreign, say
 from dashboard.links import Links
 from dashboard.period import Period, day_words, range_over
+from orchestration.control.human_load import HumanLoad
 from orchestration.control.overview import FailingAgent, Overview
 from orchestration.lib.stats import wilson
 from orchestration.lib.templatetags.baton import ENOUGH, duration, number, percent, plural
@@ -24,10 +25,12 @@ CHANGED = 0.2  # a median or a count has changed by at least so much, or it is n
 Words = tuple[Part, ...]
 
 
-def headline(now: Overview, period: Period) -> Finding:
-    """The first branch that holds. Order: what stops work, what is not to be relied on, what is still, what fails,
-    who waits, what is slow."""
+def headline(now: Overview, period: Period, load: HumanLoad | None = None) -> Finding:
+    """The first branch that holds. Order: what stops work, what people cannot bear, what is not to be relied on, what
+    is still, what fails, who waits, what is slow."""
     to = Links(period.text)
+    if load and load.exceeded and not now.agents.quarantined:
+        return Finding(_exceeded(load), lede(now, period))
     for branch in (_stopped, _behind, _silent, _failing, _asked, _slower):
         if found := branch(now, to):
             return Finding(found, lede(now, period))
@@ -53,6 +56,11 @@ def _stopped(now: Overview, to: Links) -> Words | None:
         return None
     agents = Part(plural(stopped, "agent,agents"), to.agents(state="quarantined"))
     return say(agents, " is quarantined" if stopped == 1 else " are quarantined")
+
+
+def _exceeded(load: HumanLoad) -> Words:
+    """Days in a row on which more was asked than reviewers can decide."""
+    return say("Tickets exceed reviewer capacity by ", Part(f"{number(load.over_a_day)} a day", "#load", tone="crit"))
 
 
 def _behind(now: Overview, to: Links) -> Words | None:

@@ -15,10 +15,11 @@ from django.http import HttpRequest, HttpResponse
 from django.views.decorators.http import require_safe
 
 from dashboard.answers import Answer, answers
-from dashboard.charts.load import Columns, columns
+from dashboard.charts.load import Against, Columns, columns
 from dashboard.finding import Finding
 from dashboard.headline import headline, look_back
 from dashboard.links import Links
+from dashboard.load_facts import LoadFacts, load_facts
 from dashboard.needs import Needs, needs_of, role_of
 from dashboard.period import Period, period_of
 from dashboard.views.workflows import FlowRow, flow_rows, in_motion
@@ -53,7 +54,7 @@ class OverviewPage:
 
     @cached_property
     def finding(self) -> Finding:
-        return self.past or headline(self.figures, self.period)
+        return self.past or headline(self.figures, self.period, self.load)
 
     @cached_property
     def past(self) -> Finding | None:
@@ -80,7 +81,15 @@ class OverviewPage:
     def charts(self) -> dict[str, Columns]:
         days = self.load.days
         over = self.period.day is not None
-        return {"wide": columns(days, 700, 196, over), "narrow": columns(days[-FORTNIGHT:], 340, 190, over)}
+        against = Against(self.load.capacity_a_day, self.load.published)
+        return {
+            "wide": columns(days, 700, 196, over, against),
+            "narrow": columns(days[-FORTNIGHT:], 340, 190, over, against),
+        }
+
+    @cached_property
+    def load_facts(self) -> LoadFacts:
+        return load_facts(self.load)
 
     @cached_property
     def attention(self) -> Needs:

@@ -13,7 +13,7 @@ from django.urls import reverse
 from django.utils import timezone
 from django.views.decorators.http import require_http_methods
 
-from escalations import assigning, pace
+from escalations import assigning, pace, strength
 from escalations.duty_forms import HoursForm
 from escalations.matching import Load, next_hour, shift_end
 from escalations.models import Duty
@@ -77,6 +77,7 @@ def save(request: Here, person: User, form: HoursForm) -> None:
         told = {"name": name, "minutes_a_day": values["minutes_a_day"]}
         entries.record(request.workspace.pk, "duty.changed", ("person", name), who, told, timezone.now())
     assigning.match()
+    strength.write(request.workspace)
 
 
 def shown(request: Here, member: Membership, form: HoursForm, status: int = 200) -> HttpResponse:

@@ -124,11 +124,64 @@ class NeedOut(Schema):
 
 
 class LoadDayOut(Schema):
-    """Runs that ended on a day of the workspace, and those of them that had asked a person."""
+    """What people were asked on a day of the workspace: questions that came on it, or, before the first one that is
+    known here, runs that ended on it and had asked a person. `changed`: those in which the reviewer did not approve
+    what was proposed as it was; `unchanged`: approved as it was; the rest has no verdict. `ended`: runs."""
 
     day: date
     asked: int
     ended: int
+    changed: int
+    unchanged: int
+
+
+class CapacityOut(Schema):
+    """What reviewers can bear: minutes a day of all of them (mean of a week), and the median seconds of a case in
+    `measured` cases. `a_day`: cases a day, null below 30 measured ones."""
+
+    people: int
+    minutes_a_day: float
+    case_seconds: float | None
+    measured: int
+    a_day: float | None
+
+
+class OverrunOut(Schema):
+    """When what is asked a day will exceed capacity, by the trend of the last thirty days. `state`: `over` already,
+    `ahead`, `none` within half a year, `unknown` (fewer than 14 days, or no capacity). `earliest` and `latest` are the
+    ends of a 95 % interval; null: not within half a year."""
+
+    state: Literal["over", "ahead", "none", "unknown"]
+    day: date | None
+    earliest: date | None
+    latest: date | None
+
+
+class PublishedOut(Schema):
+    day: date
+    policy: str
+    slug: str
+    version: int
+
+
+class LoadOut(Schema):
+    """The thirty days of `human_load` as a whole. `over_a_day`: by how much the mean of the last three finished days
+    exceeds capacity (below 0: room left); `over_days`: finished days in a row above it, said in the finding from 3 on.
+    `growth`: of the last seven finished days against the seven four weeks before; `grew`: by more than a fifth and
+    more than chance."""
+
+    answered: int
+    changed: int
+    unchanged: int
+    unchanged_share: float | None
+    unchanged_interval: Interval | None
+    capacity: CapacityOut | None
+    over_a_day: float | None
+    over_days: int
+    overrun: OverrunOut
+    growth: float | None
+    grew: bool
+    published: list[PublishedOut]
 
 
 class OverviewOut(Schema):
@@ -148,6 +201,7 @@ class OverviewOut(Schema):
     before: BeforeOut | None
     attention: list[NeedOut]
     human_load: list[LoadDayOut]
+    load: LoadOut
 
 
 class CurrentOut(Schema):
@@ -266,9 +320,11 @@ def get_overview(request: Asked, wanted: Query[WindowIn]) -> dict[str, Any]:
     """Who is at work, what is in progress, where time goes, who fails, how long runs take; what needs somebody now,
     and what was asked of people in the last thirty days."""
     place, now = request.auth.workspace_id, timezone.now()
+    load = human_load(place, now)
     return values(overview(place, wanted.window, now)) | {
         "attention": attention(place, now),
-        "human_load": human_load(place, now).days,
+        "human_load": load.days,
+        "load": load,
     }
 
 

@@ -106,6 +106,7 @@ class Hold(models.Model):
             models.Index(fields=["workspace", "opened_at"], name="hold_open", condition=Q(state="open")),
             models.Index(fields=["apply_at"], name="hold_decided", condition=Q(state="decided")),
             models.Index(fields=["due_at"], name="hold_due", condition=Q(state="open")),
+            models.Index(fields=["workspace", "opened_at"], include=["verdict"], name="hold_asked"),
             models.Index(
                 fields=["workspace", "id"], name="hold_news", condition=Q(looked=None) | Q(looked__lt=F("revision"))
             ),
@@ -119,3 +120,22 @@ class Hold(models.Model):
 
     def __str__(self) -> str:
         return f"{self.question[:60]} ({self.state})"
+
+
+class Capacity(models.Model):
+    """How much reviewers of a workspace can bear, as their pages last wrote it (`capacity.note`). `minutes_a_day`: of
+    all of them, as the mean of the seven days of a week; `case_seconds`: the median of what a case took, of `measured`
+    ones."""
+
+    workspace = models.OneToOneField(Workspace, primary_key=True, on_delete=models.CASCADE, related_name="+")
+    people = models.IntegerField(default=0)
+    minutes_a_day = models.FloatField(default=0.0)
+    case_seconds = models.FloatField(null=True, blank=True)
+    measured = models.IntegerField(default=0)
+    as_of = models.DateTimeField(default=timezone.now)
+
+    class Meta:
+        verbose_name_plural = "capacities"
+
+    def __str__(self) -> str:
+        return f"{self.people} people, {self.minutes_a_day:.0f} minutes a day"

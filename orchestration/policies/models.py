@@ -249,6 +249,12 @@ class Decision(models.Model):
             models.Index(fields=["workspace", "policy_id", "at"], name="decision_policy"),
             models.Index(fields=["workspace", "run_id"], name="decision_run", condition=Q(run_id__isnull=False)),
             models.Index(fields=["workspace", "at"], name="decision_facts", condition=Q(forgotten_at__isnull=True)),
+            models.Index(
+                fields=["workspace", "at"],
+                include=["verdict"],
+                name="decision_asked",
+                condition=Q(imported=True, effect="hold"),
+            ),
             models.Index(fields=["workspace", "at"], name="decision_shadow", condition=Q(shadow__isnull=False)),
             models.Index(
                 fields=["workspace", "agent", "action_type", "at"], name="decision_said", condition=~Q(verdict="")

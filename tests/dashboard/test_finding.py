@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from datetime import date, timedelta
 from typing import Any
 
 import pytest
@@ -10,9 +11,11 @@ import pytest
 from dashboard.finding import in_words
 from dashboard.headline import apart, differs, headline
 from orchestration.control.health_figures import SpanFlow
+from orchestration.control.human_load import HumanLoad, LoadDay
 from orchestration.control.overview import HoldFigures, Overview
 from orchestration.control.states import Census
 from orchestration.control.yesterday import Slower
+from orchestration.holds.capacity import Strength
 from tests.dashboard.figures import BEFORE, EMPTY, QUIET, WORST, line, period
 
 WELL = "3 workflows in progress, nothing waits on you"
@@ -147,3 +150,12 @@ def test_shares_differ_only_with_enough_runs_on_both_sides() -> None:
     assert apart(60, 600, 20, 600)
     assert not apart(10, 20, 0, 600)
     assert not apart(3, 60, 2, 60)
+
+
+def test_more_than_people_can_bear_is_found_after_what_stops_work_only() -> None:
+    days = [LoadDay(date(2026, 11, 1) + timedelta(days=place), 418, 0) for place in range(30)]
+    load = HumanLoad(days, capacity=Strength(4, 340.0, 60.0, 100), tickets=True)
+    silent, stopped = (replace(QUIET, agents=replace(QUIET.agents, **{name: 1})) for name in ("silent", "quarantined"))
+
+    assert headline(silent, period(), load).words == "Tickets exceed reviewer capacity by 78 a day"
+    assert "quarantined" in headline(stopped, period(), load).words
