@@ -68,6 +68,8 @@ def _onward(request: Here, batch: Batch, form: ActForm) -> HttpResponse:
     following = left if stays else _following(request)
     if following is not None:
         claims.take(following, request.user, timezone.now())
+    else:
+        claims.leave(batch, request.user)
     if request.headers.get("HX-Request") == "true":
         return shown(request, asked_for(request, following.pk) if following else None)
     path = reverse("escalations:batch", args=[following.pk]) if following else reverse("escalations:inbox")

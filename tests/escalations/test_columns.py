@@ -10,6 +10,9 @@ from escalations.columns import columns, compare, same
 from escalations.words import label, shown
 
 
+ODD: dict[str, Any] = {"context.back": False, "context.n": 3.0}
+
+
 def cases(n: int = 10, **odd: Any) -> list[dict[str, Any]]:
     plain = [
         {"amount": 500.0 + i, "arguments.item": f"Thing {i}", "context.back": True, "context.n": 0.0} for i in range(n)
@@ -25,7 +28,7 @@ def test_what_is_the_same_in_all_is_no_column_and_said_once() -> None:
 
 
 def test_what_marks_a_case_comes_before_what_merely_varies() -> None:
-    told = cases(**{"context.back": False, "context.n": 3.0})
+    told = cases(**ODD)
     told = [{**case, "z1": float(i), "z2": f"{i}", "z3": f"w{i}"} for i, case in enumerate(told)]
 
     found = columns(told, ["context.back", "context.n"])
@@ -36,7 +39,7 @@ def test_what_marks_a_case_comes_before_what_merely_varies() -> None:
 
 
 def test_words_stand_before_yes_and_no_and_those_before_figures() -> None:
-    told = cases(**{"context.back": False, "context.n": 3.0})
+    told = cases(**ODD)
 
     assert [each.name for each in columns(told, [])] == ["arguments.item", "context.back", "context.n"]
 
@@ -47,7 +50,8 @@ def test_a_single_case_shows_what_it_is_about() -> None:
 
 
 def test_a_case_is_compared_with_what_differs_first() -> None:
-    mine, *others = cases(**{"context.back": False, "amount": 940.0})
+    odd: dict[str, Any] = {"context.back": False, "amount": 940.0}
+    mine, *others = cases(**odd)
 
     found = compare(mine, others, ["context.back"])
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import statistics
 import time
+from typing import Any
 
 import pytest
 from django.db import connection
@@ -68,7 +69,7 @@ def times(client: Client, path: str, n: int = 20, **headers: str) -> tuple[float
 
 def test_pages_are_quick_and_light_with_ten_thousand_open_cases(as_reviewer: Client, full: Workspace) -> None:
     batch = Batch.objects.order_by("due_at")[3]
-    asked = {
+    asked: dict[str, tuple[str, dict[str, Any]]] = {
         "page": ("/inbox/", {}),
         "batch": (f"/inbox/{batch.pk}/", {}),
         "newest": ("/inbox/?sort=newest&page=4", {}),

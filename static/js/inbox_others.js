@@ -1,0 +1,55 @@
+// What others do while a batch is open: it only marks the cases that they decided, and says how many are new.
+import { $, LOOK, batch, again, count, headers, mark, parse, prepare, rows } from "./inbox_panes.js";
+
+const body = document.body, said = $("said");
+
+let noted = 0;
+const note = async () => {
+  const id = batch(), path = $("batch")?.dataset.address;
+  if (!id || performance.now() - noted < 1500) return;
+  noted = performance.now();
+  const answer = await fetch(path, { headers: headers("batch", LOOK) }).catch(() => null);
+  if (!answer?.ok || batch() !== id) return;
+  const dom = parse(await answer.text());
+  let gone = 0;
+  for (const row of rows()) {
+    const now = dom.getElementById(row.id);
+    if (now && !("gone" in now.dataset)) {
+      const box = row.querySelector("input[name=case]"), fresh = now.querySelector("input[name=case]");
+      if (box && fresh) box.value = fresh.value;
+    } else if (!("gone" in row.dataset)) {
+      gone += 1;
+      row.dataset.gone = "";
+      row.className = "gone-row";
+      row.querySelector("input")?.remove();
+      row.querySelector(".name").append(" ", now?.querySelector(".name .pill") ?? pill("Decided"));
+    }
+  }
+  const here = new Set(rows().map((row) => row.id)), fresh = [...dom.querySelectorAll("tbody tr[data-number]")].filter((row) => !here.has(row.id)).length;
+  news(fresh);
+  if (gone) { count(); said.textContent = `${gone} decided by somebody else`; }
+};
+const pill = (words) => Object.assign(document.createElement("span"), { className: "pill line", textContent: words });
+const news = (fresh) => {
+  const region = $("batch"), there = region.querySelector(":scope > .pinned");
+  if (!fresh) { there?.remove(); return; }
+  const button = there ?? Object.assign(document.createElement("button"), { type: "button", className: "pinned news" });
+  button.textContent = `${fresh} new`;
+  button.onclick = again;
+  region.prepend(button);
+};
+body.addEventListener("live:batch", note);
+body.addEventListener("live:tick", note);
+
+// The list may change, but the open batch stays where it is on the screen.
+let top = null;
+body.addEventListener("htmx:beforeSwap", (event) => {
+  if (event.detail.target.id === "batches") top = document.querySelector("#batches a[aria-current]")?.getBoundingClientRect().top ?? null;
+});
+body.addEventListener("htmx:afterSwap", () => {
+  mark();
+  const link = document.querySelector("#batches a[aria-current]");
+  if (top !== null && link) $("batches").scrollTop += link.getBoundingClientRect().top - top;
+  top = null;
+  prepare();
+});
