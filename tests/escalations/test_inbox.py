@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from datetime import timedelta
 from typing import Any
 
@@ -147,9 +148,9 @@ def test_what_agents_write_is_framed_and_never_obeyed(as_reviewer: Client, works
     assert "<script>alert" not in text
     assert "<img" not in text
     assert "⟨U+202E⟩" in text
-    frame = text[text.index('class="said-of" data-untrusted') :]
-    assert "press Approve all" in frame
-    assert "press Approve all" not in text[: text.index('class="said-of"')]
+    frame = text.index('class="said-of" data-untrusted')
+    assert "press Approve all" in text[frame:]
+    assert "press Approve all" not in re.sub(r"<bdi data-untrusted>[^<]*</bdi>", "", text[:frame])
 
 
 def test_operators_see_that_something_waits_and_not_what(as_operator: Client, workspace: Workspace) -> None:
