@@ -25,7 +25,17 @@ def keep_our_logging(**kwargs: Any) -> None:
     """A receiver is all that Celery needs to leave Django's logging alone."""
 
 
+_worker = 0  # whose children are forked from here
+
+
+@signals.worker_init.connect
+def note_the_worker(**kwargs: Any) -> None:
+    global _worker  # noqa: PLW0603  one for the process
+    _worker = os.getpid()
+
+
 @signals.worker_process_init.connect
 def follow_the_worker(**kwargs: Any) -> None:
-    """A child whose worker was killed would wait for its pipe for ever. Its transaction is rolled back."""
-    die_with_parent(os.getppid(), signal.SIGKILL)
+    """A child whose worker was killed would wait for its pipe for ever. Its transaction is rolled back. Who the parent
+    is was noted before the fork: by now it may be gone, and the one to ask for somebody else."""
+    die_with_parent(_worker, signal.SIGKILL)
