@@ -54,7 +54,7 @@ class OverviewPage:
 
     @cached_property
     def finding(self) -> Finding:
-        return self.past or headline(self.figures, self.period, self.load)
+        return self.past or headline(self.figures, self.period, None if "load" in self.failed else self.load)
 
     @cached_property
     def past(self) -> Finding | None:
