@@ -205,6 +205,7 @@ ACTS: Mapping[str, str] = {
     "hold.late_again": "found a question still late",
     "skills.changed": "set what may be decided by",
     "duty.changed": "set the hours of",
+    "sample.judged": "looked afterwards at a decision, and found it",
     "interest.added": "noted a conflict of interest of",
     "interest.removed": "removed a conflict of interest of",
 }
@@ -245,6 +246,7 @@ _WHAT: Mapping[str, Callable[[Told], str]] = {
     "workspace.content": _content,
     "skills.changed": _named("name"),
     "duty.changed": _named("name"),
+    "sample.judged": _named("found"),
     "interest.added": _named("name"),
     "interest.removed": _named("name"),
 }

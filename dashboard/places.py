@@ -31,12 +31,13 @@ class Place:
     screen: str = "dashboard"
 
 
+INBOX = ("batch", "decide", "undo", "samples")
 PLACES = (
     Place("Observe", "overview", "Overview", "overview", "o", docked=True),
     Place("Observe", "workflows", "Workflows", "flow", "w", ("workflow",)),
     Place("Observe", "runs", "Runs", "run", "r", ("run",), docked=True),
     Place("Observe", "agents", "Agents", "agent", "a", ("agent",), docked=True),
-    Place("Decide", "inbox", "Inbox", "inbox", "i", ("batch", "decide", "undo"), docked=True, screen="escalations"),
+    Place("Decide", "inbox", "Inbox", "inbox", "i", INBOX, docked=True, screen="escalations"),
     Place("Decide", "policies", "Policies", "policy", "p", ("policy", "edit_policy", "policy_version", "policy_diff")),
     Place("Prove", "ledger", "Ledger", "lock", "l", ("entry",)),
     Place("Settings", "profile", "Profile", "user"),

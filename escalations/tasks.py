@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from celery import shared_task
 
-from escalations import assigning, intake, judged, regrouping, sending, sla, strength
+from escalations import assigning, intake, judged, regrouping, sampling, sending, sla, strength
 
 LEARN_S = 300
 
@@ -25,6 +25,11 @@ def match() -> int:
 @shared_task(ignore_result=True)
 def ring() -> int:
     return sla.sweep()
+
+
+@shared_task(ignore_result=True)
+def draw_samples() -> int:
+    return sampling.sweep()
 
 
 @shared_task(ignore_result=True)

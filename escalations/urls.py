@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from escalations.views import capacity, decide, inbox, notifications, skills
+from escalations.views import capacity, decide, inbox, notifications, samples, skills
 
 app_name = "escalations"
 urlpatterns = [
@@ -15,6 +15,8 @@ urlpatterns = [
     path("inbox/cases/<uuid:hold_id>/", inbox.case, name="case"),
     path("inbox/verdicts/<uuid:act_id>/undo/", decide.undo, name="undo"),
     path("inbox/uncovered/", skills.uncovered, name="uncovered"),
+    path("inbox/samples/", samples.page, name="samples"),
+    path("inbox/samples/<uuid:decision_id>/", samples.judge, name="judge_sample"),
     path("settings/skills/", skills.page, name="skills"),
     path("settings/skills/interests/", skills.add_interest, name="add_interest"),
     path("settings/skills/interests/<int:interest_id>/remove/", skills.remove_interest, name="remove_interest"),

@@ -22,6 +22,7 @@ SCHEDULE = {
     "deadlines": every(2, "escalations.tasks.ring"),
     "notices": every(5, "escalations.tasks.send"),
     "capacity": every(60, "escalations.tasks.weigh"),
+    "samples": every(1800, "escalations.tasks.draw_samples"),
     "odds": every(20, "escalations.tasks.sweep_learning"),
     "pauses": every(5, "orchestration.control.tasks.sweep_pauses"),
     "messages": every(5, "orchestration.outbox.tasks.deliver"),
