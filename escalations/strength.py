@@ -1,5 +1,5 @@
-"""How much the reviewers of each workspace can bear, by their hours and their measured pace; written where what comes is
-compared with it."""
+"""How much the reviewers of each workspace can bear, by their hours and their measured pace; written where what comes
+is compared with it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""However often the sweep runs, in how many processes, and wherever it is killed: each hold is one case of one batch."""
+"""However often the sweep runs, in how many processes, and wherever it is killed: each hold is a case of one batch."""
 
 from __future__ import annotations
 

@@ -34,7 +34,8 @@ def session(port: int, person: str, space: Workspace) -> Press:
     """A browser's session of a new reviewer; presses and returns the status."""
     client, token = Client(), secrets.token_hex(16)
     client.force_login(second(space, person))
-    cookie = f"{settings.SESSION_COOKIE_NAME}={client.cookies[settings.SESSION_COOKIE_NAME].value}; {settings.CSRF_COOKIE_NAME}={token}"
+    name = settings.SESSION_COOKIE_NAME
+    cookie = f"{name}={client.cookies[name].value}; {settings.CSRF_COOKIE_NAME}={token}"
     heads = {"Cookie": cookie, "X-CSRFToken": token, "Content-Type": "application/x-www-form-urlencoded"}
 
     def press(batch: Batch, cases: Sequence[str], act: str) -> int:

@@ -7,30 +7,38 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-
     dependencies = [
-        ('holds', '0004_news_for_reviewers'),
-        ('workspaces', '0005_facts_of_decisions'),
+        ("holds", "0004_news_for_reviewers"),
+        ("workspaces", "0005_facts_of_decisions"),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
 
     operations = [
         migrations.CreateModel(
-            name='Capacity',
+            name="Capacity",
             fields=[
-                ('workspace', models.OneToOneField(on_delete=django.db.models.deletion.CASCADE, primary_key=True, related_name='+', serialize=False, to='workspaces.workspace')),
-                ('people', models.IntegerField(default=0)),
-                ('minutes_a_day', models.FloatField(default=0.0)),
-                ('case_seconds', models.FloatField(blank=True, null=True)),
-                ('measured', models.IntegerField(default=0)),
-                ('as_of', models.DateTimeField(default=django.utils.timezone.now)),
+                (
+                    "workspace",
+                    models.OneToOneField(
+                        on_delete=django.db.models.deletion.CASCADE,
+                        primary_key=True,
+                        related_name="+",
+                        serialize=False,
+                        to="workspaces.workspace",
+                    ),
+                ),
+                ("people", models.IntegerField(default=0)),
+                ("minutes_a_day", models.FloatField(default=0.0)),
+                ("case_seconds", models.FloatField(blank=True, null=True)),
+                ("measured", models.IntegerField(default=0)),
+                ("as_of", models.DateTimeField(default=django.utils.timezone.now)),
             ],
             options={
-                'verbose_name_plural': 'capacities',
+                "verbose_name_plural": "capacities",
             },
         ),
         migrations.AddIndex(
-            model_name='hold',
-            index=models.Index(fields=['workspace', 'opened_at'], include=('verdict',), name='hold_asked'),
+            model_name="hold",
+            index=models.Index(fields=["workspace", "opened_at"], include=("verdict",), name="hold_asked"),
         ),
     ]

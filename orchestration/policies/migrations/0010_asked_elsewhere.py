@@ -4,15 +4,19 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-
     dependencies = [
-        ('policies', '0009_reasons_from_elsewhere'),
-        ('workspaces', '0005_facts_of_decisions'),
+        ("policies", "0009_reasons_from_elsewhere"),
+        ("workspaces", "0005_facts_of_decisions"),
     ]
 
     operations = [
         migrations.AddIndex(
-            model_name='decision',
-            index=models.Index(condition=models.Q(('effect', 'hold'), ('imported', True)), fields=['workspace', 'at'], include=('verdict',), name='decision_asked'),
+            model_name="decision",
+            index=models.Index(
+                condition=models.Q(("effect", "hold"), ("imported", True)),
+                fields=["workspace", "at"],
+                include=("verdict",),
+                name="decision_asked",
+            ),
         ),
     ]
