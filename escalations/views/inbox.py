@@ -14,6 +14,7 @@ from django.utils import timezone
 from django.views.decorators.http import require_safe
 
 from escalations import acts, claims
+from escalations.briefs import Told, brief
 from escalations.forms import ASKED, REASONS, SNOOZES
 from escalations.listing import Listing, Wish, listing
 from escalations.models import Batch, Escalation
@@ -114,6 +115,9 @@ def _panes(request: Here, batch: Batch, found: Listing, now: datetime, context: 
     told: dict[str, Any] = {
         "batch": whole,
         "case": pane(whole, number(request), reads=reads),
+        "brief": brief([Told(row.case.number, row.case.fields, row.case.differs) for row in whole.rows if not row.gone])
+        if reads
+        else None,
         "place": found.place(batch.pk),
         "next": found.following(batch.pk),
         "key": secrets.token_hex(16),
