@@ -37,10 +37,10 @@ def page(request: Here) -> HttpResponse:
 @needs("reviewer")
 def judge(request: Here, decision_id: UUID) -> HttpResponse:
     said = request.POST.get("found", "")
-    if said not in Found.values:
-        raise BadRequest("Say whether it was right, wrong, or cannot be told.")
     if not Sample.objects.filter(workspace=request.workspace, decision_id=decision_id).exists():
         raise Http404("This decision is in no sample here")
+    if said not in Found.values:
+        raise BadRequest("Say whether it was right, wrong, or cannot be told.")
     note = request.POST.get("note", "")
     if samples.judge(request.workspace.pk, decision_id, Found(said), note, request.user):
         messages.success(request, f"Noted: {Found(said).label.lower()}", extra_tags="ok")

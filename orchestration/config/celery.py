@@ -38,4 +38,5 @@ def note_the_worker(**kwargs: Any) -> None:
 def follow_the_worker(**kwargs: Any) -> None:
     """A child whose worker was killed would wait for its pipe for ever. Its transaction is rolled back. Who the parent
     is was noted before the fork: by now it may be gone, and the one to ask for somebody else."""
-    die_with_parent(_worker, signal.SIGKILL)
+    if os.getpid() != _worker:  # a pool without processes says so in the worker itself
+        die_with_parent(_worker, signal.SIGKILL)

@@ -26,7 +26,7 @@ FILLINGS: tuple[Any, ...] = (*TEXTS, 100.0, True, ["some", "texts"], datetime(20
 NOON = datetime(2026, 6, 1, 12, tzinfo=UTC)
 _BUDGET = "budget exceeded"
 _SOFT = re.compile(
-    r"NOT_FOUND|[Nn]o such|[Nn]o matching overload|Index error"
+    r"NOT_FOUND|[Nn]o such|[Nn]o matching overload|Index error|non-message"
 )  # what a made-up fact may be to blame for
 _STATUS = re.compile(r"^[A-Z_]+: |\s*\[[A-Z_]+\]$")
 _WORDS = (

@@ -92,7 +92,7 @@ def test_the_run_page_shows_them(client: Client, workspace: Workspace, operator:
 
     text = client.get(f"/runs/{run.id}/").content.decode()
 
-    assert "Deny by" in text
+    assert "Denied by" in text
     assert "Receipt" in text
     assert "limit is 500" in text
     assert "limit is 500" not in seen_by_operator

@@ -64,6 +64,7 @@ PAGES: dict[str, set[str]] = {
     "/live/counts/": MEMBER,
     "/settings/retention/": ADMIN,
     "/inbox/uncovered/": MEMBER,
+    "/inbox/samples/": MEMBER,
     "/settings/skills/": {"reviewer", "admin"},
     "/settings/capacity/": {"reviewer", "admin"},
     "/settings/notifications/": {"reviewer", "admin"},
@@ -101,6 +102,7 @@ WRITES: dict[str, set[str]] = {
         f"/inbox/00000000-0000-0000-0000-000000000999/{step}/": {"reviewer", "admin"}
         for step in ("decide", "claim", "leave", "cases/00000000-0000-0000-0000-000000000999/run")
     },
+    "/inbox/samples/00000000-0000-0000-0000-000000000999/": {"reviewer", "admin"},
     "/inbox/verdicts/00000000-0000-0000-0000-000000000999/undo/": {"reviewer", "admin"},
 }
 # Asked of nobody in particular, or by their own tests: the stream, invitations, what a person sets for himself, a key.

@@ -9,7 +9,6 @@ import pytest
 from escalations.columns import columns, compare, same
 from escalations.words import label, shown
 
-
 ODD: dict[str, Any] = {"context.back": False, "context.n": 3.0}
 
 

@@ -235,7 +235,11 @@ def test_a_case_decided_elsewhere_is_marked_where_it_stands(seen: Watched) -> No
     third = order[2].removeprefix("c-")
     other = committed(lambda: second(Workspace.objects.get(slug="default"), f"other-{third[-6:]}"))
 
-    committed(lambda: verdicts.decide(Hold.objects.get(pk=third), Verdict(Answered.REJECT, "no"), other, revision=0))
+    def reject() -> None:
+        hold = Hold.objects.get(pk=third)
+        verdicts.decide(hold, Verdict(Answered.REJECT, "no"), other, revision=hold.revision)
+
+    committed(reject)
 
     expect(page.locator(f"#c-{third}")).to_contain_text("Rejected by Reviewer Two")
     assert page.locator(f"#c-{third} input").count() == 0
