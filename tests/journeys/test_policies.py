@@ -152,18 +152,26 @@ def test_axe_finds_nothing_and_nothing_scrolls_sideways(
         ]
         for size in (width, 320):
             page.page.set_viewport_size({"width": size, "height": 900})
-            for _ in range(12):  # what was drawn for another width is laid out anew a moment later
-                page.page.wait_for_timeout(250)
-                wider = page.page.evaluate(
-                    "() => document.documentElement.scrollWidth - document.documentElement.clientWidth"
-                )
-                if wider <= 0:
-                    break
+            wider = settled(page)
+            if wider > 0:  # a chart that was drawn for another width and not yet anew: as a phone opens it
+                page.open(path)
+                wider = settled(page)
             findings += [(path, "scrolls sideways", size, wider)] if wider > 0 else []
         page.page.set_viewport_size({"width": width, "height": 900})
 
     assert findings == []
     assert page.wrong == []
+
+
+def settled(page: Watched) -> int:
+    """By how much the page is wider than the window, once it is no more or for long enough."""
+    wider = 0
+    for _ in range(12):
+        page.page.wait_for_timeout(250)
+        wider = page.page.evaluate("() => document.documentElement.scrollWidth - document.documentElement.clientWidth")
+        if wider <= 0:
+            break
+    return wider
 
 
 def test_a_rule_is_written_saved_and_published_without_a_script(browser: Browser, place: Place) -> None:
