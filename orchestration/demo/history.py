@@ -54,7 +54,7 @@ def waiting(url: str) -> float:
 def tell(company: Company, chapter: Chapter) -> bool:
     """Play a chapter; whether Baton has taken all of it."""
     stage, sight = company.stage, company.sight
-    oldest = time.time_ns() - KEPT_NS
+    oldest = stage.clock() - KEPT_NS
     sight.after_ns, sight.until_ns, sight.signs = max(chapter.after_ns, oldest), chapter.before_ns, False
     before = company.counts()["dropped"]
     if chapter.whole:

@@ -23,7 +23,7 @@ class Stage:
     """`clock` tells the time in Unix nanoseconds."""
 
     def __init__(self, clock: Callable[[], int] = time.time_ns) -> None:
-        self._clock = clock
+        self.clock = clock
         self._heap: list[tuple[int, int, Story, Random | None]] = []
         self._order = count()
         self._now = clock()
@@ -45,7 +45,7 @@ class Stage:
         """Play until `pause`, which waits, says stop; true when instead the machine turns out to have slept. What is
         under way at a stop, save what goes on for ever, is brought to its end at once, or left as it is."""
         while self._heap and not self.ending:
-            late = self._clock() - self._heap[0][0]
+            late = self.clock() - self._heap[0][0]
             if late > ASLEEP_NS:
                 return True
             if late >= 0:
@@ -69,7 +69,7 @@ class Stage:
 
     def _step(self) -> None:
         due, _, story, self._ids = heapq.heappop(self._heap)
-        self._now = min(due, self._clock()) if self.ending else due
+        self._now = min(due, self.clock()) if self.ending else due
         wait = next(story, None)
         if wait is not None:
             self.begin(story, self._now + max(0, int(wait * 1e9)), self._ids)

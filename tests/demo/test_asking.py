@@ -37,13 +37,14 @@ from orchestration.policies.evaluate import Rule, evaluate
 from orchestration.policies.lookback import Lookback
 
 Event = dict[str, Any]
+NOW_NS = int(datetime(2026, 6, 10, 14, 30, tzinfo=UTC).timestamp()) * 10**9
 
 
 @pytest.fixture(scope="module")
 def past() -> list[Event]:
-    """Thirty days of what was asked and decided, oldest first."""
-    plan = Plan(Rhythm(time.time_ns() - MINUTE), seed=3, per_minute=1.5)
-    company = found("http://127.0.0.1:9", "a-key", plan, Stage(), PATIENT, past_key="a-past-key")
+    """Thirty days of what was asked and decided, oldest first: at a moment of ours, for another has other chances."""
+    plan = Plan(Rhythm(NOW_NS), seed=3, per_minute=1.5)
+    company = found("http://127.0.0.1:9", "a-key", plan, Stage(clock=lambda: NOW_NS), PATIENT, past_key="a-past-key")
     sent = kept(company)
     for chapter in past_of(plan).left:
         tell(company, chapter)
@@ -102,16 +103,13 @@ def test_what_the_past_was_answered_is_what_the_policies_answer(past: list[Event
 
 
 def test_people_reject_one_in_ten_and_more_where_more_is_at_stake(past: list[Event]) -> None:
-    amounts = {event["decision"]: event["facts"].get("action.amount", 0) for event in recorded(past)}
-    refunds = {event["decision"] for event in recorded(past) if event["facts"]["action.type"] == "refund"}
     verdicts = decided(past)
+    scene = scene_of(Asking())
+    chances = [refund(scene, Refund(amount)).wrong for amount in (40.0, 500.0, 900.0, 2000.0)]
 
     assert 0.06 < mean(event["verdict"] == "reject" for event in verdicts) < 0.16
-    large = [event["verdict"] == "reject" for event in verdicts if amounts[event["decision"]] > 1500]
-    middle = [
-        e["verdict"] == "reject" for e in verdicts if e["decision"] in refunds and 500 < amounts[e["decision"]] < 900
-    ]
-    assert mean(large) > mean(middle) > 0
+    assert chances == sorted(chances)
+    assert chances[-1] > 1.4 * chances[1] > 0
     assert {event["reviewer"] for event in verdicts} == set(REVIEWERS)
 
 
