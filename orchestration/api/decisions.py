@@ -11,6 +11,7 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 from typing import Any, TypeVar
+from uuid import UUID
 
 import orjson
 from django.db import close_old_connections, connections
@@ -28,6 +29,7 @@ from orchestration.lib.names import normal
 from orchestration.lib.pulse import publish
 from orchestration.policies import asks, live
 from orchestration.policies.live import Book
+from orchestration.workflows.run_search import FIND, called
 from orchestration.workspaces.keys import Bearer
 
 MOST_BYTES = 2 << 20
@@ -139,17 +141,13 @@ async def _decide(bearer: Bearer, ask: asks.Ask, key: str | None, digest: bytes)
         decided, fresh, stored = await _with_facts(asked, book)
         if stored:
             if decided.hold:
-                asyncio.get_running_loop().run_in_executor(_threads, _announced, workspace_id)
+                publish(workspace_id, "batch")
+                haste.hasten()
             return 200, decided.told
         if fresh and key is not None:
             return await _before(workspace_id, key, digest)
         _books.pop(workspace_id, None)
     raise Refused(503, "busy", "The rules change faster than they can be asked.", retry_after=1)
-
-
-def _announced(workspace_id: int) -> None:
-    publish(workspace_id, "batch")
-    haste.hasten()
 
 
 async def _with_facts(asked: Asked, book: Book) -> tuple[Decided, bool, bool]:
@@ -163,13 +161,9 @@ async def _with_facts(asked: Asked, book: Book) -> tuple[Decided, bool, bool]:
         known |= await _in_thread(lambda: facts.run_facts(asked.workspace_id, asked.ask.run))
     if "past" not in needs:
         decided = decide.decide(asked, book, known)
-        if decided.hold and asked.ask.run and "run" not in needs:  # who decides wants to see the run
-            known |= await _in_thread(lambda: facts.run_of(asked.workspace_id, asked.ask.run))
-            decided = decide.decide(asked, book, known)
-        fresh, stored = await lanes.ask(decided.values, asked.key or "")
+        run_id = await pool.run(lambda connection: _run_of(connection, asked)) if decided.lacks_run else None
+        fresh, stored = await lanes.ask(decided.values(run_id), asked.key or "")
         return decided, fresh == b"1", stored == b"1"
-    if asked.ask.run and "run" not in needs:
-        known |= await _in_thread(lambda: facts.run_of(asked.workspace_id, asked.ask.run))
     return await pool.run(lambda connection: _looking_back(connection, asked, book, known))
 
 
@@ -195,9 +189,16 @@ async def _looking_back(
             )
         ).fetchall()
         decided = decide.decide(asked, book, known | decide.past_facts(rows))
-        row = await (await connection.execute(decide.STORE, decided.values)).fetchone()
+        run_id = await _run_of(connection, asked) if decided.lacks_run else None
+        row = await (await connection.execute(decide.STORE, decided.values(run_id))).fetchone()
     fresh, stored = row or (0, 0)
     return decided, bool(fresh), bool(stored)
+
+
+async def _run_of(connection: Connection, asked: Asked) -> UUID | None:
+    """The run that the ask names."""
+    row = await (await connection.execute(FIND, called(asked.workspace_id, asked.ask.run))).fetchone()
+    return row[0] if row else None
 
 
 async def _load(connection: Connection, workspace_id: int) -> Book:

@@ -112,17 +112,13 @@ async def _open(bearer: Bearer, given: Any, key: Any) -> tuple[int, dict[str, An
             return await (await connection.execute(asking.OPEN, values)).fetchone()
 
         if (await pool.run(store))[0]:
-            asyncio.get_running_loop().run_in_executor(_thread, _announced, bearer.workspace_id)
+            publish(bearer.workspace_id, "batch")
+            haste.hasten()
+            hasten()
             return 200, answer
         return await _before(bearer.workspace_id, key, asker.digest)
     except Unavailable:
         raise unavailable() from None
-
-
-def _announced(workspace_id: int) -> None:
-    publish(workspace_id, "batch")
-    haste.hasten()
-    hasten()
 
 
 async def _before(workspace_id: int, key: str, digest: bytes) -> tuple[int, dict[str, Any]]:

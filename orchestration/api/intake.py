@@ -14,16 +14,17 @@ from uuid_utils.compat import uuid7
 
 from orchestration.api import auth, counters
 from orchestration.api.backlog import Backlog
-from orchestration.api.nudge import Nudge
 from orchestration.api.pool import Connection, Unavailable, doors
 from orchestration.api.quota import quotas
 from orchestration.api.refusals import busy, unavailable
 from orchestration.lib.memory import keep_little
+from orchestration.lib.nudge import Nudge
 from orchestration.workspaces.keys import Bearer
 
 AT_ONCE = 2  # requests unpacked, checked and stored at the same time, so that decisions find room beside them
 WAIT_S = 2.5
 FLUSH_S = 2.0
+DIGEST = "orchestration.control.tasks.digest"
 
 log = structlog.get_logger(__name__)
 
@@ -58,14 +59,14 @@ class Intake:
     def __init__(self) -> None:
         self.backlog = Backlog()
         self.large = asyncio.Lock()  # large bodies are decoded one at a time: each may take ten times its size
-        self._nudge = Nudge()
+        self._nudge = Nudge(DIGEST)
         self._slots = asyncio.Semaphore(AT_ONCE)
         self._beside: list[asyncio.Task[None]] = []
 
     async def start(self) -> None:
         keep_little()
         await doors.open()
-        for work in (self.backlog.watch, self._nudge.send, _flush):
+        for work in (self.backlog.watch, _flush):
             self._beside.append(asyncio.create_task(_forever(work)))
         self._nudge.want()  # opens the way to the broker before the first request needs it
 
@@ -74,7 +75,6 @@ class Intake:
             task.cancel()
         await asyncio.gather(*self._beside, return_exceptions=True)
         await _write_counts()
-        self._nudge.close()
         await doors.close()
 
     @asynccontextmanager

@@ -113,11 +113,39 @@ class Asked:
 
 @dataclass(frozen=True, slots=True)
 class Decided:
-    """What is to be stored, ready for `STORE`, and what the caller is told."""
+    """What the caller is told, and what `values` makes ready to be stored."""
 
-    values: dict[str, Any]
+    asked: Asked
+    answer: Answer
     told: dict[str, Any]
     hold: UUID | None
+    row: dict[str, Any]
+    generation: int
+
+    @property
+    def lacks_run(self) -> bool:
+        """Who has to decide wants to see the run, and it was not looked up."""
+        return bool(self.hold and self.asked.ask.run and not self.row["run_id"])
+
+    def values(self, run_id: UUID | None = None) -> dict[str, Any]:
+        """Of `STORE`. `run_id`: of the run that the ask names, where no rule wanted to know it."""
+        asked, answer, told, row = self.asked, self.answer, self.told, self.row
+        if run_id:
+            row = row | {"run_id": str(run_id)}
+        hold = _hold(asked, answer, told, self.hold, row) if self.hold else None
+        return {
+            "workspace": asked.workspace_id,
+            "generation": self.generation,
+            "key": asked.key,
+            "digest": asked.digest,
+            "id": told["id"],
+            "at": row["at"],
+            "decision": _json(row),
+            "past": _json(_past(asked, row, answer)),
+            "hold": _json([hold]) if hold else "[]",
+            "opened": _json(hold_told({**dict.fromkeys(SHOWN), **hold})) if hold else None,
+            "entry": _json(_entry(asked, answer, row["facts"], told, row["at"])),
+        }
 
 
 def digest_of(body: Any) -> bytes:
@@ -184,21 +212,7 @@ def decide(asked: Asked, book: Book, facts: Mapping[str, Any]) -> Decided:
     row = _row(asked, answer, kept, told)
     row |= {"id": told["id"], "hold_id": told["hold"], "run_id": str(run_id) if run_id else None}
     row["shadow"] = _shadow(book, facts, answer)
-    hold = _hold(asked, answer, told, hold_id, row) if hold_id else None
-    values = {
-        "workspace": asked.workspace_id,
-        "generation": book.generation,
-        "key": asked.key,
-        "digest": asked.digest,
-        "id": told["id"],
-        "at": row["at"],
-        "decision": _json(row),
-        "past": _json(_past(asked, row, answer)),
-        "hold": _json([hold]) if hold else "[]",
-        "opened": _json(hold_told({**dict.fromkeys(SHOWN), **hold})) if hold else None,
-        "entry": _json(_entry(asked, answer, kept, told, row["at"])),
-    }
-    return Decided(values, told, hold_id)
+    return Decided(asked, answer, told, hold_id, row, book.generation)
 
 
 def _told(

@@ -101,11 +101,6 @@ def run_facts(workspace_id: int, run: str) -> dict[str, Any]:
     return facts | {"_run_id": run_id}
 
 
-def run_of(workspace_id: int, run: str) -> dict[str, Any]:
-    """Which run the ask names, for who has to decide; no rule reads it."""
-    return {"_run_id": find_run(workspace_id, run)}
-
-
 def forget() -> None:
     """Empty the memory, between tests."""
     _known.clear()

@@ -14,15 +14,19 @@ import orjson
 import redis
 from django.conf import settings
 
+from orchestration.lib.beside import Beside
+
 SPACING_S = 0.5  # at most two signals a second for each topic of a workspace
 PATIENCE_S = 0.25  # for Redis to answer
 REST_S = 5.0  # without a try, after it did not
 
+Key = tuple[int, str]
 Body = dict[str, Any]
 
 _lock = threading.Lock()
-_sent: dict[tuple[int, str], float] = {}
-_held: dict[tuple[int, str], Body] = {}
+_sent: dict[Key, float] = {}
+_held: dict[Key, Body] = {}
+_now: list[tuple[Key, Body]] = []
 _state: dict[str, Any] = {"client": None, "resting_until": 0.0}
 
 
@@ -32,36 +36,38 @@ def channel(workspace_id: int) -> str:
 
 def publish(workspace_id: int, topic: str, body: Body | None = None) -> None:
     """Tells the workspace's open pages that `topic` (run, agent, load, policy, batch) has changed. Never raises, never
-    waits long.
+    waits.
 
     To be called after the commit: a page that is told asks at once.
     """
     key, now = (workspace_id, topic), time.monotonic()
     with _lock:
-        waiting = key in _held
-        wait = _sent.get(key, -SPACING_S) + SPACING_S - now
-        if waiting or wait > 0:
+        known = key in _held
+        if known or now < _sent.get(key, -SPACING_S) + SPACING_S:
             _held[key] = body or {}
         else:
             _sent[key] = now
-    if waiting:
-        return
-    if wait > 0:
-        timer = threading.Timer(wait, _send_held, (key,))
-        timer.daemon = True
-        timer.start()
-        return
-    _send(key, body or {})
+            _now.append((key, body or {}))
+    if not known:
+        _beside.wake()
 
 
-def _send_held(key: tuple[int, str]) -> None:
+def _send_due() -> float | None:
+    """Send what may be sent; in how many seconds there is more."""
+    now = time.monotonic()
     with _lock:
-        body = _held.pop(key, {})
-        _sent[key] = time.monotonic()
-    _send(key, body)
+        due = list(_now)
+        _now.clear()
+        for key in [key for key in _held if _sent.get(key, 0.0) + SPACING_S <= now]:
+            _sent[key] = now
+            due.append((key, _held.pop(key)))
+        later = [_sent.get(key, now) for key in _held]
+    for key, body in due:
+        _send(key, body)
+    return max(0.0, min(later) + SPACING_S - time.monotonic()) if later else None
 
 
-def _send(key: tuple[int, str], body: Body) -> None:
+def _send(key: Key, body: Body) -> None:
     workspace_id, topic = key
     if time.monotonic() < _state["resting_until"]:
         return
@@ -85,4 +91,8 @@ def forget() -> None:
     with _lock:
         _sent.clear()
         _held.clear()
+        _now.clear()
         _state.update(client=None, resting_until=0.0)
+
+
+_beside = Beside("pulse", _send_due)

@@ -6,13 +6,13 @@ from collections.abc import Mapping
 from typing import Any
 
 import orjson
-import structlog
-from celery import current_app
 from django.db import connection, transaction
 
+from orchestration.lib.nudge import Nudge
 from orchestration.outbox.models import TEST, Endpoint, Message
 
-DELIVER = "orchestration.outbox.tasks.deliver"
+_nudge = Nudge("orchestration.outbox.tasks.deliver", expires_s=5.0)
+hasten = _nudge.want  # says that there is something to send
 
 # For both kinds of connection: Django's and the doors' own.
 ANNOUNCE = """
@@ -32,8 +32,6 @@ from outbox_endpoint e, unnest(%(subjects)s::text[], %(data)s::jsonb[]) as t(sub
 where e.workspace_id = %(workspace)s and e.events @> array[%(event)s::varchar]
 on conflict do nothing
 """
-
-log = structlog.get_logger(__name__)
 
 
 def announce(workspace_id: int, event: str, subject: str, data: Mapping[str, Any]) -> int:
@@ -68,11 +66,3 @@ def trial(endpoint: Endpoint, once: str) -> Message:
         key=f"{TEST} {once}",
         defaults={"workspace_id": endpoint.workspace_id, "event": TEST, "data": data},
     )[0]
-
-
-def hasten() -> None:
-    """Say that there is something to send. Only haste: the sweep finds what waits."""
-    try:
-        current_app.send_task(DELIVER, expires=5.0, retry=False, ignore_result=True)
-    except Exception as error:  # kombu's and redis' own, of many kinds
-        log.warning("nudge_failed", error=type(error).__name__)

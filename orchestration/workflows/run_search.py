@@ -2,52 +2,62 @@
 
 from __future__ import annotations
 
+from typing import Any
 from uuid import UUID
 
+from django.db import connection
 from django.db.models import Q
 
 from orchestration.registry.models import Agent
-from orchestration.workflows.models import Run, Trace, TraceKey, Workflow
+from orchestration.workflows.models import Trace, Workflow
 
 _MOST_TRACES = 200  # that the beginning of a trace id may mean
+
+
+# By trace id, else by a run's own id, followed through those that took it in, else by the caller's text. For both kinds
+# of connection: Django's and the doors' own.
+FIND = """
+with recursive named as (
+    select r.id, r.merged_into from workflows_run r where r.workspace_id = %(workspace)s and r.id = %(id)s::uuid
+    union
+    select r.id, r.merged_into from workflows_run r join named n on r.id = n.merged_into
+    where r.workspace_id = %(workspace)s
+)
+select coalesce(
+    (select t.run_id from workflows_trace t where t.workspace_id = %(workspace)s and t.trace_id = %(trace)s::bytea),
+    (select n.id from named n where n.merged_into is null limit 1),
+    (select t.run_id from workflows_tracekey k
+        join workflows_trace t on t.workspace_id = k.workspace_id and t.trace_id = k.trace_id
+        where k.workspace_id = %(workspace)s and k.kind = 'baton' and k.key = %(text)s and t.run_id is not null
+        limit 1)
+)
+"""
+
+
+def called(workspace_id: int, text: str) -> dict[str, Any]:
+    """The values of `FIND` for a run that somebody calls `text`."""
+    text = "" if "\0" in text else text  # no name has that, and PostgreSQL takes none
+    return {"workspace": workspace_id, "id": _uuid(text), "trace": _trace(text), "text": text}
 
 
 def find_run(workspace_id: int, text: str) -> UUID | None:
     """The id of the run that is called `text`: its own id, that of a run it has taken in, a trace id, or the caller's
     own text. Differs from `text` when the run was merged: pages redirect then."""
-    if "\0" in text:
-        return None
-    found = _by_trace(workspace_id, text) or _by_id(workspace_id, text)
-    if found:
-        return found
-    key = TraceKey.objects.filter(workspace_id=workspace_id, kind="baton", key=text).values("trace_id")
-    run = Trace.objects.filter(workspace_id=workspace_id, trace_id__in=key).exclude(run_id=None).first()
-    return run.run_id if run else None
+    with connection.cursor() as cursor:
+        cursor.execute(FIND, called(workspace_id, text))
+        row = cursor.fetchone()
+    return row[0] if row else None
 
 
-def _by_trace(workspace_id: int, text: str) -> UUID | None:
-    if len(text) != 32 or (trace_id := _bytes(text)) is None:
-        return None
-    trace = Trace.objects.filter(workspace_id=workspace_id, trace_id=trace_id).first()
-    return trace.run_id if trace else None
+def _trace(text: str) -> bytes | None:
+    return _bytes(text) if len(text) == 32 else None
 
 
-def _by_id(workspace_id: int, text: str) -> UUID | None:
-    """By id, and from a run that was merged to the one that took it; a chain of these is followed to its end."""
+def _uuid(text: str) -> UUID | None:
     try:
-        run_id = UUID(text)
+        return UUID(text)
     except ValueError:
         return None
-    seen: set[UUID] = set()
-    while run_id not in seen:
-        seen.add(run_id)
-        row = Run.objects.filter(workspace_id=workspace_id, id=run_id).values_list("merged_into").first()
-        if row is None:
-            return None
-        if row[0] is None:
-            return run_id
-        run_id = row[0]
-    return None
 
 
 def of_workflow(workspace_id: int, text: str) -> Q:
