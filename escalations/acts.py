@@ -18,13 +18,14 @@ from django.db import OperationalError, transaction
 from django.db.models import F
 from django.utils import timezone
 
+from escalations import precedents
 from escalations.assigning import kept_from
 from escalations.counting import recount
 from escalations.forms import ActForm
 from escalations.models import Act, Batch, Escalation, Verb
 from escalations.opened import who_was_first, why_not
 from orchestration.holds import verdicts
-from orchestration.holds.models import Hold
+from orchestration.holds.models import Answered, Hold
 from orchestration.holds.verdicts import UNDO, Outcome, Verdict
 from orchestration.ledger import entries
 from orchestration.lib.pulse import publish
@@ -80,8 +81,10 @@ class Changed(Exception):
 def decide(by: By, batch: Batch, form: ActForm) -> Done:
     """The verdict of the form on the cases it names, or on all that are alike. Raises Hasty, Changed."""
     said, now = form.cleaned_data, timezone.now()
-    verdict, seconds = form.verdict, form.seconds(now)
+    verb, verdict, seconds = Verb(said["act"]), form.verdict, form.seconds(now)
     asked = alike(batch, said["alike"]) if said.get("alike") else form.asked
+    if said.get("as_before"):
+        verb, verdict, asked = as_before(batch, *said["as_before"])
     if seconds is not None and seconds < HASTE[1] and len(asked) > HASTE[0] and not said["sure"]:
         before = Act.objects.filter(workspace=by.workspace, person=by.person, key=by.key)
         if not before.exists():
@@ -92,7 +95,17 @@ def decide(by: By, batch: Batch, form: ActForm) -> Done:
         spent = seconds / len(asked) if seconds is not None and asked else None
         _close(act, now, spent, unneeded=bool(said["unneeded"]))
 
-    return once(by, Verb(said["act"]), batch, do)
+    return once(by, verb, batch, do)
+
+
+def as_before(batch: Batch, precedent_id: UUID, seen: int) -> tuple[Verb, Verdict, dict[UUID, int]]:
+    """What a precedent says, and the cases of the batch that it covers, as many as the page said."""
+    live = precedents.speaking(batch.workspace_id, timezone.now())
+    found = live.filter(pk=precedent_id).first()
+    covered = precedents.covered_in(batch, found) if found else {}
+    if found is None or len(covered) != seen:
+        raise Changed(len(covered))
+    return Verb(found.verdict), Verdict(Answered(found.verdict), found.note), covered
 
 
 def alike(batch: Batch, seen: int) -> dict[UUID, int]:
@@ -141,6 +154,7 @@ def _decide(by: By, act: Act, asked: Mapping[UUID, int], verdict: Verdict) -> No
         {"hold": str(pk), "number": cases[pk].number, "done": False, "why": why} for pk, why in barred.items()
     ]
     won = [each.hold for each in outcomes if each.done]
+    precedents.used(act, [cases[each.hold.pk] for each in outcomes if each.done and not each.first])
     ends = [hold.apply_at for hold in won if hold.apply_at]
     act.undo_until = max(ends, default=act.at + UNDO if won else None)
     act.before = {"early": sum(end < act.at + UNDO - UNDO / 10 for end in ends)}
@@ -204,6 +218,8 @@ def _back(act: Act, by: User) -> int:
     asked = {UUID(each["hold"]): each["revision"] for each in act.results if each["done"]}
     _locked(act.workspace, asked)
     ids = [hold.pk for hold in verdicts.undo_many(act.workspace_id, asked, by)]
+    if ids:
+        precedents.taken_back(act, ids, by)
     Escalation.objects.filter(pk__in=ids).update(open=True, closed_at=None, seconds=None, unneeded=False)
     recount(_batches(ids))
     return len(ids)

@@ -148,7 +148,7 @@ def measure(known: Sequence[Case], *, prose: bool = False, model: odds.Model | N
         if len(numbers) == len(values):
             if number := _number(name, numbers):
                 found.numbers[name] = number
-        elif _tells_nothing(values, len(known)):
+        elif tells_nothing(values, len(known)):
             mild.add(name)
     found.mild = frozenset(mild)
     if prose:
@@ -180,7 +180,7 @@ def _spread(values: list[float]) -> float:
     return (values[-1 - quarter] - values[quarter]) / 1.349
 
 
-def _tells_nothing(values: Iterable[Plain], cases: int) -> bool:
+def tells_nothing(values: Iterable[Plain], cases: int) -> bool:
     kinds = Counter(value if not isinstance(value, list) else "\0".join(value) for value in values)
     n = sum(kinds.values())
     if any(isinstance(kind, bool) for kind in kinds):

@@ -54,6 +54,7 @@ class ActForm(forms.Form):
     escalated = forms.CharField(required=False, max_length=1800)
     unneeded = forms.BooleanField(required=False)
     alike = forms.IntegerField(required=False, min_value=1, max_value=10**7)
+    as_before = forms.RegexField(r"^[0-9a-f-]{36}:\d{1,7}$", required=False)
     sure = forms.BooleanField(required=False)
     opened = forms.IntegerField(required=False, min_value=0, max_value=2**53)
 
@@ -72,8 +73,16 @@ class ActForm(forms.Form):
             self._check_cases(said)
         return said
 
+    def clean_as_before(self) -> tuple[UUID, int] | None:
+        """A precedent, and of how many cases the page said that it covers them."""
+        name, _, count = str(self.cleaned_data["as_before"]).partition(":")
+        try:
+            return (UUID(name), int(count)) if name else None
+        except ValueError:
+            raise forms.ValidationError("This is no precedent.") from None
+
     def _check_cases(self, said: dict[str, Any]) -> None:
-        if not self.asked and not said.get("alike"):
+        if not self.asked and not said.get("alike") and not said.get("as_before"):
             self.add_error(None, "Nothing was chosen: tick at least one case.")
 
     def _check_reject(self, said: dict[str, Any]) -> None:

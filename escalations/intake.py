@@ -3,7 +3,7 @@
 For one workspace at a time, a portion in a transaction of its own, which either happened or did not:
 
 1. news      holds that have changed since they were last looked at (`holds.placing`), by an index that holds only those
-2. likeness  what a new one is about, and its exact key
+2. likeness  what a new one is about, its exact key, and what was decided of such ones before (`precedents`)
 3. groups    the open batches of those keys that nobody has in front of them, locked, and what is in them
 4. arrange   `batching`: which case goes where, what differs
 5. write     cases (once each, however often this runs), batches, their counts
@@ -27,7 +27,7 @@ import structlog
 from django.db import connection, transaction
 from django.utils import timezone
 
-from escalations import drawers
+from escalations import drawers, precedents
 from escalations.batching import Group, Place, arrange, places
 from escalations.closeness import measure
 from escalations.counting import recount
@@ -36,7 +36,7 @@ from escalations.odds import Model
 from escalations.titles import title_of
 from orchestration.holds import placing
 from orchestration.holds.likeness import Likeness, likeness
-from orchestration.holds.models import State
+from orchestration.holds.models import Answered, State
 from orchestration.holds.placing import NEWS, Placed
 from orchestration.lib.pulse import publish
 
@@ -152,6 +152,7 @@ def _taken_in(workspace_id: int, news: list[News]) -> list[Placed]:
     drawers.note_first_seen(
         workspace_id, {each.hold["id"]: each.decision for each in fresh if each.open and each.decision}, written.rows
     )
+    precedents.mark(workspace_id, waiting, written.people, timezone.now())
     _arrange(workspace_id, waiting, written)
     store(written)
     written.touched |= _turned(news)
@@ -256,7 +257,8 @@ def seat(
             last += 1
             row.number = last
         row.batch_id, row.standing, row.differs = batch.pk, place.standing, place.differs
-        row.distance, row.selected, row.risk = place.distance, place.selected, place.risk
+        row.distance, row.risk = place.distance, place.risk
+        row.selected = place.selected and row.before != Answered.REJECT  # what starts selected starts as a yes
         if row.hold_id not in written.rows and before != (row.batch_id, row.standing, row.differs, row.selected):
             written.moved.append(row)
     written.touched.add(batch.pk)

@@ -115,6 +115,12 @@ class Escalation(models.Model):
     assigned_to = models.ForeignKey(settings.AUTH_USER_MODEL, null=True, on_delete=models.SET_NULL, related_name="+")
     snoozed_until = models.DateTimeField(null=True, blank=True)
     unneeded = models.BooleanField(default=False, help_text='"Should not have asked me"')
+    precedent = models.ForeignKey(
+        "Precedent", null=True, on_delete=models.SET_NULL, related_name="+", db_index=False, help_text="That covers it"
+    )
+    before = models.CharField(
+        max_length=7, blank=True, default="", db_default="", help_text="What the precedent that covers it says"
+    )
     elsewhere = models.BooleanField(default=False, help_text="The reviewer had to look outside this page")
     seconds = models.FloatField(null=True, blank=True, help_text="Of a person, from open on the screen to verdict")
 
@@ -124,6 +130,7 @@ class Escalation(models.Model):
             models.Index(fields=["workspace", "key"], name="escalation_key", condition=Q(open=True)),
             models.Index(fields=["workspace", "due_at"], name="escalation_due", condition=Q(open=True)),
             models.Index(fields=["workspace", "key", "closed_at"], name="escalation_before", condition=Q(open=False)),
+            models.Index(fields=["precedent"], name="escalation_covered", condition=Q(precedent__isnull=False)),
         ]
 
     def __str__(self) -> str:
@@ -331,18 +338,30 @@ class Notice(models.Model):
 
 
 class Precedent(models.Model):
-    """A verdict that may speak for later cases of the same shape. `shape`: what has to be the same; `within`: what may
-    move, as [from, to] of the numbers. Answers by it name it, so that revoking lists all its descendants."""
+    """A verdict that a person keeps for cases like those in which it was said. `key`, `shape`, `within`: which these
+    are (`covering`); the version of the policy is part of the key, so that another version makes it rest.
+
+    `cases`: how many the person decided when it was kept; `note`: the words of a no, said again with it.
+    """
 
     id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
     workspace = models.ForeignKey(Workspace, on_delete=models.CASCADE, related_name="+")
-    hold_id = models.UUIDField(help_text="The case in which it was said")
+    act_id = models.UUIDField(null=True, help_text="The press by which it was said")
+    hold_id = models.UUIDField(help_text="The first case in which it was said")
     key = models.CharField(max_length=64)
     shape: models.JSONField[dict[str, Any], dict[str, Any]] = models.JSONField(default=dict)
     within: models.JSONField[dict[str, Any], dict[str, Any]] = models.JSONField(default=dict)
+    title = models.TextField(default="", db_default="")
+    agent = models.TextField(default="", db_default="")
+    action_type = models.TextField(blank=True, default="", db_default="")
+    currency = models.TextField(blank=True, default="", db_default="")
     policy_id = models.UUIDField(null=True, blank=True)
+    policy = models.TextField(blank=True, default="", db_default="", help_text="Its slug")
     version = models.IntegerField(null=True, blank=True)
     verdict = models.TextField()
+    note = models.TextField(blank=True, default="", db_default="")
+    reason = models.TextField(default="", db_default="", help_text="Why it may speak for such cases")
+    cases = models.IntegerField(default=0, db_default=0)
     said_by = models.ForeignKey(settings.AUTH_USER_MODEL, null=True, on_delete=models.SET_NULL, related_name="+")
     said_at = models.DateTimeField()
     expires_at = models.DateTimeField(null=True, blank=True)
@@ -352,20 +371,27 @@ class Precedent(models.Model):
 
     class Meta:
         indexes: ClassVar = [
-            models.Index(fields=["workspace", "key"], name="precedent_key", condition=Q(revoked_at=None))
+            models.Index(fields=["workspace", "key"], name="precedent_key", condition=Q(revoked_at=None)),
+            models.Index(fields=["workspace", "-said_at"], name="precedent_said"),
         ]
-        constraints: ClassVar = [models.UniqueConstraint(fields=["hold_id"], name="one_precedent_a_hold")]
+        constraints: ClassVar = [
+            models.UniqueConstraint(fields=["act_id"], name="one_precedent_an_act", condition=Q(revoked_at=None)),
+        ]
 
     def __str__(self) -> str:
         return f"{self.verdict} {self.key[:8]}"
 
 
 class Descendant(models.Model):
-    """A case that a precedent answered."""
+    """A case that was decided while a precedent covered it. `person`: who decided it, null where the precedent answered
+    by itself; `agreed`: whether that was what the precedent says."""
 
     hold_id = models.UUIDField(primary_key=True, editable=False)
     workspace = models.ForeignKey(Workspace, on_delete=models.CASCADE, related_name="+")
     precedent = models.ForeignKey(Precedent, on_delete=models.CASCADE, related_name="descendants")
+    act_id = models.UUIDField(null=True, help_text="The press; null where the precedent answered by itself")
+    person = models.ForeignKey(settings.AUTH_USER_MODEL, null=True, on_delete=models.SET_NULL, related_name="+")
+    agreed = models.BooleanField(default=True, db_default=True)
     at = models.DateTimeField(default=timezone.now)
 
     def __str__(self) -> str:

@@ -9,12 +9,14 @@ from uuid import UUID
 
 from django.db.models import Q
 
+from escalations import spoken
 from escalations.about import Ended, ended
 from escalations.assigning import kept_from
 from escalations.columns import Column, columns, same
 from escalations.listing import who_is_here
 from escalations.models import Batch, Escalation, Odds, Standing
 from escalations.odds import Expected, Model, expected
+from escalations.spoken import Spoken
 from escalations.words import Clock, clock, money, person, shown, totals
 from orchestration.holds.models import Answered, Hold, State
 from orchestration.lib.templatetags.baton import clock as time_of
@@ -83,6 +85,7 @@ class Opened:
     ended: Ended
     expected: Expected | None
     asks: bool  # an agent's own questions: what tells them apart is what they ask
+    before: list[Spoken]  # what was decided of cases like these
 
     @property
     def cases(self) -> list[Row]:
@@ -163,6 +166,7 @@ def opened(batch: Batch, reader: User, now: datetime, *, reads: bool, kept: froz
         ended=ended(batch, cases[0] if cases else None),
         asks=reads and not batch.policy,
         expected=expected(model, [row.case.risk for row in rows if row.chosen]),
+        before=spoken.of_rows([row.case for row in rows if not row.gone], now),
     )
 
 

@@ -11,6 +11,7 @@ from django.utils import timezone
 
 from escalations.columns import Compared, compare
 from escalations.opened import Opened, Row
+from escalations.spoken import Spoken
 from escalations.trail import Deed, trail
 from escalations.words import label, money, shown
 from orchestration.holds.models import Hold
@@ -50,6 +51,8 @@ class Pane:
     below: int | None
     revision: int
     reads: bool
+
+    before: Spoken | None = None
 
     @property
     def hold(self) -> Hold:
@@ -92,6 +95,7 @@ def pane(batch: Opened, number: int | None, *, reads: bool) -> Pane | None:
         below=batch.beside(row, 1),
         revision=row.hold.revision,
         reads=reads,
+        before=next((each for each in batch.before if each.precedent.pk == row.case.precedent_id), None),
     )
 
 

@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from escalations.views import capacity, decide, inbox, notifications, samples, skills
+from escalations.views import capacity, decide, inbox, notifications, precedents, samples, skills
 
 app_name = "escalations"
 urlpatterns = [
@@ -15,6 +15,10 @@ urlpatterns = [
     path("inbox/cases/<uuid:hold_id>/", inbox.case, name="case"),
     path("inbox/verdicts/<uuid:act_id>/undo/", decide.undo, name="undo"),
     path("inbox/uncovered/", skills.uncovered, name="uncovered"),
+    path("inbox/precedents/", precedents.page, name="precedents"),
+    path("inbox/precedents/<uuid:precedent_id>/", precedents.one, name="precedent"),
+    path("inbox/precedents/<uuid:precedent_id>/revoke/", precedents.revoke, name="revoke_precedent"),
+    path("inbox/precedents/keep/<uuid:act_id>/", precedents.keep, name="keep_precedent"),
     path("inbox/samples/", samples.page, name="samples"),
     path("inbox/samples/<uuid:decision_id>/", samples.judge, name="judge_sample"),
     path("settings/skills/", skills.page, name="skills"),

@@ -20,6 +20,7 @@ from escalations.listing import Listing, Wish, listing
 from escalations.models import Batch, Escalation
 from escalations.opened import Opened, find, opened
 from escalations.pane import pane
+from escalations.precedents import SPEAKING
 from escalations.sorting import reviewers
 from orchestration.lib.fragments import render_page_or_fragment, wanted
 from orchestration.workspaces.current import MEMBER, Here, may_read_content, needs, nothing_here
@@ -151,4 +152,5 @@ def _toasts(request: Here, now: datetime) -> dict[str, Any] | None:
         return None
     last = found[0]
     left = (last.undo_until - now).total_seconds() if last.undo_until else 0
-    return {"act": last, "left": max(1, min(9, int(left))) if left < 9.5 else 0, "more": len(found) - 1}
+    shown_left = max(1, min(9, int(left))) if left < 9.5 else 0
+    return {"act": last, "left": shown_left, "more": len(found) - 1, "keeps": last.verb in SPEAKING}

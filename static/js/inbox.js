@@ -15,8 +15,9 @@ const trouble = (words) => {
   document.querySelector("#batch .bd-scroll")?.prepend(note);
 };
 // A verdict on all that is left of a batch shows the next one at once.
-const ahead = (form, act) => {
+const ahead = (form, act, button) => {
   const kept = following(), all = boxes();
+  if (button?.name === "as_before") return false;  // which cases it decides is known to the server alone
   if (form.id !== "decide" || !["approve", "reject", "more"].includes(act) || !all.length) return false;
   if (!all.every((box) => box.checked) || all.length !== rows().filter((row) => !("gone" in row.dataset)).length) return false;
   if (form.querySelector("[name=sure]") || (all.length > 15 && age() < 5000)) return false;
@@ -28,7 +29,7 @@ const send = async (form, button) => {
   const told = new FormData(form, button), act = told.getAll("act").pop();
   const before = { batch: $("batch"), case: $("case") };
   document.querySelectorAll(":popover-open").forEach((each) => each.hidePopover());
-  const before_address = location.href, went = ahead(form, act);
+  const before_address = location.href, went = ahead(form, act, button);
   const answer = await fetch(button?.getAttribute("formaction") ?? form.action, { method: "POST", body: told, headers: headers("after") }).catch(() => null);
   delete form.dataset.busy;
   form.querySelectorAll("[data-busy]").forEach((each) => { delete each.dataset.busy; each.removeAttribute("aria-disabled"); });
@@ -113,7 +114,7 @@ document.addEventListener("keydown", (event) => {
   if (typing || body.dataset.keys === "off") return;
   const key = event.shiftKey ? event.key : event.key.toLowerCase();
   const young = age() < GUARD;
-  if (["a", "r"].includes(key) && young) { event.preventDefault(); event.stopImmediatePropagation(); return; }
+  if (["a", "b", "r"].includes(key) && young) { event.preventDefault(); event.stopImmediatePropagation(); return; }
   const list = event.target.closest("#batches");
   const act = { u: home, ".": fold, j: list && (() => along(1)), k: list && (() => along(-1)) }[key];
   if (!act) return;
