@@ -1,6 +1,7 @@
 #!/usr/bin/env python
 """Django's commands. One that needs the database attaches to Baton's engines, or starts them for its own time."""
 
+import gc
 import os
 import sys
 from contextlib import nullcontext
@@ -10,8 +11,10 @@ NEED_NO_ENGINES = {"check", "demo", "findstatic", "help", "makemigrations", "up"
 
 def main(arguments: list[str]) -> None:
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "orchestration.config.settings")
-    if arguments[1:2] == ["up"] and "--demo" in arguments:
-        os.environ.setdefault("BATON_STATE", "var/demo")
+    if arguments[1:2] == ["up"]:
+        gc.disable()  # what is imported stays; `share_memory` enables it
+        if "--demo" in arguments:
+            os.environ.setdefault("BATON_STATE", "var/demo")
     from django.core.exceptions import ImproperlyConfigured
     from django.core.management import execute_from_command_line
 

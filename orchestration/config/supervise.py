@@ -254,6 +254,7 @@ def share_memory() -> None:
     """To be called before forking: objects alive now will not be touched by the children's collectors."""
     gc.collect()
     gc.freeze()
+    gc.enable()
 
 
 def listen(host: str, port: int) -> tuple[socket.socket, int]:
