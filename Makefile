@@ -39,12 +39,13 @@ judge: .venv/ready-dev ## Agreement with the truth of published data, as a table
 	@[ -n "$(DATA)" ] || { echo "Name the folder with the data sets: make judge DATA=FOLDER"; exit 1; }
 	@$(PY) -m tests.judge "$(DATA)"
 
-stories: .venv/ready ## Stories with real agent frameworks
-	@echo "No stories are told yet: real frameworks are covered by their captured telemetry in make test."
+stories: .venv/ready-dev .venv/stories/ready ## Agents of real frameworks are held, a person decides, they go on
+	@$(PY) -m tests.stories $(STORY)
 
 lock: .venv/ready-dev ## Make the locks anew from pyproject.toml
 	$(COMPILE) $(UPGRADE) pyproject.toml -o requirements.txt
 	$(COMPILE) $(UPGRADE) --group dev pyproject.toml -c requirements.txt -o requirements-dev.txt
+	$(COMPILE) $(UPGRADE) --group stories -o requirements-stories.txt
 
 clean: ## Remove the virtual environment and caches; data in var/ stays
 	rm -rf .venv .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
@@ -63,10 +64,16 @@ clean: ## Remove the virtual environment and caches; data in var/ stays
 	@$(INSTALL) requirements-dev.txt
 	@touch .venv/ready $@
 
+.venv/stories/ready: requirements-stories.txt requirements-uv.txt | .venv/ready
+	@[ -x .venv/stories/bin/python ] || $(PY) -m venv .venv/stories
+	@$(INSTALL) requirements-stories.txt .venv/stories/bin/python
+	@touch $@
+
 # uv where it can be had, since it takes seconds; pip where not. Either insists on the hashes of the lock.
 INSTALL = install() { \
 	  echo "Installing $$1 …"; \
 	  [ -w "$${HOME:-/nowhere}" ] || export UV_CACHE_DIR=.venv/cache PIP_NO_CACHE_DIR=1; \
 	  [ -x .venv/bin/uv ] || $(PY) -m pip install -q --disable-pip-version-check --require-hashes -r requirements-uv.txt 2>/dev/null || true; \
-	  if [ -x .venv/bin/uv ] && .venv/bin/uv pip install -q --python $(PY) --require-hashes -r "$$1"; then return; fi; \
-	  $(PY) -m pip install -q --disable-pip-version-check --require-hashes -r "$$1"; }; install
+	  python=$${2:-$(PY)}; \
+	  if [ -x .venv/bin/uv ] && .venv/bin/uv pip install -q --python "$$python" --require-hashes -r "$$1"; then return; fi; \
+	  "$$python" -m pip install -q --disable-pip-version-check --require-hashes -r "$$1"; }; install

@@ -225,6 +225,11 @@ class Answer:
         """As it was asked: an amended one is allowed as `amend` says."""
         return self.effect == "allow"
 
+    @property
+    def note(self) -> str:
+        """What the person said to it."""
+        return str(self.told.get("note") or "")
+
 
 class Refused(ValueError):
     """Baton understood and will not answer: the ask or the key is wrong, and trying again changes nothing."""
@@ -301,8 +306,11 @@ class Baton:
         return Answer(said["effect"], said.get("hold") or "", said.get("amend"), told=said)
 
     def wait(self, hold: Answer | str, *, fail: str = "closed", timeout_s: float = 3600.0) -> Answer:
-        """Wait for a person's verdict on a hold, by long polls. When the time is over and nobody has answered, the
-        effect is still hold; silence is no consent. With Baton away at the end `fail` speaks. Raises Refused."""
+        """Wait for a person's verdict on a hold, by long polls; an answer without a hold is the answer. When the
+        time is over and nobody has answered, the effect is still hold; silence is no consent. With Baton away at the
+        end `fail` speaks. Raises Refused."""
+        if isinstance(hold, Answer) and not hold.hold:
+            return hold
         hold_id = hold.hold if isinstance(hold, Answer) else hold
         until, said = time.monotonic() + timeout_s, None
         while (left := until - time.monotonic()) > 0:
