@@ -22,6 +22,7 @@ from orchestration.api.bodies import Receive, Scope, Send, header, read, room
 from orchestration.api.lanes import Lanes
 from orchestration.api.pool import Connection, Pool, Unavailable
 from orchestration.api.refusals import Refused, problem, unavailable
+from orchestration.autonomy.stops import STOPS_SQL, Stopped, Stops, stops_of
 from orchestration.control import decide, facts
 from orchestration.control.decide import Asked, Decided
 from orchestration.holds import haste
@@ -43,6 +44,7 @@ T = TypeVar("T")
 pool = Pool()
 lanes = Lanes(decide.STORE)
 _books: dict[int, Book] = {}
+_stops: dict[int, Stops] = {}  # read with the rules, and in force as long as they are
 _threads = ThreadPoolExecutor(THREADS, thread_name_prefix="facts")
 
 
@@ -93,7 +95,8 @@ async def _answer(scope: Scope, receive: Receive) -> Answer:
     if isinstance(given, dict):
         key = key or given.get("key") or ""
     status, told = await _one(bearer, given, key)
-    return Answer(status, JSON if status == 200 else PROBLEM, orjson.dumps(told))
+    later = {"Retry-After": str(told["retry_after_s"])} if told.get("retry_after_s") else {}
+    return Answer(status, JSON if status == 200 else PROBLEM, orjson.dumps(told), later)
 
 
 async def _all(bearer: Bearer, given: dict[str, Any]) -> Answer:
@@ -153,6 +156,10 @@ async def _decide(bearer: Bearer, ask: asks.Ask, key: str | None, digest: bytes)
 async def _with_facts(asked: Asked, book: Book) -> tuple[Decided, bool, bool]:
     """Decided and stored, with what has to be looked up. Whether the rules were still in force, and whether it was
     stored."""
+    if (standing := _stops.get(asked.workspace_id)) and (stopped := await _in_the_way(standing, asked)):
+        refused = decide.refuse(asked, book, stopped)
+        fresh, stored = await lanes.ask(refused.values(), asked.key or "")
+        return refused, fresh == b"1", stored == b"1"
     known = decide.facts_of(asked, book, {})
     needs = decide.needs(book, known)
     if "agent" in needs:
@@ -165,6 +172,16 @@ async def _with_facts(asked: Asked, book: Book) -> tuple[Decided, bool, bool]:
         fresh, stored = await lanes.ask(decided.values(run_id), asked.key or "")
         return decided, fresh == b"1", stored == b"1"
     return await pool.run(lambda connection: _looking_back(connection, asked, book, known))
+
+
+async def _in_the_way(standing: Stops, asked: Asked) -> Stopped | None:
+    """What stops whoever asks. The run's workflow has to be looked up, while one is paused."""
+    ask = asked.ask
+    found = standing.found(asked.who.agent_id, ask.agent, ask.run, asked.at)
+    if found or not (standing.workflows and ask.run):
+        return found
+    told = await _in_thread(lambda: facts.run_facts(asked.workspace_id, ask.run))
+    return standing.of_workflow(told.get("run.workflow", ""), asked.at)
 
 
 async def _looking_back(
@@ -204,6 +221,8 @@ async def _run_of(connection: Connection, asked: Asked) -> UUID | None:
 async def _load(connection: Connection, workspace_id: int) -> Book:
     await connection.execute(live.OPEN_SQL, [workspace_id])
     rows = await (await connection.execute(live.LIVE_SQL, [workspace_id])).fetchall()
+    stopped = await (await connection.execute(STOPS_SQL, [workspace_id])).fetchall()  # after the generation was read
+    _stops[workspace_id] = stops_of(stopped)
     _books[workspace_id] = live.book_of(rows)
     return _books[workspace_id]
 

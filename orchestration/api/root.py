@@ -16,7 +16,7 @@ from ninja import NinjaAPI
 from ninja.errors import HttpError, ValidationError
 from ninja.renderers import BaseRenderer
 
-from orchestration.api import description, figures, hold_lists, ledger, policies, runs
+from orchestration.api import actions, description, figures, hold_lists, ledger, policies, runs
 from orchestration.api.refusals import Refused, problem, unavailable
 from orchestration.lib.paging import BadCursor
 
@@ -88,6 +88,7 @@ api.add_router("", runs.router)
 api.add_router("", hold_lists.router)
 api.add_router("", policies.router)
 api.add_router("", ledger.router)
+api.add_router("", actions.router)
 
 
 @api.exception_handler(Refused)

@@ -25,6 +25,7 @@ SCHEDULE = {
     "samples": every(1800, "escalations.tasks.draw_samples"),
     "odds": every(20, "escalations.tasks.sweep_learning"),
     "pauses": every(5, "orchestration.control.tasks.sweep_pauses"),
+    "actions": every(2, "orchestration.autonomy.tasks.carry_out"),
     "messages": every(5, "orchestration.outbox.tasks.deliver"),
     "old messages": every(3600, "orchestration.outbox.tasks.forget_old"),
     "replay worker": every(20, "orchestration.control.tasks.replay"),  # so that it gives a sign of life

@@ -1,5 +1,6 @@
 """Answers "may I?": rules and facts to an answer, and everything that has to be stored with it, in one statement.
 
+0. stopped   a quarantined or paused agent, a cancelled run: told so, and no rule is asked
 1. facts     the ask's own, secrets taken out before any rule sees them, so that a replay sees the same
 2. evaluate  `policies.evaluate`: the strictest effect, every match, what was missing
 3. answer    as the caller is told it, and kept as it was told: the same key gets the same words again
@@ -21,6 +22,7 @@ from uuid import UUID
 import orjson
 from uuid_utils.compat import uuid7
 
+from orchestration.autonomy.stops import Stopped
 from orchestration.control.facts import Who
 from orchestration.holds.told import SHOWN
 from orchestration.holds.told import told as hold_told
@@ -121,6 +123,7 @@ class Decided:
     hold: UUID | None
     row: dict[str, Any]
     generation: int
+    stopped: str = ""  # by what, where no rule was asked
 
     @property
     def lacks_run(self) -> bool:
@@ -141,10 +144,10 @@ class Decided:
             "id": told["id"],
             "at": row["at"],
             "decision": _json(row),
-            "past": _json(_past(asked, row, answer)),
+            "past": _json([] if self.stopped else _past(asked, row, answer)),
             "hold": _json([hold]) if hold else "[]",
             "opened": _json(hold_told({**dict.fromkeys(SHOWN), **hold})) if hold else None,
-            "entry": _json(_entry(asked, answer, row["facts"], told, row["at"])),
+            "entry": _json(_entry(self)),
         }
 
 
@@ -213,6 +216,21 @@ def decide(asked: Asked, book: Book, facts: Mapping[str, Any]) -> Decided:
     row |= {"id": told["id"], "hold_id": told["hold"], "run_id": str(run_id) if run_id else None}
     row["shadow"] = _shadow(book, facts, answer)
     return Decided(asked, answer, told, hold_id, row, book.generation)
+
+
+def refuse(asked: Asked, book: Book, stopped: Stopped) -> Decided:
+    """The answer to who is stopped. What is paused may ask again; what is quarantined or cancelled may not go on."""
+    facts = facts_of(asked, book, {})
+    again_s = stopped.again_s(asked.at) if stopped.passes else 0
+    answer = Answer(Effect(Kind.DELAY if stopped.passes else Kind.DENY, stopped.words, seconds=again_s), ())
+    told = _told(answer, facts, book, uuid7(), None)
+    told["stopped"] = stopped.kind
+    told["reasons"] = [
+        {"policy": stopped.kind, "version": 0, "words": stopped.words, "effect": answer.effect.kind.value}
+    ]
+    row = _row(asked, answer, asks.stored(facts), told)
+    row |= {"id": told["id"], "hold_id": None, "run_id": None, "shadow": None}
+    return Decided(asked, answer, told, None, row, book.generation, stopped.kind)
 
 
 def _told(
@@ -365,8 +383,10 @@ def _hold(
     }
 
 
-def _entry(asked: Asked, answer: Answer, kept: Mapping[str, Any], told: Mapping[str, Any], at: str) -> dict[str, Any]:
+def _entry(decided: Decided) -> dict[str, Any]:
     """The receipt: no content, only names, numbers and the hash of what was seen."""
+    asked, answer, told, at = decided.asked, decided.answer, decided.told, decided.row["at"]
+    kept = decided.row["facts"]
     seen = orjson.dumps(kept, option=orjson.OPT_SORT_KEYS)
     made = entries.draft(
         asked.workspace_id,
@@ -384,6 +404,7 @@ def _entry(asked: Asked, answer: Answer, kept: Mapping[str, Any], told: Mapping[
             missing=list(answer.missing),
             hold=told["hold"],
             key=asked.key_id,
+            **({"stopped": decided.stopped} if decided.stopped else {}),
         ),
         asked.at,
     )

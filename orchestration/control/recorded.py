@@ -21,7 +21,11 @@ LONGEST_LOOK = timedelta(days=30)  # of rules that look back
 SYNTHETIC = "synthetic"  # in an imported decision's answer: its time was made up
 
 # A verdict may come before the decision that it is about, and facts are forgotten in time.
-_WHOLE = "action_type <> '' and forgotten_at is null"
+# Who was stopped was told so by no policy, and would be by none.
+_WHOLE = (
+    "action_type <> '' and forgotten_at is null "
+    "and not (effect in ('deny', 'delay') and policy_id is null and not imported and answer ? 'stopped')"
+)
 _COLUMNS = (
     "id, at, agent, action_type, effect, run, amount::float8, verdict, outcome, minutes, imported, "
     "case when imported then answer->>'time' end, facts::text"

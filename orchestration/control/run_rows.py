@@ -275,7 +275,8 @@ _UPSERT = f"""
 insert into workflows_run as r (workspace_id, {", ".join(_COLUMNS)}, revision, late)
 select %s, {", ".join(_COLUMNS)}, 1, false from json_to_recordset(%s) as x({_SHAPE}) order by id
 on conflict (workspace_id, id) do update set
-    {", ".join(f"{c} = excluded.{c}" for c in _COLUMNS if c not in ("id", "external_key"))},
+    {", ".join(f"{c} = excluded.{c}" for c in _COLUMNS if c not in ("id", "external_key", "status"))},
+    status = case when r.cancelled_at is null then excluded.status else 'cancelled' end,
     external_key = coalesce(excluded.external_key, r.external_key),
     revision = r.revision + 1,
     late = r.late or (r.status in ('completed', 'failed') and excluded.spans > r.spans),

@@ -11,6 +11,8 @@ from uuid import UUID
 
 from django.db import connection
 
+from orchestration.autonomy.models import Kind as StopKind
+from orchestration.autonomy.stops import agents_stopped
 from orchestration.control.held import held_agents
 from orchestration.lib.names import normal
 from orchestration.registry.models import Agent
@@ -69,6 +71,7 @@ class Signs:
     step_at: datetime | None = None
     process: bool = False
     held: bool = False  # a hold of its own is open
+    quarantined: bool = False
 
     @property
     def current(self) -> Current | None:
@@ -81,7 +84,9 @@ NO_SIGNS = Signs()
 
 
 def state_of(signs: Signs, now: datetime) -> str:
-    """The first state that holds. Quarantined comes before these once there are such rows."""
+    """The first state that holds."""
+    if signs.quarantined:
+        return "quarantined"
     if signs.held:
         return "held"
     if signs.last and signs.run_status == RunStatus.WAITING:
@@ -100,10 +105,13 @@ def state_of(signs: Signs, now: datetime) -> str:
 
 
 def signs_of(workspace_id: int) -> dict[int, Signs]:
-    """Signs of all agents ever heard of or held, by agent id."""
+    """Signs of all agents ever heard of, held or quarantined, by agent id."""
     signs = _signs_heard(workspace_id)
-    held = held_agents(workspace_id)
-    return signs | {agent_id: replace(signs.get(agent_id, NO_SIGNS), held=True) for agent_id in held}
+    for agent_id in held_agents(workspace_id):
+        signs[agent_id] = replace(signs.get(agent_id, NO_SIGNS), held=True)
+    for agent_id in agents_stopped(workspace_id, StopKind.QUARANTINE):
+        signs[agent_id] = replace(signs.get(agent_id, NO_SIGNS), quarantined=True)
+    return signs
 
 
 def _signs_heard(workspace_id: int) -> dict[int, Signs]:

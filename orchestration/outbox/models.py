@@ -22,6 +22,9 @@ class Event(models.TextChoices):
     HOLD_EXPIRED = "hold.expired", "Nobody answered in time"
     POLICY_PUBLISHED = "policy.published", "A policy went live"
     DECISION_MADE = "decision.made", "An agent was answered"
+    ACTION_DONE = "action.done", "Baton did something, or somebody did by it"
+    ACTION_ASKED = "action.asked", "An agent is asked to try again, or to undo"
+    ACTION_NOTICE = "action.notice", "Somebody has to know of something"
 
 
 TEST = "webhook.test"

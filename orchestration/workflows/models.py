@@ -116,7 +116,8 @@ class RunStatus(models.TextChoices):
 
 class Run(models.Model):
     """One execution of a workflow, with the figures that the fold computed from its steps. Rewritten as a whole each
-    time it is settled; `merged_into` leads from an id that was given out to the run that took its traces."""
+    time it is settled, but for `cancelled_at`, which no span tells; `merged_into` leads from an id that was given out
+    to the run that took its traces."""
 
     pk = models.CompositePrimaryKey("workspace_id", "id")
     workspace = workspace_value()
@@ -149,6 +150,7 @@ class Run(models.Model):
     revision = models.IntegerField(help_text="How often it was settled")
     late = models.BooleanField(default=False, help_text="Spans came after it had ended")
     merged_into = models.UUIDField(null=True)
+    cancelled_at = models.DateTimeField(null=True, help_text="By a person or a rule")
 
     class Meta:
         indexes: ClassVar = [

@@ -75,7 +75,7 @@ class Command(BaseCommand):
         try:
             supervisor.add("web", roles.web(server))
             supervisor.add("digest", roles.worker("digest", "digest", processes=2), nice=15, signs=True)
-            supervisor.add("worker", roles.worker("worker", "work", processes=2), nice=5, signs=True)
+            supervisor.add("worker", roles.worker("worker", "work,actions", processes=2), nice=5, signs=True)
             supervisor.add("replay", roles.worker("replay", "replay", processes=0), nice=10, signs=True)
             supervisor.add("beat", roles.beat, signs=True)
             if not wait_for(lambda: served(supervisor, address), 30, pause=0.05):

@@ -1,0 +1,194 @@
+"""What each kind of action does, in the transaction that marks it as done: so that it is done once, or not at all.
+
+What leaves the house does so as messages of the outbox: made here, and the action is done when they have arrived.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import Any
+
+from django.db import connection
+from django.utils import timezone
+
+from orchestration.autonomy import aims
+from orchestration.autonomy.models import Action, Kind, State, Stop, Target
+from orchestration.autonomy.stops import CANCELLED_FOR
+from orchestration.outbox import send, sweep
+from orchestration.outbox.models import Event, Message
+from orchestration.outbox.models import State as Sent
+from orchestration.workflows.models import Run, RunStatus
+
+GOING_ON = (RunStatus.RUNNING, RunStatus.WAITING, RunStatus.STALLED)
+
+
+class Impossible(Exception):
+    """It cannot be done, however often it is tried, until somebody changes something. The text says what."""
+
+
+@dataclass(frozen=True, slots=True)
+class Effect:
+    """`changed`: something is otherwise than before. `stops`: who may go on is. `waits`: it is on its way."""
+
+    changed: bool
+    told: dict[str, Any] = field(default_factory=dict)
+    stops: bool = False
+    waits: bool = False
+
+
+def perform(action: Action) -> Effect:
+    """Raises Impossible."""
+    return _PERFORM[action.kind](action)
+
+
+def announce(action: Action) -> None:
+    """Tell whoever asked to be told that it was done."""
+    send.announce(action.workspace_id, Event.ACTION_DONE.value, str(action.pk), told(action))
+
+
+def told(action: Action) -> dict[str, Any]:
+    """As receivers and callers are told of it."""
+    return {
+        "id": str(action.pk),
+        "kind": action.kind,
+        "target": {"kind": action.target_kind, "id": action.target, "name": action.name},
+        "reason": action.reason,
+        "by": action.by,
+        "cause": action.cause,
+        "at": timezone.now(),
+        "minutes": action.minutes,
+        "undoes": str(action.undoes_id) if action.undoes_id else None,
+        **action.told,
+    }
+
+
+def arrived(action: Action) -> bool | str:
+    """Whether all that is on its way has arrived; why not, when something was given up."""
+    messages = list(_messages(action).values_list("state", "error"))
+    lost = [error for state, error in messages if state == Sent.DEAD]
+    if lost:
+        return lost[0] or "It was not taken."
+    return bool(messages) and all(state == Sent.DONE for state, _ in messages)
+
+
+def again(action: Action) -> Effect | None:
+    """What was sent and given up is sent once more; None where nothing was sent yet."""
+    found = [sweep.retry(action.workspace_id, pk) for pk in _messages(action).values_list("pk", flat=True)]
+    return Effect(True, action.result, waits=True) if found else None
+
+
+def words_of(action: Action) -> str:
+    """What an agent is told that asks meanwhile."""
+    why = f": {action.reason.rstrip('.')}" if action.reason else ""
+    said = {
+        (Kind.QUARANTINE, Target.AGENT): f"{action.name} is quarantined{why}.",
+        (Kind.PAUSE, Target.AGENT): f"{action.name} is paused{why}. Ask again later.",
+        (Kind.PAUSE, Target.WORKFLOW): f"The workflow {action.name} is paused{why}. Ask again later.",
+        (Kind.CANCEL, Target.RUN): f"This run was cancelled{why}. Stop working on it.",
+    }
+    return said[Kind(action.kind), Target(action.target_kind)]
+
+
+def _stop(action: Action) -> Effect:
+    return _stopped(action, timezone.now() + timedelta(minutes=action.minutes) if action.minutes else None)
+
+
+def _stopped(action: Action, until: datetime | None) -> Effect:
+    same = {"kind": action.kind, "target_kind": action.target_kind, "target": action.target}
+    names = aims.names_of(action.workspace_id, Target(action.target_kind), action.target)
+    if not names:
+        raise Impossible(f"{action.name} is not there any more.")
+    fields = {"names": names, "words": words_of(action), "action": action, "until": until}
+    stop, new = Stop.objects.get_or_create(workspace_id=action.workspace_id, **same, defaults=fields)
+    if not new:
+        return Effect(False, {"was": f"so since {stop.since.isoformat(timespec='seconds')}"})
+    return Effect(True, {"until": until.isoformat(timespec="seconds") if until else None}, stops=True)
+
+
+_LIFTS = {Kind.RELEASE: Kind.QUARANTINE, Kind.RESUME: Kind.PAUSE, Kind.REOPEN: Kind.CANCEL}
+
+
+def _lift(action: Action) -> Effect:
+    """What was stopped may go on, and the act that stopped it is undone."""
+    found = Stop.objects.filter(
+        workspace_id=action.workspace_id,
+        kind=_LIFTS[Kind(action.kind)],
+        target_kind=action.target_kind,
+        target=action.target,
+    )
+    if action.undoes_id and action.undoes and action.undoes.kind == _LIFTS[Kind(action.kind)]:
+        found = found.filter(action=action.undoes_id)
+    stop = found.select_for_update().first()
+    if stop is None:
+        return Effect(False, {"was": "not so any more"})
+    Stop.objects.filter(pk=stop.pk).delete()
+    Action.objects.filter(pk=stop.action_id, state=State.DONE).update(state=State.UNDONE)
+    return Effect(True, {"lifted": str(stop.action_id)}, stops=True)
+
+
+def _cancel(action: Action) -> Effect:
+    """The run is over for Baton: marked, and whoever asks for it is told so."""
+    runs = Run.objects.filter(workspace_id=action.workspace_id, id=action.target, merged_into=None)
+    marked = {"status": RunStatus.CANCELLED, "cancelled_at": timezone.now()}
+    if not runs.filter(status__in=GOING_ON).update(**marked):
+        return Effect(False, {"was": "over"})
+    return _stopped(action, timezone.now() + CANCELLED_FOR)
+
+
+def _reopen(action: Action) -> Effect:
+    """Told again from its spans, so that it has the state it would have."""
+    runs = Run.objects.filter(workspace_id=action.workspace_id, id=action.target).exclude(cancelled_at=None)
+    if not runs.update(cancelled_at=None, status=RunStatus.RUNNING):
+        return Effect(False, {"was": "not cancelled"})
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "update workflows_trace set due_at = now() where workspace_id = %s and run_id = %s",
+            [action.workspace_id, action.target],
+        )
+    return Effect(True, _lift(action).told, stops=True)
+
+
+def _ask(action: Action) -> Effect:
+    """An agent is asked to try again, or to take back what it did: by signed webhook, with the action's id as the key
+    by which it knows a second delivery."""
+    if action.target_kind == Target.MESSAGE:
+        return _resend(action)
+    sent = send.announce(action.workspace_id, Event.ACTION_ASKED.value, str(action.pk), told(action))
+    if not sent:
+        raise Impossible("Nobody takes it: no webhook is told when an agent is asked for something.")
+    return Effect(True, {"receivers": sent}, waits=True)
+
+
+def _resend(action: Action) -> Effect:
+    sent = sweep.retry(action.workspace_id, aims.uuid_of(action.target))
+    return Effect(bool(sent), {} if sent else {"was": "not waiting to be sent"}, waits=bool(sent))
+
+
+def _notify(action: Action) -> Effect:
+    sent = send.announce(action.workspace_id, Event.ACTION_NOTICE.value, str(action.pk), told(action))
+    if not sent:
+        raise Impossible("Nobody takes it: no webhook is told what people have to know.")
+    return Effect(True, {"receivers": sent}, waits=True)
+
+
+def _messages(action: Action) -> Any:
+    found = Message.objects.filter(workspace_id=action.workspace_id)
+    if action.target_kind == Target.MESSAGE:
+        return found.filter(pk=action.target)
+    event = Event.ACTION_NOTICE if action.kind == Kind.NOTIFY else Event.ACTION_ASKED
+    return found.filter(key=f"{event.value} {action.pk}")
+
+
+_PERFORM: Mapping[str, Callable[[Action], Effect]] = {
+    Kind.QUARANTINE: _stop,
+    Kind.RELEASE: _lift,
+    Kind.PAUSE: _stop,
+    Kind.RESUME: _lift,
+    Kind.CANCEL: _cancel,
+    Kind.REOPEN: _reopen,
+    Kind.RETRY: _ask,
+    Kind.COMPENSATE: _ask,
+    Kind.NOTIFY: _notify,
+}

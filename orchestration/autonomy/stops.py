@@ -1,0 +1,114 @@
+"""Who may not go on now, as a process that decides holds it. The rulebook's generation tells whether that still stands,
+as it does for rules: who changes it renews the generation in the same transaction, so that a stop is in force
+everywhere with its commit.
+
+A stop comes before all rules: whoever is stopped is told so, and no rule is asked.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+from django.db import connection
+
+from orchestration.autonomy.models import Kind, Stop, Target
+from orchestration.lib.names import normal
+from orchestration.policies import live
+
+AGAIN_S = 30  # after which a paused agent may ask again
+CANCELLED_FOR = timedelta(days=2)  # so long who asks for a cancelled run is told so
+STOPS_SQL = "select kind, target_kind, target, names, words, until from autonomy_stop where workspace_id = %s"
+
+
+@dataclass(frozen=True, slots=True)
+class Stopped:
+    """What stands in the way of an ask."""
+
+    kind: str  # quarantine | pause | cancel
+    words: str
+    until: datetime | None
+
+    @property
+    def passes(self) -> bool:
+        """Whether it is worth asking again."""
+        return self.kind == Kind.PAUSE.value
+
+    def again_s(self, now: datetime) -> int:
+        left = (self.until - now).total_seconds() if self.until else AGAIN_S
+        return max(1, min(AGAIN_S, round(left)))
+
+
+@dataclass(frozen=True, slots=True)
+class Stops:
+    """By what an ask tells: the agent's id, its name where the id is not known, the run's names, the workflow's name.
+    Of several that concern one ask the hardest comes first."""
+
+    agents: Mapping[str, Sequence[Stopped]]
+    names: Mapping[str, Sequence[Stopped]]
+    runs: Mapping[str, Sequence[Stopped]]
+    workflows: Mapping[str, Sequence[Stopped]]
+
+    def __bool__(self) -> bool:
+        return bool(self.agents or self.runs or self.workflows)
+
+    def found(self, agent_id: int, agent: str, run: str, now: datetime) -> Stopped | None:
+        """Of an ask by what it says itself. An agent that is not known, or whose name several have, is stopped with any
+        of that name: who spells himself so that nobody knows him does not slip through."""
+        mine = self.agents.get(str(agent_id), ()) if agent_id else self.names.get(normal(agent.rpartition("/")[2]), ())
+        return _first([*mine, *self.runs.get(run, ())] if run else mine, now)
+
+    def of_workflow(self, name: str, now: datetime) -> Stopped | None:
+        return _first(self.workflows.get(name, ()), now)
+
+
+NONE = Stops({}, {}, {}, {})
+_HARDEST = (Kind.QUARANTINE.value, Kind.CANCEL.value, Kind.PAUSE.value)
+
+
+def stops_of(rows: Iterable[Sequence[Any]]) -> Stops:
+    """Out of the rows of `STOPS_SQL`."""
+    found = Stops({}, {}, {}, {})
+    for kind, target_kind, target, names, words, until in sorted(rows, key=lambda row: _HARDEST.index(row[0])):
+        stop = Stopped(kind, words, until)
+        if target_kind == Target.AGENT:
+            _add(found.agents, [target], stop)
+            _add(found.names, names, stop)
+        else:
+            _add(found.runs if target_kind == Target.RUN else found.workflows, names, stop)
+    return found
+
+
+def stops(workspace_id: int) -> Stops:
+    """The same, read on Django's connection."""
+    with connection.cursor() as cursor:
+        cursor.execute(STOPS_SQL, [workspace_id])
+        return stops_of(cursor.fetchall())
+
+
+def agents_stopped(workspace_id: int, kind: Kind) -> set[int]:
+    """Ids of the agents that are quarantined, or paused, now."""
+    rows = Stop.objects.filter(workspace_id=workspace_id, kind=kind, target_kind=Target.AGENT)
+    return {int(target) for target in rows.values_list("target", flat=True)}
+
+
+def of(workspace_id: int, target_kind: Target, target: str) -> dict[str, Stop]:
+    """What stops one thing now, by kind."""
+    rows = Stop.objects.filter(workspace_id=workspace_id, target_kind=target_kind, target=target)
+    return {row.kind: row for row in rows.select_related("action")}
+
+
+def renew(workspace_ids: Iterable[int]) -> None:
+    """Tell every process that who is stopped has changed: in the transaction that changes it."""
+    live.renew(workspace_ids)
+
+
+def _add(places: Mapping[str, Sequence[Stopped]], names: Iterable[str], stop: Stopped) -> None:
+    for name in names:
+        places.setdefault(name, []).append(stop)  # type: ignore[attr-defined]
+
+
+def _first(found: Sequence[Stopped], now: datetime) -> Stopped | None:
+    return next((stop for stop in found if stop.until is None or stop.until > now), None)
