@@ -102,7 +102,7 @@ export const again = () => {
 };
 export const claim = (verb = "claim") => {
   const form = $("decide");
-  if (!form || !batch()) return;
+  if (!form || !batch() || !("decides" in form.dataset)) return;
   const told = new FormData();
   told.set("csrfmiddlewaretoken", form.elements.csrfmiddlewaretoken.value);
   fetch(`/inbox/${batch()}/${verb}/`, { method: "POST", body: told, keepalive: true }).catch(() => null);

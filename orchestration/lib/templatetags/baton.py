@@ -20,6 +20,21 @@ register = template.Library()
 NO_VALUE = "\N{EN DASH}"
 ENOUGH = 30  # below this many cases a rate says more than is known
 LONGEST_NAME = 200
+LITTLE = Decimal("0.0001")
+SEEN_BY = {
+    "explicit": "the span says so",
+    "a2a": "by a message between agents",
+    "agent_below_tool": "the agent worked inside a tool call",
+    "agent_below_agent": "the agent worked inside the other",
+    "tool_name": "by the name of a tool",
+    "argument": "by an argument of a tool",
+    "requested": "asked for by the model",
+    "graph_parent": "by its place in the graph",
+    "sequence": "the agents followed each other",
+    "human_step": "a step for people",
+    "interrupt": "the run was interrupted",
+    "approval": "a tool call that nobody allowed yet",
+}
 # Letters of no width and orders to turn the direction of writing: what looks alike would read differently.
 _INVISIBLE = {"Cc", "Cf", "Co", "Cs", "Cn", "Zl", "Zp"}
 _KEPT = {"\n", "\t"}
@@ -88,10 +103,12 @@ def interval(bounds: tuple[float, float] | None) -> str:
 
 @register.filter
 def cost(amount: Money | None) -> str:
-    """0.0412 USD: as many digits as a small sum needs, two for a large one. Unknown is a dash and never 0."""
+    """0.0412 USD: four digits for what a run costs, two for a large sum. Unknown is a dash, and little is not 0."""
     if amount is None:
         return NO_VALUE
-    digits = 2 if amount.amount >= 10 or amount.amount == 0 else 4 if amount.amount >= Decimal("0.001") else 6
+    if 0 < amount.amount < LITTLE:
+        return f"< {LITTLE} {amount.currency}"
+    digits = 2 if amount.amount >= 10 or amount.amount == 0 else 4
     return f"{amount.amount:,.{digits}f} {amount.currency}"
 
 
@@ -170,6 +187,12 @@ def named(value: Any) -> str:
     """A foreign name: visible, on one line, and not longer than a name may be."""
     text = " ".join(visible(value).split())
     return text if len(text) <= LONGEST_NAME else f"{text[:LONGEST_NAME]}…"
+
+
+@register.filter
+def seen_by(rule: str) -> str:
+    """By what a handoff or a question to a person was recognised (`workflows.story`), as its page says it."""
+    return SEEN_BY.get(rule) or f"seen by {spaced(rule)}"
 
 
 @register.filter
