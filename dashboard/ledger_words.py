@@ -206,9 +206,15 @@ ACTS: Mapping[str, str] = {
     "skills.changed": "set what may be decided by",
     "duty.changed": "set the hours of",
     "sample.judged": "looked afterwards at a decision, and found it",
+    "precedent.kept": "kept for cases to come that it",
+    "precedent.used": "decided a case that a precedent covers:",
+    "precedent.revoked": "revoked a precedent, which had decided",
+    "workflow.target_set": "set how much is to end without a person, to",
+    "workflow.failures_asked": "set whether people are asked about failed runs:",
     "interest.added": "noted a conflict of interest of",
     "interest.removed": "removed a conflict of interest of",
 }
+_VERDICTS = {"approve": "approved", "reject": "rejected"}
 _WHAT: Mapping[str, Callable[[Told], str]] = {
     "decision": _decision,
     "decisions.imported": _imported,
@@ -247,6 +253,13 @@ _WHAT: Mapping[str, Callable[[Told], str]] = {
     "skills.changed": _named("name"),
     "duty.changed": _named("name"),
     "sample.judged": _named("found"),
+    "precedent.kept": lambda told: (
+        f"{_VERDICTS.get(str(told.get('verdict')), '')} {plural(told.get('cases'), 'case,cases')}"
+    ),
+    "precedent.used": lambda told: f"{told.get('verdict', '')}, {'as' if told.get('agreed') else 'not as'} before",
+    "precedent.revoked": lambda told: plural(told.get("decided"), "case,cases"),
+    "workflow.target_set": lambda told: told.get("target") or "nothing in particular",
+    "workflow.failures_asked": lambda told: "yes" if told.get("on") else "no",
     "interest.added": _named("name"),
     "interest.removed": _named("name"),
 }

@@ -11,6 +11,7 @@ from dashboard.views import (
     join,
     keys,
     ledger,
+    load,
     members,
     overview,
     place,
@@ -27,6 +28,7 @@ from dashboard.views import (
     settings,
     webhooks,
     workflow,
+    workflow_wishes,
     workflows,
 )
 
@@ -35,6 +37,8 @@ urlpatterns = [
     path("", overview.page, name="overview"),
     path("workflows/", workflows.listing, name="workflows"),
     path("workflows/<slug:slug>/", workflow.detail, name="workflow"),
+    path("workflows/<slug:slug>/wishes/", workflow_wishes.save, name="workflow_wishes"),
+    path("load.<str:form>", load.export, name="load_export"),
     path("runs/", runs.listing, name="runs"),
     path("runs/<uuid:run_id>/", run.page, name="run"),
     path("agents/", agents.listing, name="agents"),

@@ -14,8 +14,10 @@ from django.db import Error
 from django.http import HttpRequest, HttpResponse
 from django.views.decorators.http import require_safe
 
+from dashboard.alone_words import Against, against
 from dashboard.answers import Answer, answers
-from dashboard.charts.load import Against, Columns, columns
+from dashboard.charts.load import Against as Bars
+from dashboard.charts.load import Columns, columns
 from dashboard.finding import Finding
 from dashboard.headline import headline, look_back
 from dashboard.links import Links
@@ -81,15 +83,19 @@ class OverviewPage:
     def charts(self) -> dict[str, Columns]:
         days = self.load.days
         over = self.period.day is not None
-        against = Against(self.load.capacity_a_day, self.load.published)
+        bars = Bars(self.load.capacity_a_day, self.load.published)
         return {
-            "wide": columns(days, 700, 196, over, against),
-            "narrow": columns(days[-FORTNIGHT:], 340, 190, over, against),
+            "wide": columns(days, 700, 196, over, bars),
+            "narrow": columns(days[-FORTNIGHT:], 340, 190, over, bars),
         }
 
     @cached_property
     def load_facts(self) -> LoadFacts:
         return load_facts(self.load)
+
+    @cached_property
+    def alone(self) -> Against:
+        return against(self.load.alone)
 
     @cached_property
     def attention(self) -> Needs:

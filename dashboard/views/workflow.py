@@ -4,17 +4,21 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import timedelta
 from functools import cached_property
 
 from django.http import HttpResponse
 from django.views.decorators.http import require_safe
 
+from dashboard.alone_words import Told, told
 from dashboard.charts.bars import Piece, stacked
 from dashboard.charts.durations import Chart, bands, histogram
 from dashboard.charts.lines import Spark, spark
 from dashboard.finding import Finding, foreign, say
 from dashboard.period import Period, period_of
 from dashboard.views.workflows import FlowRow, flow_rows
+from orchestration.control.alone import Alone
+from orchestration.control.human_load import alone_of
 from orchestration.lib.fragments import render_page_or_fragment
 from orchestration.lib.templatetags.baton import duration, number, percent, plural
 from orchestration.workflows import anatomy, runs, stats
@@ -81,6 +85,23 @@ class FlowPage:
     def row(self) -> FlowRow:
         return flow_rows([self.line])[0]
 
+    @cached_property
+    def flow(self) -> Workflow:
+        return Workflow.objects.get(workspace=self.request.workspace, pk=self.line.id)
+
+    @property
+    def target_value(self) -> str:
+        """As it stands in the form."""
+        target = self.flow.alone_target
+        return "" if target is None else f"{target * 100:g}"
+
+    @cached_property
+    def alone(self) -> Told:
+        """How much of it ended without a person, in the thirty days of the human load."""
+        end = self.period.until - timedelta(seconds=1) if self.period.day else self.period.until
+        known = alone_of(self.request.workspace.pk, self.line.id, end)
+        return told(known or Alone(self.line.id, self.line.name, self.line.slug, 0, 0, None))
+
     @property
     def pace(self) -> Spark:
         return spark(self.detail.points, "human")
@@ -129,13 +150,17 @@ class FlowPage:
 @needs(MEMBER)
 def detail(request: Here, slug: str) -> HttpResponse:
     period = period_of(request, "7d")
+    page = flow_page(request, slug, period)
+    fragments = {region: f"dashboard/{name}.html" for region, name in REGIONS.items()}
+    context = {"page": page, "flow": page.line, "period": period}
+    return render_page_or_fragment(request, "dashboard/workflow.html", fragments, context)
+
+
+def flow_page(request: Here, slug: str, period: Period) -> FlowPage:
     found = stats.workflow(request.workspace.pk, slug, period.since, period.until)
     if found is None:
         raise nothing_here(request, Workflow.objects.filter(slug=slug))
-    page = FlowPage(request, period, found)
-    fragments = {region: f"dashboard/{name}.html" for region, name in REGIONS.items()}
-    context = {"page": page, "flow": found.line, "period": period}
-    return render_page_or_fragment(request, "dashboard/workflow.html", fragments, context)
+    return FlowPage(request, period, found)
 
 
 def step_rows(

@@ -164,6 +164,21 @@ class PublishedOut(Schema):
     version: int
 
 
+class AloneOut(Schema):
+    """Runs of a workflow that ended in the last thirty days, and how many of them asked no person. `share` and its 95 %
+    `interval` are null below 30 runs. `target`: what an admin wants, null where nobody said. `state`: `met` or `missed`
+    where the whole interval lies there, `open` where it may be either, `few` runs, `none` without a target."""
+
+    workflow: str
+    slug: str
+    runs: int
+    alone: int
+    share: float | None
+    interval: Interval | None
+    target: float | None
+    state: Literal["none", "few", "met", "missed", "open"]
+
+
 class LoadOut(Schema):
     """The thirty days of `human_load` as a whole. `over_a_day`: by how much the mean of the last three finished days
     exceeds capacity (below 0: room left); `over_days`: finished days in a row above it, said in the finding from 3 on.
@@ -182,6 +197,7 @@ class LoadOut(Schema):
     growth: float | None
     grew: bool
     published: list[PublishedOut]
+    alone: list[AloneOut]
 
 
 class OverviewOut(Schema):

@@ -10,6 +10,7 @@ from math import sqrt
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from orchestration.control import tickets
+from orchestration.control.alone import Alone, by_workflow
 from orchestration.control.overrun import WEEK, Overrun, overrun
 from orchestration.control.tickets import Tickets
 from orchestration.holds.capacity import Strength, strength
@@ -57,6 +58,7 @@ class HumanLoad:
     capacity: Strength | None = None
     published: list[Published] = field(default_factory=list)
     tickets: bool = False  # whether any question is known, or only runs
+    alone: list[Alone] = field(default_factory=list)  # of each workflow, the farthest below its target first
 
     @property
     def today(self) -> LoadDay:
@@ -155,8 +157,8 @@ class HumanLoad:
 def human_load(workspace_id: int, now: datetime) -> HumanLoad:
     """The last thirty days as the workspace counts them, each from its own midnight. Across a change of the clocks the
     earlier days are cut an hour off."""
-    midnight = now.astimezone(_zone(workspace_id)).replace(hour=0, minute=0, second=0, microsecond=0)
-    between = midnight - (READ - 1) * DAY, midnight + DAY
+    since, until = _shown_days(workspace_id, now)
+    between = since - (READ - DAYS) * DAY, until
     measures = [(Measure.ESCALATED, 0), (Measure.DURATION, 0)]
     runs = paces.by_parts(workspace_id, between, measures, points=READ)
     asked = tickets.by_day(workspace_id, *between)
@@ -166,8 +168,20 @@ def human_load(workspace_id: int, now: datetime) -> HumanLoad:
         for place, (seen, ended) in enumerate(zip(*runs, strict=True))
     ]
     shown = days[-DAYS:]
-    news = _published(workspace_id, midnight - (DAYS - 1) * DAY, midnight + DAY)
-    return HumanLoad(shown, days[:-DAYS], strength(workspace_id), news, any(place >= READ - DAYS for place in asked))
+    news = _published(workspace_id, since, until)
+    known = any(place >= READ - DAYS for place in asked)
+    return HumanLoad(shown, days[:-DAYS], strength(workspace_id), news, known, by_workflow(workspace_id, since, until))
+
+
+def alone_of(workspace_id: int, workflow_id: int, now: datetime) -> Alone | None:
+    """One workflow as the whole has it. None: no run ended, and no target is set."""
+    found = by_workflow(workspace_id, *_shown_days(workspace_id, now), workflow_id)
+    return found[0] if found else None
+
+
+def _shown_days(workspace_id: int, now: datetime) -> tuple[datetime, datetime]:
+    midnight = now.astimezone(_zone(workspace_id)).replace(hour=0, minute=0, second=0, microsecond=0)
+    return midnight - (DAYS - 1) * DAY, midnight + DAY
 
 
 def _day(day: date, told: Tickets, runs: tuple[int, int], only_runs: bool) -> LoadDay:

@@ -28,6 +28,9 @@ class Workflow(models.Model):
     asks_when_failed = models.BooleanField(
         default=False, db_default=False, help_text="A run that failed for good is a question to a person"
     )
+    alone_target = models.FloatField(
+        null=True, blank=True, help_text="Share of its runs that are to end without a person, 0 to 1"
+    )
 
     class Meta:
         constraints: ClassVar = [

@@ -73,6 +73,16 @@ def in_sums(rows: Stretch) -> dict[int, Booked]:
     return found
 
 
+def counted(rows: Stretch, measures: Sequence[Measure], workflow_id: int | None = None) -> dict[tuple[int, int], int]:
+    """How many of each measure whole runs have booked, by workflow and measure."""
+    where = "step_id = 0 and measure = any(%s)"
+    params: list[Any] = [[int(measure) for measure in measures]]
+    if workflow_id is not None:
+        where, params = f"{where} and workflow_id = %s", [*params, workflow_id]
+    found = sums.grouped(rows, ("workflow_id", "measure"), "sum(n)", where, params)
+    return {(row[0], row[1]): sums.count(row[2]) for row in found}
+
+
 def of_steps(rows: Stretch, steps: Sequence[int]) -> dict[int, Measures]:
     """What these steps have booked, whole, by step."""
     found: dict[int, Measures] = {}
