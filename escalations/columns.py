@@ -70,7 +70,7 @@ def same(cases: Sequence[Case]) -> list[str]:
 
 def compare(mine: Case, others: Sequence[Case], differs: Sequence[str], most: int = 14) -> list[Compared]:
     """What differs first, then what varies, then what is the same."""
-    names = _names([mine, *others])
+    names = [name for name in _names([mine, *others]) if not _says_again(name, [mine, *others])]
     varies = [name for name in names if name not in differs and len(_distinct([mine, *others], name)) > 1]
     own = [name for name in varies if len(_distinct(others, name)) == len(others) > 1 and _kind(others, name) != 2]
     told = [name for name in varies if name not in own]
@@ -81,6 +81,11 @@ def compare(mine: Case, others: Sequence[Case], differs: Sequence[str], most: in
         for name in order
         if name != "text"
     ][:most]
+
+
+def _says_again(name: str, cases: Sequence[Case]) -> bool:
+    """An argument that is the act's amount once more."""
+    return name == f"arguments.{_AMOUNT}" and all(case.get(name) == case.get(_AMOUNT) for case in cases)
 
 
 def _chip_order(name: str, value: Any) -> tuple[int, str]:

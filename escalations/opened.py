@@ -84,6 +84,7 @@ class Opened:
     same: list[str]
     ended: Ended
     expected: Expected | None
+    if_all: Expected | None  # were approved
     asks: bool  # an agent's own questions: what tells them apart is what they ask
     before: list[Spoken]  # what was decided of cases like these
 
@@ -110,6 +111,13 @@ class Opened:
             if self.expected.wrong >= 0.05
             else "fewer than 0.1 wrong expected"
         )
+
+    @property
+    def none_words(self) -> str:
+        """Why nothing is ticked: `of all 13, 1.4 wrong expected`"""
+        if self.if_all is None:
+            return ""
+        return f"of all {len(self.free)}, {self.if_all.wrong:.1f} wrong expected"
 
     @property
     def total(self) -> str:
@@ -166,6 +174,7 @@ def opened(batch: Batch, reader: User, now: datetime, *, reads: bool, kept: froz
         ended=ended(batch, cases[0] if cases else None),
         asks=reads and not batch.policy,
         expected=expected(model, [row.case.risk for row in rows if row.chosen]),
+        if_all=expected(model, [row.case.risk for row in rows if row.free]),
         before=spoken.of_rows([row.case for row in rows if not row.gone], now),
     )
 

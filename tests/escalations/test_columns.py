@@ -61,6 +61,14 @@ def test_a_case_is_compared_with_what_differs_first() -> None:
     assert found[-1].others == "9 different"
 
 
+def test_an_argument_that_is_the_amount_again_is_no_second_line() -> None:
+    mine, others = {"amount": 38.4, "arguments.amount": 38.4}, [{"amount": 51.8, "arguments.amount": 51.8}]
+    assert [line.label for line in compare(mine, others, [])] == ["Amount"]
+
+    others[0]["arguments.amount"] = 40.0
+    assert [line.label for line in compare(mine, others, [])] == ["Amount", "Amount"]
+
+
 @pytest.mark.parametrize(
     ("name", "words"),
     [

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import random
+import re
 
 import pytest
+from django.utils import timezone
 
-from escalations import about, fitting, intake, judged, odds, regrouping
+from escalations import about, fitting, intake, judged, odds, opened, regrouping
 from escalations.models import Batch, Escalation, Odds
 from orchestration.holds.likeness import Plain
 from orchestration.holds.models import Hold
 from orchestration.policies.models import Decision
-from orchestration.workspaces.models import Workspace
+from orchestration.workspaces.models import User, Workspace
 from tests.escalations import held
 
 
@@ -65,7 +67,7 @@ def test_where_nobody_was_ever_wrong_nothing_is_held_back() -> None:
 
 
 @pytest.mark.django_db
-def test_verdicts_of_the_past_are_learnt_once_and_used(workspace: Workspace) -> None:
+def test_verdicts_of_the_past_are_learnt_once_and_used(workspace: Workspace, reviewer: User) -> None:
     for fields, wrong in told(200):
         context = {"item_back": fields["context.item_back"]}
         hold = held.holds(workspace, [{"amount": fields["amount"], "context": context}], state="applied")[0]
@@ -84,6 +86,10 @@ def test_verdicts_of_the_past_are_learnt_once_and_used(workspace: Workspace) -> 
     assert expected
     assert expected.wrong > 3
     assert about.ended(Batch.objects.filter(closed_at=None)[0], cases[0]).cases == 200
+    refused = Batch.objects.get(pk=cases.filter(selected=False)[0].batch_id)
+    page = opened.opened(refused, reviewer, timezone.now(), reads=True)
+    assert (page.chosen, page.expected_words) == ([], "")
+    assert re.fullmatch(r"of all 5, [345]\.\d wrong expected", page.none_words)
 
 
 @pytest.mark.django_db
