@@ -3,10 +3,14 @@ import { $, LOOK, batch, again, count, headers, mark, parse, prepare, rows } fro
 
 const body = document.body, said = $("said");
 
-let noted = 0;
+// What comes sooner than that after a look is looked at when it is over: the last word of a burst counts.
+const PACE = 1500;
+let noted = -PACE, later;
+const soon = () => { later ??= setTimeout(note, Math.max(0, noted + PACE - performance.now())); };
 const note = async () => {
+  later = undefined;
   const id = batch(), path = $("batch")?.dataset.address;
-  if (!id || performance.now() - noted < 1500) return;
+  if (!id) return;
   noted = performance.now();
   const answer = await fetch(path, { headers: headers("batch", LOOK) }).catch(() => null);
   if (!answer?.ok || batch() !== id) return;
@@ -38,8 +42,8 @@ const news = (fresh) => {
   button.onclick = again;
   region.prepend(button);
 };
-body.addEventListener("live:batch", note);
-body.addEventListener("live:tick", note);
+body.addEventListener("live:batch", soon);
+body.addEventListener("live:tick", soon);
 
 // The list may change, but the open batch stays where it is on the screen.
 let top = null;
