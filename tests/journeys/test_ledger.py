@@ -6,16 +6,15 @@ from collections.abc import Iterator
 from datetime import UTC, datetime
 
 import pytest
-from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, sync_playwright
 from pytest_django import DjangoDbBlocker
 
 from orchestration.ledger import chain, entries
 from orchestration.ledger.models import Entry
 from orchestration.workspaces.models import Workspace
+from tests.journeys.axe import LOOKS, dress, scrolls, troubles
 from tests.journeys.hostile import PAYLOADS
 from tests.journeys.opened import Place, browsing, furnished, look
-from tests.journeys.test_pages_are_accessible import LOOKS, RULES
 from tests.journeys.test_pages_are_inert import FINDINGS
 
 pytestmark = [pytest.mark.browser, pytest.mark.django_db, pytest.mark.timeout(300)]
@@ -46,15 +45,15 @@ def pages() -> list[str]:
     return ["/ledger/", "/ledger/?q=zzz", *(f"/ledger/{each}/?verify=1" for each in ids)]
 
 
-@pytest.mark.parametrize(("width", "theme"), LOOKS)
-def test_axe_finds_nothing_and_nothing_scrolls_sideways(browser: Browser, place: Place, width: int, theme: str) -> None:
+def test_axe_finds_nothing_and_nothing_scrolls_sideways(browser: Browser, place: Place) -> None:
+    (width, theme), *_ = LOOKS
     page, findings = look(browser, place, width, theme), []
     for path in pages()[:5]:
         page.open(path)
-        found = Axe().run(page.page, options=RULES).response["violations"]
-        findings += [(path, each["id"], node["target"]) for each in found for node in each["nodes"]]
-        wider = page.page.evaluate("() => document.documentElement.scrollWidth - document.documentElement.clientWidth")
-        findings += [(path, "scrolls sideways", wider)] if wider > 0 else []
+        for each in LOOKS:
+            dress(page.page, *each)
+            findings += [(path, *each, *found) for found in troubles(page.page)]
+            findings += [(path, *each, "scrolls sideways")] if scrolls(page.page) > 0 else []
 
     assert findings == []
     assert page.wrong == []

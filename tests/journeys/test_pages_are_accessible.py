@@ -3,20 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import Any
 
 import pytest
-from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, sync_playwright
 from pytest_django import DjangoDbBlocker
 
 from tests import captures
 from tests.api.door import Door
+from tests.journeys.axe import LOOKS, dress, scrolls, troubles
 from tests.journeys.opened import LISTS, Place, browsing, furnished, look
 from tests.waiting import LONG_S
 
 pytestmark = [pytest.mark.browser, pytest.mark.django_db]
-RULES = {"runOnly": ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]}
-LOOKS = [(1440, "light"), (390, "dark")]  # the other two show the same parts and colours
+WIDTHS = (320, 390, 768, 1024, 1440, 1920)
 
 
 @pytest.fixture(scope="module")
@@ -43,32 +44,51 @@ def pages(place: Place) -> list[str]:
     return [*LISTS, run, f"{run}?tab=steps", place.agents[0], place.workflows[0], "/runs/?q=zzz", "/no/such/page/"]
 
 
-@pytest.mark.parametrize(("width", "theme"), LOOKS)
-def test_axe_finds_nothing_and_nothing_scrolls_sideways(browser: Browser, place: Place, width: int, theme: str) -> None:
-    page, findings = look(browser, place, width, theme), []
+@dataclass
+class Seen:
+    """What one walk over all pages found: opened as on a phone, in the dark, and widened to every other width."""
+
+    troubles: list[tuple[Any, ...]] = field(default_factory=list)
+    wide: list[tuple[str, int]] = field(default_factory=list)
+    bytes: dict[str, int] = field(default_factory=dict)
+    wrong: list[str] = field(default_factory=list)
+
+
+@pytest.fixture(scope="module")
+def seen(browser: Browser, place: Place) -> Seen:
+    """Each page is opened once for all tests: that takes longer than to look at it."""
+    (first, dark), *others = LOOKS
+    page, found = look(browser, place, first, dark), Seen()
     for path in pages(place):
-        page.open(path)
-        found = Axe().run(page.page, options=RULES).response["violations"]
-        findings += [
-            (path, each["id"], node["target"], node["failureSummary"]) for each in found for node in each["nodes"]
-        ]
-        wider = page.page.evaluate("() => document.documentElement.scrollWidth - document.documentElement.clientWidth")
-        findings += [(path, "scrolls sideways", wider, "")] if wider > 0 else []
-
-    assert findings == []
-    assert page.wrong == []
-
-
-def test_no_page_is_wider_than_its_window(browser: Browser, place: Place) -> None:
-    page, wide = look(browser, place), []
-    for path in pages(place):
-        page.open(path)
-        for width in (320, 768, 1024, 1920):
+        page.page.set_viewport_size({"width": first, "height": 900})
+        found.bytes[path] = len(page.open(path).encode())
+        found.troubles += [(path, first, *each) for each in troubles(page.page)]
+        for width in WIDTHS:
             page.page.set_viewport_size({"width": width, "height": 900})
-            if page.page.evaluate("() => document.documentElement.scrollWidth > document.documentElement.clientWidth"):
-                wide.append((path, width))
+            if scrolls(page.page) > 0:
+                found.wide.append((path, width))
+        for width, theme in others:
+            dress(page.page, width, theme)
+            found.troubles += [(path, width, *each) for each in troubles(page.page)]
+    found.wrong = page.wrong
+    page.page.context.close()
+    return found
 
-    assert wide == []
+
+def test_axe_finds_nothing_on_any_page(seen: Seen) -> None:
+    assert seen.troubles == []
+
+
+def test_no_page_is_wider_than_its_window(seen: Seen) -> None:
+    assert seen.wide == []
+
+
+def test_no_page_complains(seen: Seen) -> None:
+    assert seen.wrong == []
+
+
+def test_no_page_weighs_more_than_its_bound(seen: Seen) -> None:
+    assert {path: weight for path, weight in seen.bytes.items() if weight > 150_000} == {}
 
 
 def test_pages_are_whole_without_a_script(browser: Browser, place: Place) -> None:
@@ -85,14 +105,6 @@ def test_pages_are_whole_without_a_script(browser: Browser, place: Place) -> Non
     assert page.locator("#span dl.facts").count() == 1
     assert page.get_by_text("Refresh").count() + page.get_by_text("Ended").count() >= 1
     context.close()
-
-
-def test_no_page_weighs_more_than_its_bound(browser: Browser, place: Place) -> None:
-    reader = browser.new_context(base_url=place.origin, storage_state=look(browser, place).page.context.storage_state())
-
-    weights = {path: len(reader.request.get(path).body()) for path in pages(place)}
-
-    assert {path: weight for path, weight in weights.items() if weight > 150_000} == {}
 
 
 def test_a_region_in_use_is_not_swapped_under_the_fingers(browser: Browser, place: Place) -> None:

@@ -5,11 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
-from typing import Any, TypeVar
+from typing import TypeVar
 from uuid import UUID
 
 import pytest
-from axe_playwright_python.sync_playwright import Axe
 from django.db import OperationalError, connection
 from playwright.sync_api import Browser, Page, expect, sync_playwright
 from pytest_django import DjangoDbBlocker
@@ -20,8 +19,8 @@ from orchestration.workflows.models import Run, Workflow
 from orchestration.workspaces.models import User, Workspace
 from tests import make
 from tests.dashboard.conftest import play
+from tests.journeys.axe import troubles
 from tests.journeys.opened import Place, Watched, browsing, furnished, look
-from tests.journeys.test_pages_are_accessible import RULES
 
 pytestmark = [pytest.mark.browser, pytest.mark.django_db]
 ROW = "#rows tbody tr"
@@ -92,11 +91,6 @@ def open_live(seen: Watched, path: str) -> None:
 def clock(page: Page) -> float:
     """The page's own time, in seconds; it goes on by itself too."""
     return float(page.evaluate("() => Date.now()")) / 1000
-
-
-def troubles(page: Page) -> list[tuple[str, Any, str]]:
-    found = Axe().run(page, options=RULES).response["violations"]
-    return [(each["id"], node["target"], node["failureSummary"]) for each in found for node in each["nodes"]]
 
 
 # ---- keys

@@ -10,7 +10,6 @@ from typing import Any
 
 import orjson
 import pytest
-from axe_playwright_python.sync_playwright import Axe
 from django.db import connection
 from playwright.sync_api import Browser, sync_playwright
 from pytest_django import DjangoDbBlocker
@@ -22,10 +21,11 @@ from orchestration.policies.models import Decision, Policy
 from orchestration.workspaces.keys import create_key
 from orchestration.workspaces.models import User, Workspace
 from tests.api.door import JSON, Door
+from tests.journeys.axe import LOOKS, dress, scrolls, troubles
 from tests.journeys.hostile import PAYLOADS
 from tests.journeys.opened import Place, Watched, browsing, furnished, look
-from tests.journeys.test_pages_are_accessible import LOOKS, RULES
 from tests.journeys.test_pages_are_inert import FINDINGS
+from tests.waiting import came_true
 
 pytestmark = [pytest.mark.browser, pytest.mark.django_db, pytest.mark.timeout(300)]
 AMOUNTS = (20, 120, 480, 620, 900, 1500)
@@ -136,39 +136,29 @@ def pages() -> list[str]:
     return ["/policies/", "/policies/?q=zzz", one, *tabs]
 
 
-@pytest.mark.parametrize(("width", "theme"), LOOKS)
-def test_axe_finds_nothing_and_nothing_scrolls_sideways(
-    browser: Browser, place: Place, agent: Door, width: int, theme: str
-) -> None:
+def test_axe_finds_nothing_and_nothing_scrolls_sideways(browser: Browser, place: Place, agent: Door) -> None:
     furnish_policy(browser, place, agent)
     apart(several_versions)
+    (width, theme), *_ = LOOKS
     page, findings = look(browser, place, width, theme), []
     for path in pages():
         page.open(path)
         page.page.wait_for_timeout(200)
-        found = Axe().run(page.page, options=RULES).response["violations"]
-        findings += [
-            (path, each["id"], node["target"], node["failureSummary"]) for each in found for node in each["nodes"]
-        ]
-        for size in (width, 320):
-            page.page.set_viewport_size({"width": size, "height": 900})
+        for size, dark in ((320, theme), *LOOKS):
+            dress(page.page, size, dark)
             wider = settled(page)
             findings += [(path, "scrolls sideways", size, wider)] if wider > 0 else []
-        page.page.set_viewport_size({"width": width, "height": 900})
+            findings += [(path, size, *each) for each in troubles(page.page)] if (size, dark) in LOOKS else []
 
     assert findings == []
     assert page.wrong == []
 
 
 def settled(page: Watched) -> int:
-    """By how much the page is wider than the window, once it is no more or for long enough."""
-    wider = 0
-    for _ in range(12):
-        page.page.wait_for_timeout(250)
-        wider = page.page.evaluate("() => document.documentElement.scrollWidth - document.documentElement.clientWidth")
-        if wider <= 0:
-            break
-    return wider
+    """By how much the page is wider than the window, once it is no more or for long enough: a chart is drawn anew some
+    time after the window has changed."""
+    came_true(lambda: scrolls(page.page) <= 0, 3)
+    return scrolls(page.page)
 
 
 def test_a_rule_is_written_saved_and_published_without_a_script(browser: Browser, place: Place) -> None:

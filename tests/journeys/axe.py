@@ -1,0 +1,47 @@
+"""axe on a page that is open in a browser: every finding, and nothing of what is well."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from axe_playwright_python.sync_playwright import Axe
+from playwright.sync_api import Page
+
+# What is well is neither described by axe nor carried out of the browser: that took most of the time.
+OPTIONS = {
+    "runOnly": ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"],
+    "resultTypes": ["violations"],
+    "preload": False,  # for a rule about rotated screens that is not among these
+}
+SCRIPT = Axe().axe_script
+RUN = """([inside, options]) => axe.run(inside ?? document, options).then(found => found.violations.flatMap(
+    each => each.nodes.map(node => [each.id, node.target, node.failureSummary])))"""
+
+
+LOOKS = [(390, "dark"), (1440, "light")]  # the other two show the same parts and colours
+
+
+def troubles(page: Page, inside: str | None = None) -> list[tuple[str, Any, str]]:
+    """Rule, element and what to do about it; of the whole page, or of what is `inside` one element."""
+    if not page.evaluate("() => 'axe' in window"):
+        page.evaluate(SCRIPT)
+    return [tuple(each) for each in page.evaluate(RUN, [inside, OPTIONS])]
+
+
+def dress(page: Page, width: int, theme: str) -> None:
+    """Another width, and the theme turned as a press of T turns it. A page is opened at its narrowest: what was drawn
+    for a wide window is drawn anew some time after it became narrow."""
+    page.set_viewport_size({"width": width, "height": 900})
+    page.evaluate(
+        """(theme) => {
+            if (document.documentElement.dataset.theme === theme) return;
+            document.documentElement.dataset.theme = theme;
+            document.body.dispatchEvent(new CustomEvent("theme:changed"));
+        }""",
+        theme,
+    )
+
+
+def scrolls(page: Page) -> int:
+    """By how much it is wider than its window."""
+    return int(page.evaluate("() => document.documentElement.scrollWidth - document.documentElement.clientWidth"))
