@@ -205,6 +205,7 @@ ACTS: Mapping[str, str] = {
     "hold.late_again": "found a question still late",
     "skills.changed": "set what may be decided by",
     "duty.changed": "set the hours of",
+    "writer.changed": "set who drafts briefs,",
     "sample.judged": "looked afterwards at a decision, and found it",
     "precedent.kept": "kept for cases to come that it",
     "precedent.used": "decided a case that a precedent covers:",
@@ -252,6 +253,7 @@ _WHAT: Mapping[str, Callable[[Told], str]] = {
     "workspace.content": _content,
     "skills.changed": _named("name"),
     "duty.changed": _named("name"),
+    "writer.changed": _named("host"),
     "sample.judged": _named("found"),
     "precedent.kept": lambda told: (
         f"{_VERDICTS.get(str(told.get('verdict')), '')} {plural(told.get('cases'), 'case,cases')}"

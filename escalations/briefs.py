@@ -17,19 +17,24 @@ _SKIPPED = ("text", "amount")
 
 @dataclass(frozen=True, slots=True)
 class Piece:
-    """A stretch of a sentence. `said`: came from an agent, and is shown as such."""
+    """A stretch of a sentence. `said`: came from an agent or an endpoint, and is shown as such. `unfound`: of a draft,
+    what the cases do not hold."""
 
     text: str
     strong: bool = False
     said: bool = False
+    unfound: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class Brief:
-    """`facts`: how many stand in it, each read from the cases themselves."""
+    """`facts`: how many stand in it, each read from the cases themselves, or found there again where an endpoint wrote
+    it: then `by` is its model, and `unfound` how many were not found."""
 
     sentences: list[list[Piece]] = field(default_factory=list)
     facts: int = 0
+    by: str = ""
+    unfound: int = 0
 
     @property
     def words(self) -> str:

@@ -427,3 +427,41 @@ class Sample(models.Model):
 
     def __str__(self) -> str:
         return f"{self.decision_id} {self.found}"
+
+
+class Writer(models.Model):
+    """The endpoint that drafts briefs, as an admin set it. `key` is encrypted with Baton's own secret: a copy of the
+    database opens nothing. After a failure it is left alone until `paused_until`."""
+
+    workspace = models.OneToOneField(Workspace, primary_key=True, on_delete=models.CASCADE, related_name="+")
+    on = models.BooleanField(default=False)
+    url = models.TextField(help_text="Up to and without /chat/completions")
+    model = models.TextField()
+    key = models.BinaryField(null=True, blank=True, help_text="Encrypted")
+    tried_at = models.DateTimeField(null=True, blank=True)
+    took_ms = models.IntegerField(null=True, blank=True)
+    error = models.TextField(blank=True, default="", help_text="Of the last try; empty: it went well")
+    paused_until = models.DateTimeField(null=True, blank=True)
+
+    def __str__(self) -> str:
+        return f"{self.model} at {self.url}"
+
+
+class Draft(models.Model):
+    """What the endpoint wrote of a batch, checked. `digest`: of the facts that it was given and of who was asked; of
+    other facts it is not shown. Without `sentences`: the answer could not be used, and the same is not asked again."""
+
+    batch = models.OneToOneField(Batch, primary_key=True, on_delete=models.CASCADE, related_name="+")
+    workspace = models.ForeignKey(Workspace, on_delete=models.CASCADE, related_name="+")
+    digest = models.CharField(max_length=64)
+    sentences: models.JSONField[list[Any], list[Any]] = models.JSONField(default=list)
+    facts = models.IntegerField(default=0)
+    unfound = models.IntegerField(default=0)
+    model = models.TextField(blank=True, default="")
+    asked_at = models.DateTimeField(default=timezone.now)
+
+    class Meta:
+        indexes: ClassVar = [models.Index(fields=["workspace", "asked_at"], name="draft_asked")]
+
+    def __str__(self) -> str:
+        return f"Draft of {self.batch_id}"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from celery import shared_task
 
-from escalations import assigning, intake, judged, regrouping, sampling, sending, sla, strength
+from escalations import assigning, drafting, intake, judged, regrouping, sampling, sending, sla, strength
 
 LEARN_S = 300
 
@@ -52,3 +52,17 @@ def learn() -> int:
     """On a queue whose processes end with their task: what it needs to learn takes 150 MB."""
     acts = judged.learn()
     return len(acts) + sum(regrouping.relearnt(*act) for act in acts) + regrouping.regroup()
+
+
+@shared_task(ignore_result=True)
+def sweep_drafts() -> int:
+    if not drafting.due():
+        return 0
+    draft.apply_async(expires=30)
+    return 1
+
+
+@shared_task(ignore_result=True, acks_late=False)
+def draft() -> int:
+    """On the queue of what may take long: an endpoint answers when it likes."""
+    return drafting.sweep()

@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from escalations.views import capacity, decide, inbox, notifications, precedents, samples, skills
+from escalations.views import capacity, decide, inbox, notifications, precedents, samples, skills, writer
 
 app_name = "escalations"
 urlpatterns = [
@@ -27,5 +27,7 @@ urlpatterns = [
     path("settings/capacity/", capacity.page, name="capacity"),
     path("settings/notifications/", notifications.page, name="notifications"),
     path("settings/notifications/test/", notifications.trial, name="try_notification"),
+    path("settings/briefs/", writer.page, name="writer"),
+    path("settings/briefs/test/", writer.trial, name="try_writer"),
     path("settings/notifications/retry/", notifications.retry, name="retry_notifications"),
 ]

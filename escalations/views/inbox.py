@@ -13,8 +13,8 @@ from django.urls import reverse
 from django.utils import timezone
 from django.views.decorators.http import require_safe
 
-from escalations import acts, claims
-from escalations.briefs import Told, brief
+from escalations import acts, claims, drafting
+from escalations.briefs import Brief, Told, brief
 from escalations.forms import ASKED, REASONS, SNOOZES
 from escalations.listing import Listing, Wish, listing
 from escalations.models import Batch, Escalation
@@ -116,9 +116,7 @@ def _panes(request: Here, batch: Batch, found: Listing, now: datetime, context: 
     told: dict[str, Any] = {
         "batch": whole,
         "case": pane(whole, number(request), reads=reads),
-        "brief": brief([Told(row.case.number, row.case.fields, row.case.differs) for row in whole.rows if not row.gone])
-        if reads
-        else None,
+        "brief": _brief(whole) if reads else None,
         "place": found.place(batch.pk),
         "next": found.following(batch.pk),
         "key": secrets.token_hex(16),
@@ -129,6 +127,12 @@ def _panes(request: Here, batch: Batch, found: Listing, now: datetime, context: 
         told |= {"reasons": REASONS.items(), "asked": ASKED.items(), "snoozes": SNOOZES.items()}
         told |= {"people": reviewers(request.workspace), "alike": _alike(whole)}
     return told
+
+
+def _brief(whole: Opened) -> Brief | None:
+    """What an endpoint drafted of these very facts, else what the template makes of them."""
+    told = [Told(row.case.number, row.case.fields, row.case.differs) for row in whole.cases]
+    return drafting.shown(whole.batch, told) or brief(told)
 
 
 def _alike(whole: Opened) -> dict[str, int] | None:

@@ -24,6 +24,7 @@ SCHEDULE = {
     "capacity": every(60, "escalations.tasks.weigh"),
     "samples": every(1800, "escalations.tasks.draw_samples"),
     "odds": every(20, "escalations.tasks.sweep_learning"),
+    "briefs": every(10, "escalations.tasks.sweep_drafts"),
     "pauses": every(5, "orchestration.control.tasks.sweep_pauses"),
     "actions": every(2, "orchestration.autonomy.tasks.carry_out"),
     "messages": every(5, "orchestration.outbox.tasks.deliver"),

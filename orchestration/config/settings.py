@@ -228,6 +228,7 @@ CELERY_TASK_ROUTES = {
     "orchestration.control.tasks.settle": "digest",
     "orchestration.control.tasks.replay": "replay",
     "escalations.tasks.learn": "replay",
+    "escalations.tasks.draft": "replay",
     "orchestration.autonomy.tasks.carry_out": "actions",
 }
 HOLDS_TASK = "escalations.tasks.take_in"  # which is told at once that a hold has been opened or decided

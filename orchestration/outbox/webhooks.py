@@ -54,6 +54,7 @@ class Outcome:
     error: str = ""
     took_ms: int = 0
     again_s: float = 0.0
+    body: bytes = b""  # as much of the answer as Baton takes
 
     @property
     def ok(self) -> bool:
@@ -69,36 +70,41 @@ def signature(secrets: Iterable[bytes], name: str, at: int, body: bytes) -> str:
 
 def post(url: str, secrets: Iterable[bytes], letter: Letter) -> Outcome:
     """Never raises: whatever goes wrong is an outcome."""
+    body, at = letter.body, int(time.time())
+    headers = {
+        "User-Agent": "Baton-Webhooks/1",
+        "webhook-id": letter.name,
+        "webhook-timestamp": str(at),
+        "webhook-signature": signature(secrets, letter.name, at, body),
+    }
+    return send(url, headers, body, LIMIT_S)
+
+
+def send(url: str, headers: Mapping[str, str], body: bytes, limit_s: float) -> Outcome:
+    """JSON to an address that somebody wished for, under the rules of all that Baton sends. Never raises."""
     began = time.monotonic()
     try:
         target = targets.resolve(url)
-        body, at = letter.body, int(time.time())
-        headers = {
-            "Host": target.authority,
-            "Content-Type": "application/json",
-            "User-Agent": "Baton-Webhooks/1",
-            "webhook-id": letter.name,
-            "webhook-timestamp": str(at),
-            "webhook-signature": signature(secrets, letter.name, at, body),
-        }
-        status, again_s = _send(target, headers, body, began + LIMIT_S)
+        known = {"Host": target.authority, "Content-Type": "application/json", **headers}
+        status, again_s, said = _send(target, known, body, began + limit_s)
     except Refused as refused:
         return Outcome(None, str(refused), _ms(began))
     except TimeoutError:
-        return Outcome(None, f"No answer within {LIMIT_S:.0f} seconds.", _ms(began))
+        return Outcome(None, f"No answer within {limit_s:.0f} seconds.", _ms(began))
     except ssl.SSLError as error:
         return Outcome(
             None, f"No secure connection: {error.reason or 'the certificate does not fit'}."[:200], _ms(began)
         )
     except (OSError, http.client.HTTPException, ValueError) as error:
-        late = _ms(began) >= 1000 * LIMIT_S
-        said = f"No answer within {LIMIT_S:.0f} seconds." if late else f"No connection ({type(error).__name__})."
-        return Outcome(None, said, _ms(began))
-    return Outcome(status, "" if 200 <= status < 300 else _words(status), _ms(began), again_s)
+        late = _ms(began) >= 1000 * limit_s
+        words = f"No answer within {limit_s:.0f} seconds." if late else f"No connection ({type(error).__name__})."
+        return Outcome(None, words, _ms(began))
+    return Outcome(status, "" if 200 <= status < 300 else _words(status), _ms(began), again_s, said)
 
 
-def _send(target: Target, headers: Mapping[str, str], body: bytes, until: float) -> tuple[int, float]:
-    """Status and seconds of Retry-After. Whoever answers drop by drop is cut off at the limit like everybody else."""
+def _send(target: Target, headers: Mapping[str, str], body: bytes, until: float) -> tuple[int, float, bytes]:
+    """Status, seconds of Retry-After, and the answer. Whoever answers drop by drop is cut off at the limit like
+    everybody else."""
     left = max(0.1, until - time.monotonic())
     connected = socket.create_connection((str(target.address), target.port), timeout=left)
     if target.secure:
@@ -114,8 +120,8 @@ def _send(target: Target, headers: Mapping[str, str], body: bytes, until: float)
         connection.sock = connected
         connection.request("POST", target.path, body, dict(headers))
         response = connection.getresponse()
-        response.read(MOST_BYTES)
-        return response.status, _seconds(response.getheader("Retry-After"))
+        said = response.read(MOST_BYTES)
+        return response.status, _seconds(response.getheader("Retry-After")), said
     finally:
         clock.cancel()
         connection.close()

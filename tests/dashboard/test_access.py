@@ -67,6 +67,7 @@ PAGES: dict[str, set[str]] = {
     "/inbox/samples/": MEMBER,
     "/settings/skills/": {"reviewer", "admin"},
     "/settings/capacity/": {"reviewer", "admin"},
+    "/settings/briefs/": ADMIN,
     "/settings/notifications/": {"reviewer", "admin"},
 }
 # Settings that are written to, and who may; each is asked for a thing that is not there, so that nothing is changed.
@@ -90,6 +91,7 @@ WRITES: dict[str, set[str]] = {
     "/settings/webhooks/999/messages/00000000-0000-0000-0000-000000000999/retry/": ADMIN,
     "/settings/webhooks/retry/": ADMIN,
     "/settings/skills/interests/": ADMIN,
+    "/settings/briefs/test/": ADMIN,
     "/settings/skills/interests/999/remove/": ADMIN,
     "/settings/notifications/test/": {"reviewer", "admin"},
     "/settings/notifications/retry/": {"reviewer", "admin"},

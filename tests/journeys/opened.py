@@ -43,6 +43,7 @@ SETTINGS = (
     "health",
     "skills",
     "capacity",
+    "briefs",
     "notifications",
 )
 LISTS = (
