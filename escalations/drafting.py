@@ -68,8 +68,16 @@ def shown(batch: Batch, cases: Sequence[Told]) -> Brief | None:
     writer = Writer.objects.filter(workspace_id=batch.workspace_id, on=True).first()
     if writer is None or draft.digest != digest(writer, Source.of(cases)):
         return None
-    sentences = [[Piece(text, said=True, unfound=unfound) for text, unfound in each] for each in draft.sentences]
+    sentences = [[piece for text, unfound in each for piece in _pieces(text, unfound)] for each in draft.sentences]
     return Brief(sentences, draft.facts, draft.model, draft.unfound)
+
+
+def _pieces(text: str, unfound: bool) -> list[Piece]:
+    """With the space around foreign words outside of them, where it is kept."""
+    core = text.strip()
+    before, _, after = text.partition(core)
+    found = [Piece(before), Piece(core, said=True, unfound=unfound), Piece(after)] if core else [Piece(text)]
+    return [piece for piece in found if piece.text]
 
 
 def due(now: datetime | None = None) -> bool:

@@ -4,6 +4,7 @@ real server that speaks chat completions."""
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator
 from datetime import timedelta
 from ipaddress import ip_network
@@ -190,6 +191,7 @@ def test_a_draft_replaces_the_template_and_says_who_wrote_it(
     assert "small-1" in page
     assert "12 facts found in these cases" in page
     assert '<mark class="unfound"' in page.partition("Zanzibar")[0]
+    assert "refunds of</bdi> <mark" in re.sub(r"</?span[^>]*>", "", page)
     path, headers, body = endpoint.got[0]
     assert (path, headers["authorization"]) == ("/v1/chat/completions", "Bearer sk-secret")
     assert orjson.loads(body)["model"] == "small-1"
