@@ -26,7 +26,8 @@ One file, standard library only. Import it, or copy it into a program of your ow
 Spans and events wait in bounded queues and leave in batches, from threads of their own: the caller never waits and
 never sees an error of the network. What could not be delivered is counted (`baton.counts()`) and logged.
 What is asked (`decide`, `wait`) is answered while the caller waits; with Baton away the answer is no, unless you say
-`fail="open"`.
+`fail="open"`. What was decided so is a step of the run that was named, with its true time, and arrives with all else
+that was reported meanwhile once Baton is back: as much as the queues hold, for a day.
 A batch is sent again only where that can help: no answer, or 429, 502, 503, 504, after the `Retry-After` they ask for.
 """
 
@@ -203,7 +204,7 @@ class Sending:
     queue: int = 4096
     linger_s: float = 1.0
     timeout_s: float = 10.0
-    patience_s: float = 300.0  # after that a batch that nobody takes is given up
+    patience_s: float = 86_400.0  # after that a batch that nobody takes is given up
     waits: bool = False
     sampler: Callable[[Json], bool] | None = None
 
@@ -302,8 +303,18 @@ class Baton:
         body = {"agent": agent, "action": action, **{name: value for name, value in more.items() if value}}
         said = self._asks.ask("POST", "/api/v1/decisions", body, key or self.entropy(16).hex(), timeout_s)
         if said is None:
-            return _away(fail)
+            answer = _away(fail)
+            self._tell_later(agent, action, answer, more.get("run"))
+            return answer
         return Answer(said["effect"], said.get("hold") or "", said.get("amend"), told=said)
+
+    def _tell_later(self, agent: str, action: Json, answer: Answer, run: str | None) -> None:
+        """What was decided without Baton, for when it is back; of a run that nobody named there is nothing to tell."""
+        if run:
+            about = {f"action.{name}": value for name, value in action.items() if isinstance(value, (str, int, float))}
+            step = {"run": run, "step": self.entropy(8).hex(), "agent": agent, "system": action.get("system")}
+            told = {"baton.away": True, "baton.effect": answer.effect, **about}
+            self.event("step.finished", **step, kind="other", name=f"{answer.effect} without Baton", attributes=told)
 
     def wait(self, hold: Answer | str, *, fail: str = "closed", timeout_s: float = 3600.0) -> Answer:
         """Wait for a person's verdict on a hold, by long polls; an answer without a hold is the answer. When the

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import sys
 from pathlib import Path
 
 import pytest
@@ -12,7 +11,6 @@ from tests.stories.story import STORIES
 
 ROOT = Path(__file__).resolve().parents[2]
 EXAMPLES = ROOT / "tests" / "stories" / "examples"
-CLIENT = ROOT / "orchestration" / "client.py"
 
 
 @pytest.mark.parametrize("name", [story.name for story in STORIES])
@@ -24,9 +22,3 @@ def test_an_example_in_the_readme_is_the_program_that_is_played(name: str) -> No
 
 def test_every_example_is_played() -> None:
     assert {file.stem for file in EXAMPLES.glob("refund_*.py")} == {f"refund_{story.name}" for story in STORIES}
-
-
-def test_the_client_needs_nothing_but_python() -> None:
-    imported = re.findall(r"^\s*(?:from|import) (\w+)", CLIENT.read_text(), re.MULTILINE)
-
-    assert set(imported) - {"__future__"} <= sys.stdlib_module_names
