@@ -1,8 +1,8 @@
 """What a reviewer does to the cases of a batch. Each press is a row made in the same transaction as what it does, so
 that a second press of the same form is the first one again, and so that it can be taken back.
 
-Order in which rows are locked, in all of them: batches, holds, cases. A deadlock with the sweep, which may come from
-the other side, is tried again.
+Order in which rows are locked, here and in the sweep: batches by their ids and all at once, holds, cases. What meets
+somebody from another side nevertheless is tried again.
 """
 
 from __future__ import annotations
@@ -229,7 +229,9 @@ def _set_back(act: Act, by: User) -> int:
     """A batch as it was: whose, until when put off, with which cases."""
     now = timezone.now()
     was = act.before
-    batch = Batch.objects.select_for_update().filter(pk=was["batch"]).first()
+    ids = [was["batch"], *([was["apart"]] if act.verb == Verb.SPLIT else [])]
+    held = Batch.objects.select_for_update().filter(pk__in=ids).order_by("pk")
+    batch = {str(each.pk): each for each in held}.get(was["batch"])
     if batch is None:
         return 0
     if act.verb == Verb.SPLIT:

@@ -30,7 +30,8 @@ select id from (
     where workspace_id = %s and key = any(%s) and {_FREE} and cases < {MOST_IN_A_BATCH}
 ) found where place <= {LOOKED_AT}
 """
-LOCKED = f"select id from escalations_batch where id = any(%s) and {_FREE} order by id for update"
+LOCKED = "select 1 from escalations_batch where id = any(%s) order by id for update"
+STILL = f"select id from escalations_batch where id = any(%s) and {_FREE}"
 INSIDE = f"""
 select hold_id from escalations_escalation where batch_id = any(%s)
 and (open or closed_at > now() - interval '{JUST_S} s')
@@ -66,12 +67,13 @@ def case_of(row: Escalation) -> Case:
     return Case(row.hold_id, row.fields, row.text, row.opened_at)
 
 
-def open_drawers(workspace_id: int, keys: Iterable[str]) -> Mapping[str, Drawer]:
+def open_drawers(workspace_id: int, keys: Iterable[str], also: Iterable[UUID] = ()) -> Mapping[str, Drawer]:
     """One for each key. The batches are locked until the end of the transaction: whoever wants to open one waits for so
-    long, and then sees what came in."""
+    long, and then sees what came in. `also`: other batches of which cases will be written, locked in the same breath:
+    who locks twice, or cases before batches, meets somebody who comes from the other side."""
     wanted = list(keys)
     found = {key: Drawer() for key in wanted}
-    batches = _free(workspace_id, wanted)
+    batches = _free(workspace_id, wanted, also)
     for batch in batches.values():
         found[batch.key].batches[batch.pk] = batch
     _fill(found, batches)
@@ -89,12 +91,13 @@ def models_of(workspace_id: int, rows: Iterable[Escalation]) -> dict[tuple[str, 
     return {(each.agent, each.action_type): each.model for each in found if (each.agent, each.action_type) in acts}
 
 
-def _free(workspace_id: int, keys: list[str]) -> dict[UUID, Batch]:
-    """Those that nobody has in front of them, that are not put off and not full."""
+def _free(workspace_id: int, keys: list[str], also: Iterable[UUID]) -> dict[UUID, Batch]:
+    """Those that nobody has in front of them, that are not put off and not full: as it is once all are locked."""
     with connection.cursor() as cursor:
         cursor.execute(FREE, [workspace_id, keys])
         ids = [row[0] for row in cursor.fetchall()]
-        cursor.execute(LOCKED, [ids])
+        cursor.execute(LOCKED, [[*ids, *also]])
+        cursor.execute(STILL, [ids])
         free = [row[0] for row in cursor.fetchall()]
     return Batch.objects.in_bulk(free)
 

@@ -4,7 +4,8 @@ For one workspace at a time, a portion in a transaction of its own, which either
 
 1. news      holds that have changed since they were last looked at (`holds.placing`), by an index that holds only those
 2. likeness  what a new one is about, its exact key, and what was decided of such ones before (`precedents`)
-3. groups    the open batches of those keys that nobody has in front of them, locked, and what is in them
+3. groups    the open batches of those keys that nobody has in front of them, and what is in them; locked together with
+             those of cases that were decided or taken back, before any case is written
 4. arrange   `batching`: which case goes where, what differs
 5. write     cases (once each, however often this runs), batches, their counts
 6. place     the holds are told their batch. One that changed meanwhile, or that somebody is deciding right now, stays
@@ -153,9 +154,10 @@ def _taken_in(workspace_id: int, news: list[News]) -> list[Placed]:
         workspace_id, {each.hold["id"]: each.decision for each in fresh if each.open and each.decision}, written.rows
     )
     precedents.mark(workspace_id, waiting, written.people, timezone.now())
-    _arrange(workspace_id, waiting, written)
+    turned = [each for each in news if each.known is not None and each.known != each.open]
+    _arrange(workspace_id, waiting, written, {each.batch for each in turned if each.batch})
     store(written)
-    written.touched |= _turned(news)
+    written.touched |= _turned(turned)
     recount(written.touched)
     batch_of = {each.hold["id"]: each.batch for each in news} | {
         row.hold_id: row.batch_id for row in [*written.rows.values(), *written.moved]
@@ -201,13 +203,11 @@ def _likeness(each: News) -> Likeness:
         return Likeness(hashlib.sha256(each.hold["id"].bytes).hexdigest(), {}, each.hold["question"])
 
 
-def _arrange(workspace_id: int, waiting: list[Escalation], written: Written) -> None:
+def _arrange(workspace_id: int, waiting: list[Escalation], written: Written, turned: set[UUID]) -> None:
     by_key: dict[str, list[Escalation]] = defaultdict(list)
     for row in waiting:
         by_key[row.key].append(row)
-    if not by_key:
-        return
-    known = drawers.open_drawers(workspace_id, by_key)
+    known = drawers.open_drawers(workspace_id, by_key, turned)
     models = drawers.models_of(workspace_id, waiting)
     for key, rows in sorted(by_key.items()):
         _arrange_key(known[key], rows, models.get((rows[0].agent, rows[0].action_type)), written)
@@ -272,13 +272,10 @@ def store(written: Written) -> None:
     )
 
 
-def _turned(news: Iterable[News]) -> set[UUID]:
+def _turned(turned: Iterable[News]) -> set[UUID]:
     """Cases that people have decided since, and those they have taken back; returns their batches."""
-    closed = [each for each in news if each.known and not each.open]
-    opened = [each for each in news if each.known is False and each.open]
-    now = timezone.now()
-    for each in closed:
-        at: datetime = each.hold["decided_at"] or now
-        Escalation.objects.filter(pk=each.hold["id"]).update(open=False, closed_at=at)
-    Escalation.objects.filter(pk__in=[each.hold["id"] for each in opened]).update(open=True, closed_at=None)
-    return {each.batch for each in (*closed, *opened) if each.batch}
+    changed, now = sorted(turned, key=lambda each: each.hold["id"]), timezone.now()
+    for each in changed:
+        at: datetime | None = None if each.open else each.hold["decided_at"] or now
+        Escalation.objects.filter(pk=each.hold["id"]).update(open=each.open, closed_at=at)
+    return {each.batch for each in changed if each.batch}

@@ -175,13 +175,16 @@ def mark(workspace_id: int, rows: Iterable[Escalation], people: Mapping[UUID, in
 
 def used(act: Act, cases: Iterable[Escalation]) -> None:
     """By a person, who said the same or something else of cases that a precedent covers."""
-    if act.verb == Verb.MORE:
+    covered = [case for case in cases if case.precedent_id]
+    if not covered or act.verb == Verb.MORE:
         return
+    named = {case.precedent_id for case in covered}
+    live = set(speaking(act.workspace_id, act.at).filter(pk__in=named).values_list("pk", flat=True))
     told: dict[str, Any] = {"workspace_id": act.workspace_id, "act_id": act.pk, "person_id": act.person_id}
     rows = [
         Descendant(hold_id=case.pk, precedent_id=case.precedent_id, agreed=case.before == act.verb, at=act.at, **told)
-        for case in cases
-        if case.precedent_id
+        for case in covered
+        if case.precedent_id in live
     ]
     Descendant.objects.bulk_create(rows, ignore_conflicts=True)
     who = f"person:{act.person.get_username()}"
@@ -212,14 +215,20 @@ def revoke(precedent: Precedent, by: User, why: str) -> int | None:
     live = Precedent.objects.filter(pk=precedent.pk, revoked_at=None)
     if not live.update(revoked_at=now, revoked_by=by, revoked_why=why.strip()[:REASON_CHARS]):
         return None
-    _hold_still(precedent)
-    waiting = Escalation.objects.filter(precedent=precedent, open=True).update(precedent=None, before="")
+    waiting = _forgotten(precedent)
     touched = Descendant.objects.filter(precedent=precedent)
     alone = touched.filter(person=None).count()
     told: dict[str, Any] = {"decided": touched.count(), "by_itself": alone, "waiting": waiting}
     _note(precedent, "precedent.revoked", by, told, now)
     transaction.on_commit(lambda: publish(precedent.workspace_id, "batch"))
     return int(told["decided"])
+
+
+def _forgotten(precedent: Precedent) -> int:
+    """By the open cases that it covers. Waits for nobody: one that is being decided goes on naming it, in vain."""
+    covered = Escalation.objects.filter(precedent=precedent, open=True).order_by("pk")
+    free = list(covered.select_for_update(skip_locked=True, of=("self",)).values_list("pk", flat=True))
+    return Escalation.objects.filter(pk__in=free).update(precedent=None, before="")
 
 
 def _note(precedent: Precedent, kind: str, by: User, told: Mapping[str, Any], now: datetime) -> None:
