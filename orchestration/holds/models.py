@@ -104,6 +104,11 @@ class Hold(models.Model):
         ]
         indexes: ClassVar = [
             models.Index(fields=["workspace", "opened_at"], name="hold_open", condition=Q(state="open")),
+            models.Index(
+                fields=["workspace", "agent", "application"],
+                name="hold_pending",
+                condition=Q(state__in=["open", "decided"]),
+            ),
             models.Index(fields=["apply_at"], name="hold_decided", condition=Q(state="decided")),
             models.Index(fields=["due_at"], name="hold_due", condition=Q(state="open")),
             models.Index(fields=["workspace", "opened_at"], include=["verdict"], name="hold_asked"),
