@@ -21,6 +21,7 @@ from orchestration.workflows.models import Measure
 from orchestration.workspaces.models import Workspace
 
 DAYS = 30
+WORKDAYS = 5  # of a week, on which something is asked where anything is
 BEFORE = 28  # days between the two weeks that growth compares
 READ = BEFORE + WEEK + 1  # the last of them is today
 DAY = timedelta(days=1)
@@ -135,15 +136,17 @@ class HumanLoad:
     def overrun(self) -> Overrun:
         return overrun(self.known, self.today.day, self.capacity_a_day)
 
-    @property
+    @cached_property
     def weeks(self) -> tuple[int, int]:
-        """How many were asked in the last seven finished days, and in the seven four weeks before those."""
+        """How many were asked in the last seven finished days, and in the seven four weeks before those: 0 where those
+        are not known as a whole, since Baton came or the questions began within them."""
         finished = [each.asked for each in (*self.earlier, *self.days)][:-1]
-        return sum(finished[-WEEK:]), sum(finished[-WEEK - BEFORE : -BEFORE])
+        then = finished[-WEEK - BEFORE : -BEFORE]
+        return sum(finished[-WEEK:]), sum(then) if sum(map(bool, then)) >= WORKDAYS else 0
 
     @property
     def growth(self) -> float | None:
-        """None where four weeks ago nothing was asked."""
+        """None where four weeks ago nothing was asked, or nobody knows."""
         now, then = self.weeks
         return now / then - 1 if then else None
 

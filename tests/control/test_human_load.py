@@ -139,6 +139,17 @@ def test_growth_is_more_than_a_fifth_and_more_than_chance(
     assert load.grew is grew
 
 
+def test_a_week_that_began_with_its_last_days_is_no_week_to_compare_with(workspace: Workspace) -> None:
+    for day in range(1, 31):
+        ask(workspace, day, 20)
+
+    load = human_load(workspace.pk, NOON)
+
+    assert load.weeks == (140, 0)
+    assert load.growth is None
+    assert not load.grew
+
+
 def test_policies_that_went_live_are_named_on_their_day(workspace: Workspace) -> None:
     policy = make.policy(workspace)
     policy.versions.update(published_at=NOON - timedelta(days=4))
