@@ -83,5 +83,5 @@ def _late(day: date | None) -> str:
 def _alarm(load: HumanLoad) -> Iterator[str]:
     if load.grew and load.growth is not None:
         now, then = load.weeks
-        by = f"{load.growth:.0%} more in four weeks" if load.growth < 1 else f"{now / then:.1f} times as many in four weeks"
-        yield f"{by}: {now:,} in the last seven days instead of {then:,}."
+        by = f"{load.growth:.0%} more" if load.growth < 1 else f"{now / then:.1f} times as many"
+        yield f"{by} in four weeks: {now:,} in the last seven days instead of {then:,}."
