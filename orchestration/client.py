@@ -26,7 +26,7 @@ One file, standard library only. Import it, or copy it into a program of your ow
 Spans and events wait in bounded queues and leave in batches, from threads of their own: the caller never waits and
 never sees an error of the network. What could not be delivered is counted (`baton.counts()`) and logged.
 What is asked (`decide`, `wait`) is answered while the caller waits; with Baton away the answer is no, unless you say
-`fail="open"`. What was decided so is a step of the run that was named, with its true time, and arrives with all else
+`fail="open"`. What was decided so is a span of the run that was named, with its true time, and arrives with all else
 that was reported meanwhile once Baton is back: as much as the queues hold, for a day.
 A batch is sent again only where that can help: no answer, or 429, 502, 503, 504, after the `Retry-After` they ask for.
 """
@@ -59,6 +59,7 @@ RETRYABLE = frozenset({0, 429, 502, 503, 504})  # 0: no answer at all
 
 log = logging.getLogger("baton.client")
 _UNREAL = {float("inf"): "Infinity", float("-inf"): "-Infinity"}  # as protobuf's JSON names what JSON cannot say
+_TRACE_ID = re.compile(r"(?!0{32})[0-9a-f]{32}")
 _TRACEPARENT = re.compile(r"(?!ff)[0-9a-f]{2}-(?!0{32})([0-9a-f]{32})-(?!0{16})([0-9a-f]{16})-[0-9a-f]{2}(-.*)?")
 
 
@@ -310,11 +311,15 @@ class Baton:
 
     def _tell_later(self, agent: str, action: Json, answer: Answer, run: str | None) -> None:
         """What was decided without Baton, for when it is back; of a run that nobody named there is nothing to tell."""
-        if run:
-            about = {f"action.{name}": value for name, value in action.items() if isinstance(value, (str, int, float))}
-            step = {"run": run, "step": self.entropy(8).hex(), "agent": agent, "system": action.get("system")}
-            told = {"baton.away": True, "baton.effect": answer.effect, **about}
-            self.event("step.finished", **step, kind="other", name=f"{answer.effect} without Baton", attributes=told)
+        if not run:
+            return
+        told = {f"action.{name}": value for name, value in action.items() if isinstance(value, (str, int, float))}
+        told |= {"gen_ai.operation.name": "apply_guardrail", "gen_ai.agent.name": agent, "baton.away": True}
+        told |= {"gen_ai.guardrail.component.name": "without Baton", "gen_ai.guardrail.result.value": answer.effect}
+        its_trace = _TRACE_ID.fullmatch(run)  # which is how some call their run
+        context = Context(run if its_trace else self.entropy(16).hex(), self.entropy(8).hex())
+        span = Span(self, f"{answer.effect} without Baton", context, "", INTERNAL).set(told)
+        span.set({} if its_trace else {"baton.run.id": run}).finish()
 
     def wait(self, hold: Answer | str, *, fail: str = "closed", timeout_s: float = 3600.0) -> Answer:
         """Wait for a person's verdict on a hold, by long polls; an answer without a hold is the answer. When the

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import json
 import time
 
 import pytest
 
 from orchestration.client import Answer, Baton, Sending
-from orchestration.telemetry.events import decode_events
 from tests.client.receiver import receiver
 from tests.config.running import free_port
 from tests.waiting import LONG_S
@@ -18,30 +16,25 @@ QUICK = Sending(linger_s=0.02, timeout_s=2.0)
 
 
 @pytest.mark.parametrize(("fail", "effect"), [("closed", "deny"), ("open", "allow")])
-def test_what_was_decided_without_baton_arrives_when_it_is_back(fail: str, effect: str) -> None:
+@pytest.mark.parametrize("run", ["order-7", "5b8efff798038103d269b633813fc60c"])
+def test_what_was_decided_without_baton_arrives_when_it_is_back(fail: str, effect: str, run: str) -> None:
     port, before = free_port(), time.time_ns()
     agent = Baton(f"http://127.0.0.1:{port}", "a-key", service="refunds", sending=QUICK)
-    assert agent.decide("refund", ACT, fail=fail, timeout_s=0.2, run="order-7").effect == effect
+    assert agent.decide("refund", ACT, fail=fail, timeout_s=0.2, run=run).effect == effect
     after = time.time_ns()
 
     with receiver(port=port) as got:
         assert agent.flush(LONG_S)
+        agent.close()
 
-    (event,) = got.events
-    assert before <= event["at"] <= after
-    assert (event["run"], event["agent"], event["system"]) == ("order-7", "refund", "payments")
-    assert event["name"] == f"{effect} without Baton"
-    assert event["attributes"] == {
-        "baton.away": True,
-        "baton.effect": effect,
-        "action.type": "refund",
-        "action.system": "payments",
-        "action.amount": 620,
-        "action.currency": "USD",
-    }
-    taken = decode_events(json.dumps({"events": [event]}).encode(), time.time_ns(), 30, None)
-    assert (len(taken.items), taken.rejected) == (1, [])
-    agent.close()
+    (span,) = got.spans
+    told = {one["key"]: next(iter(one["value"].values())) for one in span["attributes"]}
+    assert before <= int(span["startTimeUnixNano"]) <= after
+    assert span["name"] == f"{effect} without Baton"
+    assert told["gen_ai.agent.name"] == "refund"
+    assert told["gen_ai.guardrail.result.value"] == effect
+    assert (told["action.type"], told["action.amount"], "action.arguments" in told) == ("refund", "620", False)
+    assert (span["traceId"] == run, told.get("baton.run.id", span["traceId"])) == (len(run) == 32, run)
 
 
 def test_of_a_run_that_nobody_named_nothing_is_told() -> None:
