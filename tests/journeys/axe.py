@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any
 
 from axe_playwright_python.sync_playwright import Axe
@@ -18,6 +19,7 @@ RUN = """([inside, options]) => axe.run(inside ?? document, options).then(found 
     each => each.nodes.map(node => [each.id, node.target, node.failureSummary])))"""
 
 
+WIDTHS = (320, 768, 1024, 1920)  # beside those of the two looks
 LOOKS = [(390, "dark"), (1440, "light")]  # the other two show the same parts and colours
 
 
@@ -45,3 +47,18 @@ def dress(page: Page, width: int, theme: str) -> None:
 def scrolls(page: Page) -> int:
     """By how much it is wider than its window."""
     return int(page.evaluate("() => document.documentElement.scrollWidth - document.documentElement.clientWidth"))
+
+
+def faults(page: Page, widths: Iterable[int] = WIDTHS) -> list[tuple[Any, ...]]:
+    """Of a page that was opened in the first look: by axe in both looks, and the widths at which it scrolls sideways.
+    It is left in the first look for the next one."""
+    found: list[tuple[Any, ...]] = []
+    for look in LOOKS:
+        dress(page, *look)
+        found += [(*look, *trouble) for trouble in troubles(page)]
+        found += [(*look, "scrolls sideways", wider)] if (wider := scrolls(page)) > 0 else []
+    for width in widths:
+        page.set_viewport_size({"width": width, "height": 900})
+        found += [(width, "scrolls sideways", wider)] if (wider := scrolls(page)) > 0 else []
+    dress(page, *LOOKS[0])
+    return found

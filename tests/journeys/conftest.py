@@ -1,14 +1,15 @@
-"""A whole Baton for the journeys: engines, web, workers and beat, as `make run` starts them."""
+"""A whole Baton for the journeys: engines, web, workers and beat, as `make run` starts them. And a browser."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 
 import pytest
-from playwright.sync_api import expect
+from playwright.sync_api import Browser, expect, sync_playwright
 
 from tests.bench.stand import Stand, stand
 from tests.config.running import free_port
+from tests.journeys.opened import Place, browsing
 from tests.waiting import LONG_S
 
 expect.set_options(timeout=LONG_S * 1000)
@@ -18,3 +19,18 @@ expect.set_options(timeout=LONG_S * 1000)
 def baton() -> Iterator[Stand]:
     with stand(free_port()) as running:
         yield running
+
+
+@pytest.fixture(scope="package")
+def window(chromium: str) -> Iterator[Browser]:
+    """One for all journeys: it takes longer to start than most tests do."""
+    with sync_playwright() as playwright, browsing(playwright, chromium) as browser:
+        yield browser
+
+
+@pytest.fixture(scope="module")
+def browser(place: Place, window: Browser) -> Iterator[Browser]:
+    """For pages of one place, none of which stays open when that is gone."""
+    yield window
+    for context in window.contexts:
+        context.close()

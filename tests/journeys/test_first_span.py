@@ -13,7 +13,7 @@ from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExport
 from opentelemetry.sdk.resources import Resource
 from opentelemetry.sdk.trace import TracerProvider
 from opentelemetry.sdk.trace.export import BatchSpanProcessor
-from playwright.sync_api import Page, expect, sync_playwright
+from playwright.sync_api import Browser, Page, expect
 
 from tests.bench.stand import Stand
 from tests.waiting import allowed
@@ -50,17 +50,15 @@ def fresh(baton: Stand) -> Fresh:
 
 
 @pytest.fixture
-def page(baton: Stand, fresh: Fresh, chromium: str) -> Iterator[Page]:
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=chromium, args=["--no-sandbox"])
-        page = browser.new_page()
-        page.goto(baton.url)
-        page.fill("input[name=login]", fresh.name)
-        page.fill("input[name=password]", fresh.password)
-        page.press("input[name=password]", "Enter")
-        page.wait_for_url(f"{baton.url}/")
-        yield page
-        browser.close()
+def page(baton: Stand, fresh: Fresh, window: Browser) -> Iterator[Page]:
+    page = window.new_page()
+    page.goto(baton.url)
+    page.fill("input[name=login]", fresh.name)
+    page.fill("input[name=password]", fresh.password)
+    page.press("input[name=password]", "Enter")
+    page.wait_for_url(f"{baton.url}/")
+    yield page
+    page.close()
 
 
 @contextmanager

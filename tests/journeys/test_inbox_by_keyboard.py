@@ -9,7 +9,7 @@ from datetime import timedelta
 import pytest
 from django.conf import settings
 from django.utils import timezone
-from playwright.sync_api import Browser, Page, expect, sync_playwright
+from playwright.sync_api import Browser, Page, expect
 from pytest_django import DjangoDbBlocker
 
 from escalations import acts, intake
@@ -20,13 +20,13 @@ from orchestration.holds.verdicts import Verdict
 from orchestration.workspaces.models import Workspace
 from tests.escalations.conftest import ODD, plain, second
 from tests.escalations.held import holds, questions
-from tests.journeys.axe import LOOKS, dress, scrolls, troubles
-from tests.journeys.opened import Place, Watched, browsing, furnished, look
+from tests.journeys.axe import LOOKS, dress, faults, troubles
+from tests.journeys.opened import Place, Watched, furnished, look
 from tests.journeys.test_pages_in_use import committed
 from tests.waiting import LONG_S
 
 pytestmark = [pytest.mark.browser, pytest.mark.django_db]
-WIDTHS = (320, 390, 768, 981, 1024, 1180, 1440, 1920)
+WIDTHS = (320, 768, 981, 1024, 1180, 1920)
 QUESTIONS = ("reject", "ask-more", "assign", "snooze", "more-acts")
 
 
@@ -64,12 +64,6 @@ def place(served: int, django_db_blocker: DjangoDbBlocker) -> Iterator[Place]:
         for model in (Hold, Escalation, Batch):  # what other journeys ask about
             model.objects.filter(agent__contains="<").delete()
         yield place
-
-
-@pytest.fixture(scope="module")
-def browser(place: Place, chromium: str) -> Iterator[Browser]:
-    with sync_playwright() as playwright, browsing(playwright, chromium) as browser:
-        yield browser
 
 
 @pytest.fixture
@@ -150,19 +144,13 @@ def test_a_hundred_mixed_cases_are_decided_by_keyboard_in_minutes(seen: Watched)
 
 
 def test_axe_finds_nothing_in_any_pane_or_question_and_none_is_too_wide(browser: Browser, place: Place) -> None:
-    (width, theme), *_ = LOOKS
-    page = look(browser, place, width, theme)
+    page = look(browser, place, *LOOKS[0])
     batch = committed(lambda: Batch.objects.filter(closed_at=None).order_by("-differing", "-cases").first())
     assert batch is not None
     found: list[tuple[object, ...]] = []
     for path in (f"/inbox/{batch.pk}/?case=1", "/inbox/", f"/inbox/{batch.pk}/"):
         page.open(path)
-        for size in WIDTHS:
-            page.page.set_viewport_size({"width": size, "height": 900})
-            found += [(path, size, "too wide")] if scrolls(page.page) > 0 else []
-        for each in LOOKS:
-            dress(page.page, *each)
-            found += [(path, *each, *trouble) for trouble in troubles(page.page)]
+        found += [(path, *fault) for fault in faults(page.page, WIDTHS)]
     for name in QUESTIONS:  # on the last of them
         for each in LOOKS:
             dress(page.page, *each)

@@ -6,11 +6,11 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import pytest
-from playwright.sync_api import Browser, Page, sync_playwright
+from playwright.sync_api import Browser, Page
 from pytest_django import DjangoDbBlocker
 
 from tests.api.door import Door
-from tests.journeys.opened import Place, browsing, furnished
+from tests.journeys.opened import Place, furnished
 
 pytestmark = [pytest.mark.browser, pytest.mark.django_db]
 
@@ -23,12 +23,6 @@ def place(served: int, django_db_blocker: DjangoDbBlocker) -> Iterator[Place]:
 
 def nothing(door: Door) -> None:
     """Nobody has sent anything yet."""
-
-
-@pytest.fixture(scope="module")
-def browser(place: Place, chromium: str) -> Iterator[Browser]:
-    with sync_playwright() as playwright, browsing(playwright, chromium) as browser:
-        yield browser
 
 
 def plain(browser: Browser) -> Page:

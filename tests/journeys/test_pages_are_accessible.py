@@ -7,17 +7,16 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import pytest
-from playwright.sync_api import Browser, sync_playwright
+from playwright.sync_api import Browser
 from pytest_django import DjangoDbBlocker
 
 from tests import captures
 from tests.api.door import Door
-from tests.journeys.axe import LOOKS, dress, scrolls, troubles
-from tests.journeys.opened import LISTS, Place, browsing, furnished, look
+from tests.journeys.axe import LOOKS, faults
+from tests.journeys.opened import LISTS, Place, furnished, look
 from tests.waiting import LONG_S
 
 pytestmark = [pytest.mark.browser, pytest.mark.django_db]
-WIDTHS = (320, 390, 768, 1024, 1440, 1920)
 
 
 @pytest.fixture(scope="module")
@@ -33,12 +32,6 @@ def work(door: Door) -> None:
         assert answer.status == 200
 
 
-@pytest.fixture(scope="module")
-def browser(place: Place, chromium: str) -> Iterator[Browser]:
-    with sync_playwright() as playwright, browsing(playwright, chromium) as browser:
-        yield browser
-
-
 def pages(place: Place) -> list[str]:
     run = place.runs[0]
     return [*LISTS, run, f"{run}?tab=steps", place.agents[0], place.workflows[0], "/runs/?q=zzz", "/no/such/page/"]
@@ -46,10 +39,9 @@ def pages(place: Place) -> list[str]:
 
 @dataclass
 class Seen:
-    """What one walk over all pages found: opened as on a phone, in the dark, and widened to every other width."""
+    """What one walk over all pages found: opened as on a phone, in the dark, and then dressed otherwise."""
 
-    troubles: list[tuple[Any, ...]] = field(default_factory=list)
-    wide: list[tuple[str, int]] = field(default_factory=list)
+    faults: list[tuple[Any, ...]] = field(default_factory=list)
     bytes: dict[str, int] = field(default_factory=dict)
     wrong: list[str] = field(default_factory=list)
 
@@ -57,30 +49,17 @@ class Seen:
 @pytest.fixture(scope="module")
 def seen(browser: Browser, place: Place) -> Seen:
     """Each page is opened once for all tests: that takes longer than to look at it."""
-    (first, dark), *others = LOOKS
-    page, found = look(browser, place, first, dark), Seen()
+    page, found = look(browser, place, *LOOKS[0]), Seen()
     for path in pages(place):
-        page.page.set_viewport_size({"width": first, "height": 900})
         found.bytes[path] = len(page.open(path).encode())
-        found.troubles += [(path, first, *each) for each in troubles(page.page)]
-        for width in WIDTHS:
-            page.page.set_viewport_size({"width": width, "height": 900})
-            if scrolls(page.page) > 0:
-                found.wide.append((path, width))
-        for width, theme in others:
-            dress(page.page, width, theme)
-            found.troubles += [(path, width, *each) for each in troubles(page.page)]
+        found.faults += [(path, *fault) for fault in faults(page.page)]
     found.wrong = page.wrong
     page.page.context.close()
     return found
 
 
-def test_axe_finds_nothing_on_any_page(seen: Seen) -> None:
-    assert seen.troubles == []
-
-
-def test_no_page_is_wider_than_its_window(seen: Seen) -> None:
-    assert seen.wide == []
+def test_axe_finds_nothing_and_no_page_is_wider_than_its_window(seen: Seen) -> None:
+    assert seen.faults == []
 
 
 def test_no_page_complains(seen: Seen) -> None:

@@ -10,7 +10,7 @@ from uuid import UUID
 
 import pytest
 from django.db import OperationalError, connection
-from playwright.sync_api import Browser, Page, expect, sync_playwright
+from playwright.sync_api import Browser, Page, expect
 from pytest_django import DjangoDbBlocker
 
 from orchestration.lib import pulse
@@ -20,7 +20,7 @@ from orchestration.workspaces.models import User, Workspace
 from tests import make
 from tests.dashboard.conftest import play
 from tests.journeys.axe import troubles
-from tests.journeys.opened import Place, Watched, browsing, furnished, look
+from tests.journeys.opened import Place, Watched, furnished, look
 
 pytestmark = [pytest.mark.browser, pytest.mark.django_db]
 ROW = "#rows tbody tr"
@@ -34,12 +34,6 @@ def place(served: int, django_db_blocker: DjangoDbBlocker) -> Iterator[Place]:
 
     with furnished(served, django_db_blocker, furniture) as place:
         yield place
-
-
-@pytest.fixture(scope="module")
-def browser(place: Place, chromium: str) -> Iterator[Browser]:
-    with sync_playwright() as playwright, browsing(playwright, chromium) as browser:
-        yield browser
 
 
 @pytest.fixture

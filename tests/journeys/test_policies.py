@@ -11,7 +11,7 @@ from typing import Any
 import orjson
 import pytest
 from django.db import connection
-from playwright.sync_api import Browser, sync_playwright
+from playwright.sync_api import Browser
 from pytest_django import DjangoDbBlocker
 
 from orchestration.control import replaying
@@ -23,7 +23,7 @@ from orchestration.workspaces.models import User, Workspace
 from tests.api.door import JSON, Door
 from tests.journeys.axe import LOOKS, dress, scrolls, troubles
 from tests.journeys.hostile import PAYLOADS
-from tests.journeys.opened import Place, Watched, browsing, furnished, look
+from tests.journeys.opened import Place, Watched, furnished, look
 from tests.journeys.test_pages_are_inert import FINDINGS
 from tests.waiting import came_true
 
@@ -35,12 +35,6 @@ AMOUNTS = (20, 120, 480, 620, 900, 1500)
 def place(served: int, django_db_blocker: DjangoDbBlocker) -> Iterator[Place]:
     with furnished(served, django_db_blocker, lambda _: None) as place:
         yield place
-
-
-@pytest.fixture(scope="module")
-def browser(place: Place, chromium: str) -> Iterator[Browser]:
-    with sync_playwright() as playwright, browsing(playwright, chromium) as browser:
-        yield browser
 
 
 @pytest.fixture(scope="module")

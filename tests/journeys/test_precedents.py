@@ -7,10 +7,9 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
-from axe_playwright_python.sync_playwright import Axe
 from django.conf import settings
 from django.utils import timezone
-from playwright.sync_api import Browser, Page, expect, sync_playwright
+from playwright.sync_api import Browser, Page, expect
 from pytest_django import DjangoDbBlocker
 
 from escalations import intake
@@ -19,13 +18,12 @@ from orchestration.holds.models import Hold
 from orchestration.workspaces.models import Workspace
 from tests.escalations.conftest import plain
 from tests.escalations.held import holds
-from tests.journeys.opened import Place, browsing, furnished, look
-from tests.journeys.test_pages_are_accessible import LOOKS, RULES
+from tests.journeys.axe import LOOKS, faults
+from tests.journeys.opened import Place, furnished, look
 from tests.journeys.test_pages_in_use import committed
 from tests.waiting import LONG_S
 
 pytestmark = [pytest.mark.browser, pytest.mark.django_db]
-WIDTHS = (320, 390, 768, 1024, 1440, 1920)
 
 
 def comes(n: int) -> None:
@@ -45,12 +43,6 @@ def place(served: int, django_db_blocker: DjangoDbBlocker) -> Iterator[Place]:
         for model in (Hold, Escalation, Batch):  # what other journeys ask about
             model.objects.all().delete()
         yield place
-
-
-@pytest.fixture(scope="module")
-def browser(place: Place, chromium: str) -> Iterator[Browser]:
-    with sync_playwright() as playwright, browsing(playwright, chromium) as browser:
-        yield browser
 
 
 @pytest.fixture(scope="module")
@@ -105,31 +97,14 @@ def paths(kept: Precedent) -> list[str]:
     return ["/inbox/precedents/", f"/inbox/precedents/{kept.pk}/", act, f"/inbox/{batch.pk}/", "/inbox/?case=1"]
 
 
-@pytest.mark.parametrize(("width", "theme"), LOOKS)
-def test_axe_finds_nothing_and_nothing_scrolls_sideways(
-    browser: Browser, place: Place, kept: Precedent, width: int, theme: str
-) -> None:
-    seen, findings = look(browser, place, width, theme), []
+def test_axe_finds_nothing_and_nothing_scrolls_sideways(browser: Browser, place: Place, kept: Precedent) -> None:
+    seen, found = look(browser, place, *LOOKS[0]), []
     for path in paths(kept):
         seen.open(path)
-        found = Axe().run(seen.page, options=RULES).response["violations"]
-        findings += [(path, each["id"], node["target"]) for each in found for node in each["nodes"]]
+        found += [(path, *fault) for fault in faults(seen.page)]
 
-    assert findings == []
+    assert found == []
     assert seen.wrong == []
-    seen.page.context.close()
-
-
-def test_no_page_is_wider_than_its_window(browser: Browser, place: Place, kept: Precedent) -> None:
-    seen, wide = look(browser, place), []
-    for path in paths(kept):
-        seen.open(path)
-        for width in WIDTHS:
-            seen.page.set_viewport_size({"width": width, "height": 900})
-            if seen.page.evaluate("() => document.documentElement.scrollWidth > document.documentElement.clientWidth"):
-                wide.append((path, width))
-
-    assert wide == []
     seen.page.context.close()
 
 

@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import pytest
-from playwright.sync_api import Browser, Page, sync_playwright
+from playwright.sync_api import Browser, Page
 from pytest_django import DjangoDbBlocker
 
 from tests.api.door import Door
 from tests.journeys import hostile
-from tests.journeys.opened import Place, browsing, furnished, look
+from tests.journeys.opened import Place, furnished, look
 
 pytestmark = [pytest.mark.browser, pytest.mark.django_db]
 FOCUSED = "() => document.activeElement.closest('tr')?.id"
@@ -25,12 +25,6 @@ def place(served: int, django_db_blocker: DjangoDbBlocker) -> Iterator[Place]:
 
 def work(door: Door) -> None:
     assert door.traces(hostile.request("refund")).status == 200
-
-
-@pytest.fixture(scope="module")
-def browser(place: Place, chromium: str) -> Iterator[Browser]:
-    with sync_playwright() as playwright, browsing(playwright, chromium) as browser:
-        yield browser
 
 
 @pytest.fixture
