@@ -133,6 +133,12 @@ def _gate(told: Told) -> str:
     return f"{told.get('policy', '')}: {told.get('decisions')} decisions in {told.get('days')} days{least}"
 
 
+def _limits(told: Told) -> str:
+    after = told.get("after")
+    after = after if isinstance(after, dict) else {}
+    return f"loops {after.get('loops')}, after {after.get('repeats')} equal calls"
+
+
 def _two(told: Told) -> str:
     return "two people" if told.get("after") else "one person"
 
@@ -214,6 +220,16 @@ ACTS: Mapping[str, str] = {
     "workflow.failures_asked": "set whether people are asked about failed runs:",
     "interest.added": "noted a conflict of interest of",
     "interest.removed": "removed a conflict of interest of",
+    "action.proposed": "proposed to",
+    "action.ordered": "ordered to",
+    "action.ordered_many": "ordered to",
+    "action.approved": "agreed to",
+    "action.declined": "declined to",
+    "action.done": "carried out to",
+    "action.failed": "could not yet",
+    "action.given_up": "gave up to",
+    "action.tried_again": "tried again to",
+    "limits.changed": "set what Baton may do by itself:",
 }
 _VERDICTS = {"approve": "approved", "reject": "rejected"}
 _WHAT: Mapping[str, Callable[[Told], str]] = {
@@ -264,4 +280,14 @@ _WHAT: Mapping[str, Callable[[Told], str]] = {
     "workflow.failures_asked": lambda told: "yes" if told.get("on") else "no",
     "interest.added": _named("name"),
     "interest.removed": _named("name"),
+    "action.ordered_many": lambda told: f"{told.get('kind', '')} {number(told.get('total'))}",
+    **dict.fromkeys(
+        ("action.proposed", "action.ordered", "action.approved", "action.declined", "action.done"),
+        lambda told: f"{told.get('kind', '')} {told.get('name', '')}",
+    ),
+    **dict.fromkeys(
+        ("action.failed", "action.given_up", "action.tried_again"),
+        lambda told: f"{told.get('kind', '')} {told.get('name', '')}",
+    ),
+    "limits.changed": _limits,
 }

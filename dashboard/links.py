@@ -33,6 +33,12 @@ class Links:
         """Runs that are not over, whenever they began."""
         return f"{reverse('dashboard:runs')}?{urlencode(narrowed)}"
 
+    def actions(self, **narrowed: str) -> str:
+        return f"{reverse('dashboard:actions')}?{urlencode(narrowed)}"
+
+    def action(self, action_id: str) -> str:
+        return reverse("dashboard:action", args=[action_id])
+
     def inbox(self) -> str:
         return reverse("escalations:inbox")
 

@@ -80,6 +80,20 @@ def _overdue(item: Item, now: datetime, to: Links) -> Need:
     return Need("need-overdue", "user", "human", title, to.inbox(), sub, clock=_for(item, now))
 
 
+def _runaway(item: Item, now: datetime, to: Links) -> Need:
+    title = say(foreign(item.subject), " ran away")
+    word, tone = ("Pause it?", "human") if item.state == "proposed" else ("Paused", "crit")
+    return Need(
+        f"need-runaway-{item.slug}", "agent", "", title, to.action(item.slug), say(foreign(item.detail)), word, tone
+    )
+
+
+def _acts(item: Item, now: datetime, to: Links) -> Need:
+    title = say(f"{plural(item.count, 'act waits,acts wait')} for somebody")
+    sub = say(f"Proposed or given up, the first {_for(item, now)} ago")
+    return Need("need-acts", "retry", "human", title, to.actions(state="attention"), sub, clock=_for(item, now))
+
+
 def _asked(item: Item, now: datetime, to: Links) -> Need:
     title = say(f"{plural(item.count, 'run,runs')} of ", foreign(item.subject))
     began = _moment(item.since, now)
@@ -150,6 +164,8 @@ def _moment(at: datetime | None, now: datetime) -> str:
 _ROWS: dict[str, Callable[[Item, datetime, Links], Need]] = {
     "late": _late,
     "overdue": _overdue,
+    "runaway": _runaway,
+    "acts": _acts,
     "asked": _asked,
     "stalled": _stalled,
     "silent": _silent,

@@ -12,6 +12,7 @@ from django.urls import reverse
 from django.utils import timezone
 from django.utils.functional import SimpleLazyObject
 
+from orchestration.autonomy import lists
 from orchestration.control import held
 from orchestration.control.states import census
 from orchestration.workflows import stats
@@ -39,6 +40,7 @@ PLACES = (
     Place("Observe", "agents", "Agents", "agent", "a", ("agent",), docked=True),
     Place("Decide", "inbox", "Inbox", "inbox", "i", INBOX, docked=True, screen="escalations"),
     Place("Decide", "policies", "Policies", "policy", "p", ("policy", "edit_policy", "policy_version", "policy_diff")),
+    Place("Decide", "actions", "Actions", "retry", inside=("action",)),
     Place("Prove", "ledger", "Ledger", "lock", "l", ("entry",)),
     Place("Settings", "profile", "Profile", "user"),
     Place("Settings", "members", "Members", "user", needs="admin"),
@@ -66,7 +68,7 @@ class Item:
     @property
     def look(self) -> str:
         """Of the number: people's time is marigold."""
-        return "count due" if self.place.name == "inbox" else "count"
+        return "count due" if self.place.name in ("inbox", "actions") else "count"
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,9 +95,10 @@ def groups(request: Here) -> list[Group]:
 
 
 def counts(workspace_id: int) -> dict[str, int]:
-    """Runs in progress beside Workflows, active agents beside Agents, cases that wait beside Inbox; what is 0 is not
-    said."""
+    """Runs in progress beside Workflows, active agents beside Agents, cases that wait beside Inbox, acts that wait for
+    a person beside Actions; what is 0 is not said."""
     found = {
+        "actions": sum(lists.states(workspace_id).get(state, 0) for state in lists.ATTENTION),
         "workflows": sum(stats.in_progress(workspace_id).values()),
         "agents": census(workspace_id, timezone.now()).active,
         "inbox": held.cases(workspace_id),

@@ -9,6 +9,7 @@ from django.http import HttpResponse
 from django.urls import reverse
 from django.views.decorators.http import require_safe
 
+from dashboard import standing
 from dashboard.charts.lines import spark
 from dashboard.finding import Finding, Part, foreign, say
 from dashboard.period import Period, period_of
@@ -80,7 +81,9 @@ def detail(request: Here, slug: str) -> HttpResponse:
         "calls": spark(found.calls),
         "failures": spark(found.failures, "fail"),
     }
-    if (region := wanted(request)) != "state":
+    if not (region := wanted(request)):
+        context["standing"] = standing.of_agent(request, found.agent.row, found.agent.id)
+    if region != "state":
         context["matrix"] = matrix_of(request, found.agent, period)
     if region not in ("state", "matrix"):
         context["recent"] = runs.runs(request.workspace.pk, agent=found.agent.id, limit=RECENT).items

@@ -13,14 +13,14 @@ from django.utils import timezone
 from django.utils.http import urlencode
 from django.views.decorators.http import require_safe
 
-from dashboard import telling
+from dashboard import standing, telling
 from dashboard.charts.bars import Piece, placed
 from dashboard.charts.lane_parts import PEOPLE, Who, covered, parts_of
 from dashboard.charts.lane_parts import Part as LanePart
 from dashboard.charts.lanes import Drawing, draw
 from dashboard.finding import Part
 from orchestration.control.gates import Gate, gates
-from orchestration.lib.fragments import render_page_or_fragment
+from orchestration.lib.fragments import render_page_or_fragment, wanted
 from orchestration.lib.templatetags.baton import duration, plural
 from orchestration.workflows import account
 from orchestration.workflows.account import RunDetail
@@ -233,7 +233,9 @@ def page(request: Here, run_id: UUID) -> HttpResponse:
         "span": "dashboard/_run_span.html",
         "told": "dashboard/_run_told.html",
     }
-    context = {"page": RunPage(request, found, tab, view), "run": found.run}
+    context: dict[str, object] = {"page": RunPage(request, found, tab, view), "run": found.run}
+    if not wanted(request):
+        context["standing"] = standing.of_run(request, found.run)
     return render_page_or_fragment(request, "dashboard/run.html", fragments, context)
 
 

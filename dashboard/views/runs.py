@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import secrets
 from dataclasses import dataclass
 from datetime import timedelta
 
@@ -27,6 +28,7 @@ from dashboard.narrowing import (
     text_of,
 )
 from dashboard.period import Period, period_of
+from dashboard.standing import cancel_all
 from orchestration.lib.fragments import render_page_or_fragment
 from orchestration.lib.fragments import wanted as wanted_region
 from orchestration.lib.paging import BadCursor, Page
@@ -97,6 +99,11 @@ def listing(request: Here) -> HttpResponse:
         "always": address_of(request, range=""),
         "address": public_address(request),
     }
+    if not region:
+        said = asked.wanted
+        context["ask"] = cancel_all(request, said) if asked.narrowed else None
+        context["press"] = secrets.token_urlsafe(16)
+        context["kept"] = [("q", said.q), ("workflow", said.workflow), ("agent", said.agent)]
     fragments = {"rows": "dashboard/_runs_rows.html", "first-steps": "parts/exporter.html"}
     return render_page_or_fragment(request, "dashboard/runs.html", fragments, context)
 

@@ -10,6 +10,7 @@ from functools import cached_property
 from django.http import HttpResponse
 from django.views.decorators.http import require_safe
 
+from dashboard import standing
 from dashboard.alone_words import Told, told
 from dashboard.charts.bars import Piece, stacked
 from dashboard.charts.durations import Chart, bands, histogram
@@ -19,7 +20,7 @@ from dashboard.period import Period, period_of
 from dashboard.views.workflows import FlowRow, flow_rows
 from orchestration.control.alone import Alone
 from orchestration.control.human_load import alone_of
-from orchestration.lib.fragments import render_page_or_fragment
+from orchestration.lib.fragments import render_page_or_fragment, wanted
 from orchestration.lib.templatetags.baton import duration, number, percent, plural
 from orchestration.workflows import anatomy, runs, stats
 from orchestration.workflows.anatomy import Shared
@@ -152,7 +153,9 @@ def detail(request: Here, slug: str) -> HttpResponse:
     period = period_of(request, "7d")
     page = flow_page(request, slug, period)
     fragments = {region: f"dashboard/{name}.html" for region, name in REGIONS.items()}
-    context = {"page": page, "flow": page.line, "period": period}
+    context: dict[str, object] = {"page": page, "flow": page.line, "period": period}
+    if not wanted(request):
+        context["standing"] = standing.of_workflow(request, page.line.id, page.line.slug)
     return render_page_or_fragment(request, "dashboard/workflow.html", fragments, context)
 
 

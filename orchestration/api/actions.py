@@ -150,7 +150,8 @@ def list_actions(request: Asked, wanted: Query[ActionsIn]) -> Page[dict[str, Any
         wanted.limit,
         wanted.cursor or None,
     )
-    return Page([told(action) for action in found.items], found.next)
+    undoable = ordering.undoable_of(found.items)
+    return Page([told(action, action.pk in undoable) for action in found.items], found.next)
 
 
 @router.get("/actions/orders", response=list[OrderOut], summary="The latest orders for many")
@@ -222,14 +223,14 @@ def retry(request: Asked, action_id: UUID) -> dict[str, Any]:
     return _turned(request, action_id, lambda action: ordering.retry(action, _actor(request)))
 
 
-def told(action: Action) -> dict[str, Any]:
+def told(action: Action, undoable: bool | None = None) -> dict[str, Any]:
     names = ("kind", "state", "cause", "cause_id", "by", "reason", "minutes", "attempts", "created_at", "started_at")
     return {
         "id": action.pk,
         **{name: getattr(action, name) for name in (*names, "ended_at", "result", "error")},
         "target": {"kind": action.target_kind, "id": action.target, "name": action.name},
         "due_at": action.due_at if action.state == "failed" else None,
-        "undoable": ordering.undoable(action),
+        "undoable": ordering.undoable(action) if undoable is None else undoable,
         "undoes": action.undoes_id,
         "order": action.order_id,
     }

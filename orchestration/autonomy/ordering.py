@@ -7,6 +7,7 @@ import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
+from uuid import UUID
 
 import orjson
 from django.db import IntegrityError, transaction
@@ -193,16 +194,30 @@ def undo(action: Action, wish: Wish) -> Action:
 
 def undoable(action: Action) -> bool:
     """Done, with an effect that is still there."""
-    if action.state != State.DONE or action.kind not in INVERSE or not action.result.get("changed"):
-        return False
-    if action.kind in (Kind.RELEASE, Kind.RESUME):
-        return not _stopped(action)
-    return action.stops.exists()
+    return action.pk in undoable_of([action])
 
 
-def _stopped(action: Action) -> bool:
-    same = {"workspace_id": action.workspace_id, "target_kind": action.target_kind, "target": action.target}
-    return Stop.objects.filter(kind=INVERSE[action.kind], **same).exists()
+def undoable_of(actions: Sequence[Action]) -> set[UUID]:
+    """Ids of those of these that can be taken back. What stopped somebody, as long as that stands; what let somebody
+    go on, as long as nobody has stopped it again."""
+    done = [a for a in actions if a.state == State.DONE and a.kind in INVERSE and a.result.get("changed")]
+    if not done:
+        return set()
+    targets = [action.target for action in done]
+    rows = Stop.objects.filter(workspace_id=done[0].workspace_id, target__in=targets)
+    standing = list(rows.values_list("action_id", "kind", "target_kind", "target"))
+    by_action = {row[0] for row in standing}
+    by_target = {row[1:] for row in standing}
+    free = (Kind.RELEASE, Kind.RESUME)
+    return {
+        action.pk
+        for action in done
+        if (
+            (INVERSE[action.kind].value, action.target_kind, action.target) not in by_target
+            if action.kind in free
+            else action.pk in by_action
+        )
+    }
 
 
 def _turn(action: Action, states: tuple[State, ...], **fields: Any) -> bool:

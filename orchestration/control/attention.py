@@ -12,8 +12,11 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from django.db.models import Count, Min
+from django.db.models import Count, Min, Q
 
+from orchestration.autonomy import lists
+from orchestration.autonomy.models import Action, Cause
+from orchestration.autonomy.models import State as Acted
 from orchestration.control import health_figures, held, usage
 from orchestration.control.states import Signs, signs_of, state_of
 from orchestration.control.usage import Use
@@ -28,14 +31,16 @@ DAY = timedelta(days=1)  # what has been still for longer is no news
 LATE_S = 30.0  # data that waits longer to be shown is late
 ENOUGH = 30  # calls or runs; below it a rate says more than is known
 SURELY = 0.1  # a lower bound of the failure rate above this needs somebody
+MINUTES = 60  # of an hour, in each of which who goes in circles calls as often again
+MOST_ACTS = 100
 MOST_SILENT = 2  # of one kind told one by one; more are told together
 
 
 @dataclass(frozen=True, slots=True)
 class Item:
-    """One thing that needs somebody. `kind`: late | overdue (holds) | asked | stalled | silent | system | agent |
-    workflow (these three fail) | asks (people, most often). `subject` is whom it is about, "" where there are
-    several."""
+    """One thing that needs somebody. `kind`: late | overdue (holds) | runaway | acts (that wait for a word, or were
+    given up) | asked | stalled | silent | system | agent | workflow (these three fail) | asks (people, most often).
+    `subject` is whom it is about, "" where there are several."""
 
     kind: str
     subject: str
@@ -45,7 +50,8 @@ class Item:
     agents: int  # that are struck
     since: datetime | None
     held_up: int  # runs or calls that an hour more of it costs
-    detail: str = ""  # the last step heard of
+    detail: str = ""  # the last step heard of; of a runaway why, and in `state` whether it is paused
+    state: str = ""
 
 
 def attention(workspace_id: int, now: datetime) -> list[Item]:
@@ -53,6 +59,7 @@ def attention(workspace_id: int, now: datetime) -> list[Item]:
     found = [
         *_late(workspace_id, now),
         *_overdue(workspace_id, now),
+        *_acts(workspace_id),
         *_still(workspace_id, now),
         *_silent(workspace_id, now),
         *_failing_calls(workspace_id, now),
@@ -75,6 +82,23 @@ def _overdue(workspace_id: int, now: datetime) -> Iterator[Item]:
     late = held.late(workspace_id, now)
     if late:
         yield Item("overdue", "", "", late.count, 0, 0, late.since, late.count)
+
+
+def _acts(workspace_id: int) -> Iterator[Item]:
+    """Agents that ran away, while somebody should look at it; and acts that wait for a word or were given up."""
+    paused = Q(state=Acted.DONE, stops__isnull=False)
+    found = Action.objects.filter(workspace_id=workspace_id).filter(Q(state__in=lists.ATTENTION) | paused)
+    other = 0
+    first: datetime | None = None
+    for action in found.order_by("created_at")[:MOST_ACTS]:
+        if action.told.get("why") and action.cause == Cause.FINDING:
+            calls = int(action.told.get("calls") or 1)
+            told = (action.created_at, calls * MINUTES, action.reason, action.state)
+            yield Item("runaway", action.name, str(action.pk), calls, 0, 1, *told)
+        elif action.state != Acted.DONE:
+            other, first = other + 1, first or action.created_at
+    if other:
+        yield Item("acts", "", "", other, 0, 0, first, other)
 
 
 def _still(workspace_id: int, now: datetime) -> Iterator[Item]:

@@ -147,7 +147,7 @@ def test_agents_are_listed_in_as_many_queries_however_many_there_are(
         make.calls(workspace, who, on=make.system(workspace, f"system {name}"))
         make.pulse(who, timezone.now())
 
-    with django_assert_num_queries(10):
+    with django_assert_num_queries(11):
         lines = listed(workspace, timedelta(days=1))
 
     assert [len(line.systems) for line in lines] == [1] * 8

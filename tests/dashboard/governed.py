@@ -8,6 +8,10 @@ from uuid import UUID
 
 from escalations import intake
 from escalations.models import Batch
+from orchestration.autonomy import ordering
+from orchestration.autonomy.aims import Aim
+from orchestration.autonomy.models import Kind, Target
+from orchestration.autonomy.ordering import Wish
 from orchestration.holds.models import Hold
 from orchestration.ledger import chain, entries
 from orchestration.outbox.models import Endpoint
@@ -25,11 +29,18 @@ class Governed:
     entry: UUID
     hook: Endpoint
     batch: UUID
+    action: UUID
 
     @property
     def names(self) -> dict[str, object]:
         """What fills the holes of an address."""
-        return {"hold": self.hold.pk, "batch": self.batch, "entry": self.entry, "hook": self.hook.pk}
+        return {
+            "hold": self.hold.pk,
+            "batch": self.batch,
+            "entry": self.entry,
+            "hook": self.hook.pk,
+            "action": self.action,
+        }
 
 
 def govern(space: Workspace, by: User) -> Governed:
@@ -48,4 +59,7 @@ def govern(space: Workspace, by: User) -> Governed:
     hook = Endpoint.objects.create(workspace=space, url=f"https://{SECRET}.example/", events=["hold.opened"])
     intake.take_in()
     batch = Batch.objects.get(workspace=space).pk
-    return Governed(policy, hold, entry, hook, batch)
+    paused = ordering.order(
+        space.pk, Wish(Kind.PAUSE, f"person:{SECRET}", SECRET, SECRET), Aim(Target.AGENT, "1", SECRET), proposed=True
+    )
+    return Governed(policy, hold, entry, hook, batch, paused.pk)

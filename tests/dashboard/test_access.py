@@ -69,6 +69,9 @@ PAGES: dict[str, set[str]] = {
     "/settings/capacity/": {"reviewer", "admin"},
     "/settings/briefs/": ADMIN,
     "/settings/notifications/": {"reviewer", "admin"},
+    "/actions/": MEMBER,
+    "/actions/?state=attention": MEMBER,
+    "/actions/{action}/": MEMBER,
 }
 # Settings that are written to, and who may; each is asked for a thing that is not there, so that nothing is changed.
 WRITES: dict[str, set[str]] = {
@@ -100,6 +103,15 @@ WRITES: dict[str, set[str]] = {
         for step in ("publish", "shadow", "unshadow", "replay", "revert", "retire", "discard", "describe", "gate")
     },
     "/policies/second/": ADMIN,
+    "/actions/limits/": ADMIN,
+    "/runs/cancel/": OPERATOR,
+    "/agents/999/quarantine/": OPERATOR,
+    "/workflows/999/pause/": OPERATOR,
+    "/runs/00000000-0000-0000-0000-000000000999/cancel/": OPERATOR,
+    **{
+        f"/actions/00000000-0000-0000-0000-000000000999/{step}/": OPERATOR
+        for step in ("undo", "approve", "decline", "retry")
+    },
     **{
         f"/inbox/00000000-0000-0000-0000-000000000999/{step}/": {"reviewer", "admin"}
         for step in ("decide", "claim", "leave", "cases/00000000-0000-0000-0000-000000000999/run")
@@ -117,6 +129,7 @@ OBJECTS = [
     "/policies/{policy}/",
     "/inbox/{batch}/",
     "/inbox/cases/{hold}/",
+    "/actions/{action}/",
 ]
 OBJECTS += [
     path for path in PAGES if path.startswith(("/policies/rosebud/", "/ledger/{entry}/", "/settings/webhooks/{"))
@@ -128,7 +141,13 @@ ACTS = ["/inbox/verdicts/{hold}/undo/", "/inbox/{batch}/cases/{hold}/run/"]
 ACTS += [f"/inbox/{{batch}}/{act}/" for act in ("decide", "claim", "leave")]
 ACTS += [f"/settings/webhooks/{{hook}}/{act}/" for act in ("test", "rotate", "remove")]
 ACTS += [f"/policies/rosebud{path[13:]}" for path in WRITES if path.startswith("/policies/999/")]
-ACTS += ["/policies/rosebud/edit/"]
+ACTS += [
+    "/policies/rosebud/edit/",
+    "/agents/desk-billing/quarantine/",
+    "/workflows/refund/pause/",
+    "/runs/{run}/cancel/",
+]
+ACTS += [f"/actions/{{action}}/{act}/" for act in ("undo", "approve", "decline", "retry")]
 LISTS = {
     "/policies/": "list",
     "/ledger/": "entries",
@@ -138,6 +157,7 @@ LISTS = {
     "/search/?q=rosebu": "found",
     "/live/counts/": "",
     "/": "answers",
+    "/actions/": "acts",
     "/runs/?q=rosebu": "list",
 }
 JSON = {
@@ -149,6 +169,8 @@ JSON = {
     "ledger/entries/{entry}/proof": 404,
     "holds": 200,
     "holds/{hold}": 404,
+    "actions": 200,
+    "actions/{action}": 404,
     "runs": 200,
     "runs/{run}": 404,
     "agents": 200,
@@ -189,7 +211,9 @@ def named(path: str) -> str:
     """The name of the view behind an address, holes filled with what any would take."""
     one = UUID(int=1)
     return (
-        resolve(path.partition("?")[0].format(run=one, hold=one, batch=one, entry=one, hook=1, policy="p")).url_name
+        resolve(
+            path.partition("?")[0].format(run=one, hold=one, batch=one, entry=one, action=one, hook=1, policy="p")
+        ).url_name
         or ""
     )
 

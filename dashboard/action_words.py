@@ -1,0 +1,143 @@
+"""Actions in words: what is or was done to what, why, and with what effect. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from django.urls import reverse
+
+from dashboard.finding import Finding, Part, foreign, say
+from orchestration.autonomy.models import Action, Cause, Kind, Order, State, Target
+from orchestration.lib.templatetags.baton import duration, number, plural
+
+DOING: Mapping[str, tuple[str, str, str]] = {  # as an order, in the past, while it goes on
+    Kind.QUARANTINE: ("Quarantine", "Quarantined", "Quarantining"),
+    Kind.RELEASE: ("Release", "Released", "Releasing"),
+    Kind.PAUSE: ("Pause", "Paused", "Pausing"),
+    Kind.RESUME: ("Resume", "Resumed", "Resuming"),
+    Kind.CANCEL: ("Cancel", "Cancelled", "Cancelling"),
+    Kind.REOPEN: ("Reopen", "Reopened", "Reopening"),
+    Kind.RETRY: ("Retry", "Retried", "Retrying"),
+    Kind.COMPENSATE: ("Undo the effects of", "Asked to undo the effects of", "Asking to undo the effects of"),
+    Kind.NOTIFY: ("Tell", "Told", "Telling"),
+}
+TONES: Mapping[str, str] = {
+    State.PROPOSED: "human",
+    State.QUEUED: "",
+    State.RUNNING: "accent",
+    State.DONE: "ok",
+    State.FAILED: "human",
+    State.DEAD: "crit",
+    State.UNDONE: "line",
+    State.DECLINED: "line",
+}
+EFFECTS: Mapping[tuple[str, str], str] = {
+    (Kind.QUARANTINE, Target.AGENT): "Whatever it asks is denied until it is released.",
+    (Kind.RELEASE, Target.AGENT): "It may act again as policies let it.",
+    (Kind.PAUSE, Target.AGENT): "Whatever it asks is put off: it is told when to ask again.",
+    (Kind.RESUME, Target.AGENT): "What it asks is decided again.",
+    (Kind.PAUSE, Target.WORKFLOW): "Whatever agents ask for its runs is put off.",
+    (Kind.RESUME, Target.WORKFLOW): "What agents ask for its runs is decided again.",
+    (Kind.CANCEL, Target.RUN): "It counts as cancelled, and agents that ask for it are told to stop.",
+    (Kind.REOPEN, Target.RUN): "It has again the state that its spans tell.",
+    (Kind.RETRY, Target.RUN): "Its agent was asked to try again.",
+    (Kind.COMPENSATE, Target.RUN): "Its agent was asked to take back what it did.",
+    (Kind.RETRY, Target.MESSAGE): "It was sent once more.",
+    (Kind.NOTIFY, Target.WORKSPACE): "Whoever takes such messages was told.",
+}
+
+
+def did(action: Action) -> str:
+    """The verb, as far as it has come."""
+    order, past, going = DOING[action.kind]
+    if action.state in (State.PROPOSED, State.DECLINED, State.DEAD):
+        return order
+    return past if action.state in (State.DONE, State.UNDONE) else going
+
+
+def tone(action: Action) -> str:
+    return TONES[action.state]
+
+
+def state_words(action: Action) -> str:
+    if action.state == State.DONE and action.result.get("changed") is False:
+        return "Nothing to do"
+    return action.get_state_display()
+
+
+def effect(action: Action) -> str:
+    """What is otherwise since, or why nothing is."""
+    if action.error:
+        return action.error
+    if action.state == State.PROPOSED:
+        return f"Waits for a person. {_would(action)}"
+    if action.state == State.RUNNING:
+        return f"On its way to {plural(int(action.result.get('receivers') or 1), 'receiver,receivers')}."
+    if action.state == State.UNDONE:
+        return "It was taken back."
+    if action.state == State.DECLINED:
+        return "Nothing was done."
+    if action.state != State.DONE:
+        return "Not done yet."
+    if action.result.get("changed") is False:
+        return f"Nothing was changed: it was {action.result.get('was', 'so before')}."
+    return EFFECTS.get((action.kind, action.target_kind), "")
+
+
+def _would(action: Action) -> str:
+    return EFFECTS.get((action.kind, action.target_kind), "")
+
+
+def who(action: Action) -> str:
+    """A person's name, a key, or Baton itself."""
+    kind, _, name = action.by.partition(":")
+    return name if kind == "person" else f"Key {name}" if kind == "key" else "Baton"
+
+
+def why(action: Action) -> str:
+    if action.reason:
+        return action.reason
+    return {Cause.PERSON: "No reason given", Cause.RULE: "A rule", Cause.FINDING: "A finding"}[Cause(action.cause)]
+
+
+def target_href(action: Action, slugs: Mapping[tuple[str, str], str]) -> str:
+    """Where the thing itself is; "" where it has no page, or is gone."""
+    slug = slugs.get((action.target_kind, action.target), "")
+    if action.target_kind == Target.RUN:
+        return reverse("dashboard:run", args=[action.target])
+    if not slug:
+        return ""
+    return reverse(f"dashboard:{action.target_kind}", args=[slug])
+
+
+def took(action: Action) -> str:
+    """From being ordered to its end."""
+    if not action.ended_at:
+        return ""
+    return duration((action.ended_at - action.created_at).total_seconds() * 1000)
+
+
+def finding(states: Mapping[str, int], latest: Action | None) -> Finding:
+    """What the page opens with, the first that holds."""
+    proposed, dead = states.get(State.PROPOSED, 0), states.get(State.DEAD, 0)
+    under_way = sum(states.get(state, 0) for state in (State.QUEUED, State.RUNNING, State.FAILED))
+    going = f"{plural(under_way, 'act is,acts are')} under way." if under_way else "Nothing is under way."
+    if proposed:
+        here = Part(plural(proposed, "act waits,acts wait"), f"{reverse('dashboard:actions')}?state=proposed")
+        return Finding(say(here, " for your word"), say(going))
+    if dead:
+        here = Part(plural(dead, "act was,acts were"), f"{reverse('dashboard:actions')}?state=dead")
+        return Finding(say(here, " given up"), say("The reason stands beside each; it can be tried again. ", going))
+    if latest is None:
+        return Finding(say("Baton has done nothing yet"), say("What is done from here on stands on this page."))
+    if under_way:
+        return Finding(say(f"{plural(under_way, 'act is,acts are')} under way"))
+    return Finding(say("Nothing waits for you"), say(f"Last: {did(latest).lower()} ", foreign(latest.name), "."))
+
+
+def order_finding(order: Order, ended: int, changed: int) -> Finding:
+    verb = DOING[order.kind][1] if ended >= order.total else DOING[order.kind][2]
+    left = order.total - ended
+    rest = f"{number(left)} to go." if left else f"{plural(changed, 'is,are')} otherwise now."
+    things = {"run": "run,runs", "agent": "agent,agents", "workflow": "workflow,workflows"}
+    return Finding(say(f"{verb} {plural(order.total, things.get(order.target_kind, 'message,messages'))}"), say(rest))
