@@ -53,6 +53,21 @@ and h.opened_at > now() - interval '{OLD_US // 1_000_000} s' and exists (
         select encode(t.trace_id, 'hex') from workflows_trace t
         where t.workspace_id = h.workspace_id and t.run_id = h.run_id)))
 """
+# an agent asks before its spans arrive, and names its run by a text of its own or by its trace
+TIE = f"""
+update holds_hold h set run_id = found.run_id from (
+    select o.id, t.run_id from holds_hold o cross join lateral (
+        select t.run_id from workflows_tracekey k
+        join workflows_trace t on t.workspace_id = k.workspace_id and t.trace_id = k.trace_id
+        where k.workspace_id = o.workspace_id and k.kind = 'baton' and k.key = o.run and t.run_id is not null
+        union all
+        select t.run_id from workflows_trace t where t.workspace_id = o.workspace_id and t.run_id is not null
+        and t.trace_id = case when o.run ~ '^[0-9a-f]{{32}}$' then decode(o.run, 'hex') end
+        limit 1) t
+    where o.state = 'open' and o.run_id is null and o.run <> ''
+    and o.opened_at > now() - interval '{OLD_US // 1_000_000} s' for update of o skip locked
+) found where h.id = found.id
+"""
 
 
 class Told(Protocol):
@@ -216,9 +231,11 @@ def _cancel(over: QuerySet[Hold], why: str) -> int:
 
 
 def sweep() -> int:
-    """Take back what an agent asked itself after all: its question may come a moment after its spans."""
+    """Tie questions to the runs that they named before those were known, and take back what an agent asked itself
+    after all: its question may come a moment after its spans."""
     with transaction.atomic():
         with connection.cursor() as cursor:
+            cursor.execute(TIE)
             cursor.execute(DOUBLED)
             ids = [row[0] for row in cursor.fetchall()]
         doubled = Hold.objects.filter(pk__in=ids).open()

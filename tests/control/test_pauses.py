@@ -27,7 +27,7 @@ def take(workspace: Workspace) -> None:
 def asks(sender: Sender, *, later: bool = False) -> None:
     """A run of which an agent asks a person, by a tool; `later`: and then goes on."""
     names: dict[str, Any] = {"gen_ai__agent__name": "refund-bot", "gen_ai__operation__name": "invoke_agent"}
-    root = sender.span("invoke_agent refund-bot", took=5, **names)
+    sender.span("invoke_agent refund-bot", took=5, **names)
     tool: dict[str, Any] = {"gen_ai__operation__name": "execute_tool"}
     sender.span("execute_tool escalate_to_human", root, at=1, gen_ai__tool__name="escalate_to_human", **tool)
     if later:
@@ -139,3 +139,22 @@ def test_a_question_of_the_agent_itself_that_comes_later_takes_ours_back(workspa
 
     assert pauses.sweep() == 1
     assert Hold.objects.get(source=Source.TELEMETRY).state == State.CANCELLED
+
+
+@pytest.mark.parametrize("named", ["by its own text", "by its trace"])
+def test_a_question_is_tied_to_the_run_that_it_named_before_its_spans_came(workspace: Workspace, named: str) -> None:
+    sender = Sender(workspace)
+    sender.span("invoke_agent refund-bot", gen_ai__agent__name="refund-bot", gen_ai__operation__name="invoke_agent")
+    sender.spans[0].attributes.add(key="baton.run.id").value.string_value = "order-7"
+    run = "order-7" if named == "by its own text" else sender.spans[0].trace_id.hex()
+    hold = Hold.objects.create(workspace=workspace, source=Source.DECISION, agent="refund-bot", run=run)
+    other = Hold.objects.create(workspace=workspace, source=Source.DECISION, agent="refund-bot", run="order-8")
+    pauses.sweep()
+    sender.deliver()
+    take(workspace)
+
+    pauses.sweep()
+
+    hold.refresh_from_db()
+    other.refresh_from_db()
+    assert (hold.run_id, other.run_id, hold.state) == (Run.objects.get().id, None, State.OPEN)
