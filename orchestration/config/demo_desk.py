@@ -5,8 +5,10 @@ from __future__ import annotations
 from decimal import Decimal
 
 from django.db import transaction
+from django.utils import timezone
 
 from escalations.models import Competence, Duty, Interest
+from orchestration.config import demo_past
 from orchestration.workspaces.models import User, Workspace
 
 ALONE, ASKED = 2, 3
@@ -61,3 +63,4 @@ def ensure_desk(workspace: Workspace) -> None:
         subject="supplier-114",
         defaults={"why": "A relative works there"},
     )
+    demo_past.tell(workspace, timezone.now())

@@ -119,11 +119,11 @@ def test_presses_and_sweeps_at_once_lose_nothing(workspace: Workspace) -> None:
 
     def press(batch: Batch, by: User) -> None:
         for case in chosen(batch):
-            told = QueryDict(mutable=True)
-            told.update({"act": "approve", "key": secrets.token_hex(8), "case": case})
+            told, key = QueryDict(mutable=True), secrets.token_hex(8)
+            told.update({"act": "approve", "key": key, "case": case})
             form = ActForm(told)
             assert form.is_valid()
-            acts.undo(acts.decide(By(workspace, by, told["key"]), batch, form).act, by)
+            acts.undo(acts.decide(By(workspace, by, key), batch, form).act, by)
 
     def sweep() -> None:
         until = time.monotonic() + 3
