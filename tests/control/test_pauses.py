@@ -27,7 +27,7 @@ def take(workspace: Workspace) -> None:
 def asks(sender: Sender, *, later: bool = False) -> None:
     """A run of which an agent asks a person, by a tool; `later`: and then goes on."""
     names: dict[str, Any] = {"gen_ai__agent__name": "refund-bot", "gen_ai__operation__name": "invoke_agent"}
-    sender.span("invoke_agent refund-bot", took=5, **names)
+    root = sender.span("invoke_agent refund-bot", took=5, **names)
     tool: dict[str, Any] = {"gen_ai__operation__name": "execute_tool"}
     sender.span("execute_tool escalate_to_human", root, at=1, gen_ai__tool__name="escalate_to_human", **tool)
     if later:
