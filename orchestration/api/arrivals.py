@@ -22,7 +22,7 @@ from django.conf import settings
 
 from orchestration.api import auth
 from orchestration.api.bodies import Receive, Scope, header, read, room, too_large
-from orchestration.api.intake import AT_ONCE, intake
+from orchestration.api.intake import AT_ONCE, Parcel, intake
 from orchestration.api.quota import quotas
 from orchestration.api.refusals import Refused
 from orchestration.lib.memory import give_back
@@ -31,6 +31,7 @@ from orchestration.telemetry.admission import TooMany, Undecodable
 from orchestration.workspaces.keys import Bearer
 
 COMPRESSIONS = {"": "", "identity": "", "gzip": "gzip", "x-gzip": "gzip", "deflate": "deflate", "zstd": "zstd"}
+SMALL_PACKED = 4 << 10  # even one made to grow to the limit takes some milliseconds
 INLINE_BYTES = 512 << 10  # what takes longer than a few milliseconds is done in a thread
 
 T = TypeVar("T")
@@ -44,13 +45,14 @@ class Arrival:
     bearer: Bearer
     compression: str  # "" | gzip | deflate | zstd
     body: bytes
+    leave: Callable[[], None]
 
     async def work(self, step: Callable[[bytes], T]) -> T:
         """What `step` makes of the unpacked body. Raises Refused for what cannot be unpacked or decoded."""
         try:
             body = self.body
             if self.compression:
-                body = await _in_thread(lambda: packing.unpack(self.body, self.compression, settings.INGEST_BYTES))
+                body = await self._unpacked()
             if len(body) <= INLINE_BYTES:
                 return step(body)
             async with intake().large:
@@ -64,6 +66,18 @@ class Arrival:
             raise Refused(413, "too_large", f"{error}.") from None
         except Undecodable as error:
             raise Refused(400, "undecodable", f"{error}.") from None
+
+    async def _unpacked(self) -> bytes:
+        def unpack() -> bytes:
+            return packing.unpack(self.body, self.compression, settings.INGEST_BYTES)
+
+        return unpack() if len(self.body) <= SMALL_PACKED else await _in_thread(unpack)
+
+    async def store(self, parcel: Parcel) -> None:
+        """The parcel is safe on disk when this returns."""
+        if parcel.small:
+            self.leave()
+        await intake().store(parcel)
 
     async def packed(self) -> tuple[str, bytes]:
         """Compression and body for the journal: as received when the client compressed it."""
@@ -90,8 +104,8 @@ async def arrival(scope: Scope, receive: Receive) -> AsyncIterator[Arrival]:
         quotas.check(bearer)
         with room.share() as take:
             body = await read(scope, receive, take)
-            async with intake().slot():
-                yield Arrival(bearer, compression, body)
+            async with intake().slot() as leave:
+                yield Arrival(bearer, compression, body, leave)
     except Refused as refused:
         refused.workspace_id = bearer.workspace_id
         raise

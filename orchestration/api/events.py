@@ -10,7 +10,7 @@ from orchestration.api import counters
 from orchestration.api.answers import Answer, serve
 from orchestration.api.arrivals import arrival
 from orchestration.api.bodies import Receive, Scope, Send, header
-from orchestration.api.intake import Parcel, intake, now_ns, shutdown, startup
+from orchestration.api.intake import Parcel, now_ns, shutdown, startup
 from orchestration.api.quota import quotas
 from orchestration.api.refusals import Refused, problem
 from orchestration.control import elsewhere
@@ -44,7 +44,7 @@ async def _take(scope: Scope, receive: Receive) -> Answer:
         if taken:
             encoding = HISTORY if found.history else "json"
             parcel = Parcel(bearer, Signal.EVENTS, encoding, *await here.packed(), taken, received_ns)
-            await intake().store(parcel)
+            await here.store(parcel)
     quotas.spend(bearer, taken, len(here.body))
     counters.received.labels("events").inc(len(here.body))
     counters.accepted.labels("events").inc(taken)

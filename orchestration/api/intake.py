@@ -14,6 +14,7 @@ from uuid_utils.compat import uuid7
 
 from orchestration.api import auth, counters
 from orchestration.api.backlog import Backlog
+from orchestration.api.lanes import Lanes
 from orchestration.api.pool import Connection, Unavailable, doors
 from orchestration.api.quota import quotas
 from orchestration.api.refusals import busy, unavailable
@@ -23,15 +24,19 @@ from orchestration.workspaces.keys import Bearer
 
 AT_ONCE = 2  # requests unpacked, checked and stored at the same time, so that decisions find room beside them
 WAIT_S = 2.5
+SMALL_BYTES = 32 << 10
+LANES = 1
 FLUSH_S = 2.0
 DIGEST = "orchestration.control.tasks.digest"
 
 log = structlog.get_logger(__name__)
 
-_INSERT = (
-    "insert into telemetry_delivery (workspace_id, id, key, signal, encoding, compression, items, received_at, body) "
-    "values (%s, %s, %s, %s, %s, %s, %s, %s, %b) on conflict do nothing"
-)
+_INSERT = """
+insert into telemetry_delivery (workspace_id, id, key, signal, encoding, compression, items, received_at, body)
+values (%(workspace)s, %(id)s, %(key)s, %(signal)s, %(encoding)s, %(compression)s, %(items)s, %(received)s, %(body)b)
+on conflict do nothing
+"""
+_TOGETHER = f"with kept as ({_INSERT.replace('%(body)b', '%(body)s')} returning 1) select count(*) from kept"
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
@@ -47,6 +52,11 @@ class Parcel:
     items: int
     received_ns: int
 
+    @property
+    def small(self) -> bool:
+        """Then it goes in one transaction with others that come at the moment."""
+        return len(self.body) <= SMALL_BYTES
+
 
 def now_ns() -> int:
     """Time of receipt in whole microseconds, as PostgreSQL keeps it: the digest must judge by the very same."""
@@ -58,6 +68,7 @@ class Intake:
 
     def __init__(self) -> None:
         self.backlog = Backlog()
+        self._lanes = Lanes(_TOGETHER, LANES)
         self.large = asyncio.Lock()  # large bodies are decoded one at a time: each may take ten times its size
         self._nudge = Nudge(DIGEST)
         self._slots = asyncio.Semaphore(AT_ONCE)
@@ -66,6 +77,7 @@ class Intake:
     async def start(self) -> None:
         keep_little()
         await doors.open()
+        await self._lanes.open()
         for work in (self.backlog.watch, _flush):
             self._beside.append(asyncio.create_task(_forever(work)))
         self._nudge.want()  # opens the way to the broker before the first request needs it
@@ -75,39 +87,50 @@ class Intake:
             task.cancel()
         await asyncio.gather(*self._beside, return_exceptions=True)
         await _write_counts()
+        await self._lanes.close()
         await doors.close()
 
     @asynccontextmanager
-    async def slot(self) -> AsyncIterator[None]:
+    async def slot(self) -> AsyncIterator[Callable[[], None]]:
+        """Room to work on a request. What is called to leave it early, since waiting for the disk takes none."""
         try:
             await asyncio.wait_for(self._slots.acquire(), WAIT_S)
         except TimeoutError:
             raise busy("Too many requests are being stored at the moment.") from None
+        taken = [self._slots]
+
+        def leave() -> None:
+            if taken:
+                taken.pop().release()
+
         try:
-            yield
+            yield leave
         finally:
-            self._slots.release()
+            leave()
 
     async def store(self, parcel: Parcel) -> None:
         """The parcel is safe on disk when this returns. Raises Refused (503) when that is not certain: should it have
         been stored all the same, the client's second try changes nothing."""
-        values = (
-            parcel.bearer.workspace_id,
-            uuid7(),
-            parcel.bearer.key_id,
-            parcel.signal,
-            parcel.encoding,
-            parcel.compression,
-            parcel.items,
-            _EPOCH + timedelta(microseconds=parcel.received_ns // 1000),
-            parcel.body,
-        )
+        values = {
+            "workspace": parcel.bearer.workspace_id,
+            "id": uuid7(),
+            "key": parcel.bearer.key_id,
+            "signal": parcel.signal,
+            "encoding": parcel.encoding,
+            "compression": parcel.compression,
+            "items": parcel.items,
+            "received": _EPOCH + timedelta(microseconds=parcel.received_ns // 1000),
+            "body": parcel.body,
+        }
 
         async def insert(connection: Connection) -> None:
             await connection.execute(_INSERT, values)
 
         try:
-            await doors.run(insert)
+            if parcel.small:
+                await self._lanes.ask(values)
+            else:
+                await doors.run(insert)
         except Unavailable:
             raise unavailable() from None
         self.backlog.add(parcel.bearer.workspace_id, parcel.items)

@@ -166,9 +166,10 @@ class Lane:
 
 
 class Lanes:
-    """`SIZE` connections for one statement with named places, `%(name)s`."""
+    """`size` connections for one statement with named places, `%(name)s`."""
 
-    def __init__(self, statement: str) -> None:
+    def __init__(self, statement: str, size: int = SIZE) -> None:
+        self._size = size
         self._names: list[str] = []
         self._statement = re.sub(r"%\((\w+)\)s", self._numbered, statement)
         self._lanes: list[Lane] = []
@@ -200,7 +201,7 @@ class Lanes:
         wanted, until = [_text(values[name]) for name in self._names], loop.time() + LIMIT_S
         if self._looking is None:
             self._looking = loop.call_later(LOOK_S, self._look)
-        for _ in range(SIZE + 1):  # after a restart of the server each connection turns out to be dead once
+        for _ in range(self._size + 1):  # after a restart of the server each connection turns out to be dead once
             ask = _Ask(order, wanted, until, loop.create_future())
             (await self._lane()).put(ask)
             try:
@@ -215,7 +216,7 @@ class Lanes:
 
     async def _lane(self) -> Lane:
         lanes = [lane for lane in self._lanes if lane.living]
-        if len(lanes) < SIZE:
+        if len(lanes) < self._size:
             self._lanes = lanes
             await self._more(wait=not lanes)
             lanes = self._lanes
@@ -232,7 +233,7 @@ class Lanes:
                 raise Unavailable
 
     async def _fill(self) -> None:
-        while self._open and len(self._lanes) < SIZE:
+        while self._open and len(self._lanes) < self._size:
             connection = await connect()
             await connection.execute(f"prepare {NAME.decode()} as {self._statement}")
             self._lanes.append(Lane(connection))

@@ -20,7 +20,7 @@ from orchestration.api import counters
 from orchestration.api.answers import Answer, serve
 from orchestration.api.arrivals import arrival
 from orchestration.api.bodies import Receive, Scope, Send, header
-from orchestration.api.intake import Parcel, intake, now_ns, shutdown, startup
+from orchestration.api.intake import Parcel, now_ns, shutdown, startup
 from orchestration.api.quota import quotas
 from orchestration.api.refusals import Refused
 from orchestration.telemetry.admission import Tally
@@ -76,7 +76,7 @@ async def _take(kind: Kind, encoding: str, scope: Scope, receive: Receive) -> Ta
         tally = await here.work(lambda body: inspect(kind.name, body, encoding, received_ns, bearer.span_days))
         if tally.kept and kind.stored_as:
             parcel = Parcel(bearer, kind.stored_as, encoding, *await here.packed(), tally.kept, received_ns)
-            await intake().store(parcel)
+            await here.store(parcel)
     quotas.spend(bearer, tally.kept, len(here.body))
     _count(kind, bearer.workspace_id, tally, len(here.body))
     return tally
