@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from celery import shared_task
 
-from escalations import assigning, drafting, intake, judged, regrouping, sampling, sending, sla, strength
+from escalations import assigning, drafting, forgetting, intake, judged, regrouping, sampling, sending, sla, strength
 
 LEARN_S = 300
 
@@ -30,6 +30,11 @@ def ring() -> int:
 @shared_task(ignore_result=True)
 def draw_samples() -> int:
     return sampling.sweep()
+
+
+@shared_task(ignore_result=True)
+def forget() -> int:
+    return forgetting.sweep()
 
 
 @shared_task(ignore_result=True)

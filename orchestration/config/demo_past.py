@@ -100,7 +100,7 @@ def _samples(workspace: Workspace, now: datetime, rng: Random) -> None:
     decisions, samples = [], []
     for place in range(LOOKED + WAITING):
         at = now - timedelta(days=rng.uniform(1, 20))
-        decision = _passed(workspace, at, round(rng.uniform(20, 480), 2))
+        decision = _passed(workspace, at, round(rng.uniform(110, 480), 2))
         found = "" if place >= LOOKED else Found.WRONG if place < WRONG else Found.RIGHT
         seen = {"seen_at": at + timedelta(days=1), "seen_by": User.objects.get(username="reviewer")} if found else {}
         drawn = {"chance": rng.uniform(0.02, 0.2), "stratum": "100 to 1,000 · allow · no policy"}

@@ -22,6 +22,7 @@ SCHEDULE = {
     "deadlines": every(2, "escalations.tasks.ring"),
     "notices": every(5, "escalations.tasks.send"),
     "capacity": every(60, "escalations.tasks.weigh"),
+    "old cases": every(3600, "escalations.tasks.forget"),
     "samples": every(1800, "escalations.tasks.draw_samples"),
     "odds": every(20, "escalations.tasks.sweep_learning"),
     "briefs": every(10, "escalations.tasks.sweep_drafts"),

@@ -8,6 +8,7 @@ from datetime import UTC, datetime, timedelta
 from django.db.models import Q
 
 from orchestration.control.usage import IS_SPAN
+from orchestration.holds.forgetting import old_words
 from orchestration.policies.models import Decision
 from orchestration.telemetry import sums
 from orchestration.telemetry.rollups import SPANS
@@ -20,7 +21,7 @@ from orchestration.workspaces.ways import Keeping
 class Loss:
     """One kind of data that goes with the next hourly round."""
 
-    kind: str  # spans | runs | decisions
+    kind: str  # spans | runs | decisions | questions
     n: int
     before: datetime  # what began before this
 
@@ -40,6 +41,7 @@ def losses(workspace: Workspace, wanted: Keeping, now: datetime) -> list[Loss]:
         whole = Decision.objects.filter(workspace_id=workspace.pk, forgotten_at=None, at__lt=before)
         late = Q(received_at=None) | Q(received_at__lt=before)
         found.append(Loss("decisions", whole.filter(late).count(), before))
+        found.append(Loss("questions", old_words(workspace.pk, before), before))
     return found
 
 

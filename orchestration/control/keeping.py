@@ -12,6 +12,7 @@ from typing import Any
 from django.db import connection, models
 
 from orchestration.handoffs.models import Handoff
+from orchestration.holds import forgetting
 from orchestration.ledger import chain
 from orchestration.policies.vocabulary import WINDOWS
 from orchestration.telemetry import deliveries, retention
@@ -25,6 +26,7 @@ KEPT = (
     "The ledger: who did what, when and by which rule, with hashes of what was seen",
     "Policies and every version of them",
     "Of each decision who asked for what, the amount, and what was answered",
+    "Of each question to a person when it came, who answered, and whether it was a yes",
 )
 MINUTES: tuple[type[models.Model], ...] = (SpanMinute, WorkflowMinute)
 LAST_HOUR = "at + interval '23 hours'"  # a day's figures go with those of its last hour
@@ -77,6 +79,8 @@ def keep() -> dict[str, Any]:
         _forget_bookings(workspace.pk, now - timedelta(days=workspace.span_days + 30))
         _forget_keys(workspace.pk)
         done["facts"] = done.get("facts", 0) + forget_facts(workspace.pk, now - timedelta(days=workspace.decision_days))
+        words = forgetting.forget_words(workspace.pk, now - timedelta(days=workspace.decision_days))
+        done["questions"] = done.get("questions", 0) + words
         _forget_past(workspace.pk, now - PAST)
     return done
 

@@ -95,6 +95,7 @@ class Hold(models.Model):
     decided_at = models.DateTimeField(null=True, blank=True)
     apply_at = models.DateTimeField(null=True, blank=True)
     applied_at = models.DateTimeField(null=True, blank=True)
+    forgotten_at = models.DateTimeField(null=True, help_text="Since when its words are gone")
 
     objects = HoldQuerySet.as_manager()
 
@@ -114,6 +115,11 @@ class Hold(models.Model):
             models.Index(fields=["workspace", "opened_at"], include=["verdict"], name="hold_asked"),
             models.Index(
                 fields=["workspace", "id"], name="hold_news", condition=Q(looked=None) | Q(looked__lt=F("revision"))
+            ),
+            models.Index(
+                fields=["workspace", "opened_at"],
+                name="hold_words",
+                condition=Q(forgotten_at=None) & ~Q(state__in=["open", "decided"]),
             ),
             models.Index(fields=["workspace", "run_id"], name="hold_run", condition=Q(run_id__isnull=False)),
             models.Index(fields=["workspace", "run"], name="hold_run_named", condition=~Q(run="")),
