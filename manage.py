@@ -12,7 +12,7 @@ NEED_NO_ENGINES = {"check", "demo", "findstatic", "help", "makemigrations", "up"
 def main(arguments: list[str]) -> None:
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "orchestration.config.settings")
     if arguments[1:2] == ["up"]:
-        gc.disable()  # what is imported stays; `share_memory` enables it
+        gc.disable()  # what is imported stays; the command enables it
         if "--demo" in arguments:
             os.environ.setdefault("BATON_STATE", "var/demo")
     from django.core.exceptions import ImproperlyConfigured

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import importlib
 import os
 import socket
@@ -38,6 +39,8 @@ SHARED = (
 
 
 def preload() -> None:
+    """To be followed by `share_memory`, which looks once for what is left behind."""
+    gc.disable()
     for name in SHARED:
         importlib.import_module(name)
     app.loader.import_default_modules()

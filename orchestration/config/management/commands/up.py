@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import signal
 import time
 import urllib.request
@@ -33,6 +34,7 @@ class Command(BaseCommand):
         parser.add_argument("--demo", action="store_true", help="with users for three roles and simulated agents")
 
     def handle(self, *args: Any, demo: bool, **options: Any) -> None:
+        gc.enable()  # `manage.py` has imported without it; migrations leave much behind
         state: State = settings.STATE
         lock = state.lock("up.lock")
         if not locked(lock):
