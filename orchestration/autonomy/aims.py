@@ -20,7 +20,6 @@ FITS: Mapping[Target, tuple[Kind, ...]] = {
     Target.MESSAGE: (Kind.RETRY,),
     Target.WORKSPACE: (Kind.NOTIFY,),
 }
-MOST_TRACES = 200  # of one run
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,18 +47,23 @@ def uuid_of(text: str) -> UUID:
     return next(iter(_uuids([text])), UUID(int=0))
 
 
-def names_of(workspace_id: int, kind: Target, target: str) -> list[str]:
-    """What asks may call it by."""
+def names_of(workspace_id: int, kind: Target, targets: Sequence[str]) -> dict[str, set[str]]:
+    """What asks may call them by, by id; what is not there has none."""
     if kind == Target.AGENT:
-        return list(Agent.objects.filter(workspace_id=workspace_id, pk=int(target)).values_list("key", flat=True))
+        agents = Agent.objects.filter(workspace_id=workspace_id, pk__in=_numbers(targets))
+        return {str(pk): {key} for pk, key in agents.values_list("pk", "key")}
     if kind == Target.WORKFLOW:
-        return list(Workflow.objects.filter(workspace_id=workspace_id, pk=int(target)).values_list("name", flat=True))
-    run = Run.objects.filter(workspace_id=workspace_id, id=target).first()
-    traces = Trace.objects.filter(workspace_id=workspace_id, run_id=target).values_list("trace_id", flat=True)
-    ids = [bytes(each) for each in traces[:MOST_TRACES]]
-    keys = TraceKey.objects.filter(workspace_id=workspace_id, kind="baton", trace_id__in=ids)
-    texts = {target, *(each.hex() for each in ids), *keys.values_list("key", flat=True)}
-    return sorted(texts | ({run.external_key} if run and run.external_key else set()))
+        return {each: {name} for each, name in _workflows(workspace_id, targets).items()}
+    runs = Run.objects.filter(workspace_id=workspace_id, id__in=_uuids(targets))
+    found = {str(pk): {str(pk), *([own] if own else [])} for pk, own in runs.values_list("id", "external_key")}
+    traces = Trace.objects.filter(workspace_id=workspace_id, run_id__in=list(found))
+    of_trace = {bytes(trace): str(run) for trace, run in traces.values_list("trace_id", "run_id")}
+    for each, run in of_trace.items():
+        found[run].add(each.hex())
+    keys = TraceKey.objects.filter(workspace_id=workspace_id, kind="baton", trace_id__in=list(of_trace))
+    for trace, key in keys.values_list("trace_id", "key"):
+        found[of_trace[bytes(trace)]].add(key)
+    return found
 
 
 def _agent(workspace_id: int, called: str) -> Aim | None:

@@ -5,7 +5,7 @@ What leaves the house does so as messages of the outbox: made here, and the acti
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
@@ -14,13 +14,14 @@ from django.db import connection
 from django.utils import timezone
 
 from orchestration.autonomy import aims
-from orchestration.autonomy.models import Action, Kind, State, Stop, Target
+from orchestration.autonomy.models import Action, Kind, Stop, Target
 from orchestration.autonomy.stops import CANCELLED_FOR
 from orchestration.outbox import send, sweep
 from orchestration.outbox.models import Event, Message
 from orchestration.outbox.models import State as Sent
 from orchestration.workflows.models import Run, RunStatus
 
+Names = Mapping[tuple[int, Target], Mapping[str, Iterable[str]]]  # by workspace and kind of target, and then its id
 GOING_ON = (RunStatus.RUNNING, RunStatus.WAITING, RunStatus.STALLED)
 
 
@@ -38,14 +39,18 @@ class Effect:
     waits: bool = False
 
 
-def perform(action: Action) -> Effect:
+def perform(action: Action, names: Names) -> Effect:
     """Raises Impossible."""
-    return _PERFORM[action.kind](action)
+    return _PERFORM[action.kind](action, names)
 
 
-def announce(action: Action) -> None:
-    """Tell whoever asked to be told that it was done."""
-    send.announce(action.workspace_id, Event.ACTION_DONE.value, str(action.pk), told(action))
+def names(actions: Sequence[Action]) -> Names:
+    """What asks may call the targets by that these would stop, looked up once for all."""
+    wanted: dict[tuple[int, Target], list[str]] = {}
+    for action in actions:
+        if action.kind in (Kind.QUARANTINE, Kind.PAUSE, Kind.CANCEL) and not action.waits:
+            wanted.setdefault((action.workspace_id, Target(action.target_kind)), []).append(action.target)
+    return {place: aims.names_of(*place, targets) for place, targets in wanted.items()}
 
 
 def told(action: Action) -> dict[str, Any]:
@@ -91,27 +96,31 @@ def words_of(action: Action) -> str:
     return said[Kind(action.kind), Target(action.target_kind)]
 
 
-def _stop(action: Action) -> Effect:
-    return _stopped(action, timezone.now() + timedelta(minutes=action.minutes) if action.minutes else None)
+def _stop(action: Action, names: Names) -> Effect:
+    return _stopped(action, names, timezone.now() + timedelta(minutes=action.minutes) if action.minutes else None)
 
 
-def _stopped(action: Action, until: datetime | None) -> Effect:
-    same = {"kind": action.kind, "target_kind": action.target_kind, "target": action.target}
-    names = aims.names_of(action.workspace_id, Target(action.target_kind), action.target)
-    if not names:
+def _stopped(action: Action, names: Names, until: datetime | None) -> Effect:
+    called = names[action.workspace_id, Target(action.target_kind)].get(action.target)
+    if not called:
         raise Impossible(f"{action.name} is not there any more.")
-    fields = {"names": names, "words": words_of(action), "action": action, "until": until}
-    stop, new = Stop.objects.get_or_create(workspace_id=action.workspace_id, **same, defaults=fields)
-    if not new:
-        return Effect(False, {"was": f"so since {stop.since.isoformat(timespec='seconds')}"})
+    values: list[Any] = [action.workspace_id, action.kind, action.target_kind, action.target, sorted(called)]
+    with connection.cursor() as cursor:
+        cursor.execute(_STOP, [*values, words_of(action), action.pk, timezone.now(), until])
+        if not cursor.rowcount:
+            return Effect(False, {"was": "so before"})
     return Effect(True, {"until": until.isoformat(timespec="seconds") if until else None}, stops=True)
 
 
+_STOP = (
+    "insert into autonomy_stop (workspace_id, kind, target_kind, target, names, words, action_id, since, until) "
+    "values (%s, %s, %s, %s, %s, %s, %s, %s, %s) on conflict do nothing"
+)
 _LIFTS = {Kind.RELEASE: Kind.QUARANTINE, Kind.RESUME: Kind.PAUSE, Kind.REOPEN: Kind.CANCEL}
 
 
-def _lift(action: Action) -> Effect:
-    """What was stopped may go on, and the act that stopped it is undone."""
+def _lift(action: Action, names: Names) -> Effect:
+    """What was stopped may go on; the act that stopped it is `lifted`."""
     found = Stop.objects.filter(
         workspace_id=action.workspace_id,
         kind=_LIFTS[Kind(action.kind)],
@@ -124,20 +133,19 @@ def _lift(action: Action) -> Effect:
     if stop is None:
         return Effect(False, {"was": "not so any more"})
     Stop.objects.filter(pk=stop.pk).delete()
-    Action.objects.filter(pk=stop.action_id, state=State.DONE).update(state=State.UNDONE)
     return Effect(True, {"lifted": str(stop.action_id)}, stops=True)
 
 
-def _cancel(action: Action) -> Effect:
+def _cancel(action: Action, names: Names) -> Effect:
     """The run is over for Baton: marked, and whoever asks for it is told so."""
     runs = Run.objects.filter(workspace_id=action.workspace_id, id=action.target, merged_into=None)
     marked = {"status": RunStatus.CANCELLED, "cancelled_at": timezone.now()}
     if not runs.filter(status__in=GOING_ON).update(**marked):
         return Effect(False, {"was": "over"})
-    return _stopped(action, timezone.now() + CANCELLED_FOR)
+    return _stopped(action, names, timezone.now() + CANCELLED_FOR)
 
 
-def _reopen(action: Action) -> Effect:
+def _reopen(action: Action, names: Names) -> Effect:
     """Told again from its spans, so that it has the state it would have."""
     runs = Run.objects.filter(workspace_id=action.workspace_id, id=action.target).exclude(cancelled_at=None)
     if not runs.update(cancelled_at=None, status=RunStatus.RUNNING):
@@ -147,10 +155,10 @@ def _reopen(action: Action) -> Effect:
             "update workflows_trace set due_at = now() where workspace_id = %s and run_id = %s",
             [action.workspace_id, action.target],
         )
-    return Effect(True, _lift(action).told, stops=True)
+    return Effect(True, _lift(action, names).told, stops=True)
 
 
-def _ask(action: Action) -> Effect:
+def _ask(action: Action, names: Names) -> Effect:
     """An agent is asked to try again, or to take back what it did: by signed webhook, with the action's id as the key
     by which it knows a second delivery."""
     if action.target_kind == Target.MESSAGE:
@@ -166,7 +174,7 @@ def _resend(action: Action) -> Effect:
     return Effect(bool(sent), {} if sent else {"was": "not waiting to be sent"}, waits=bool(sent))
 
 
-def _notify(action: Action) -> Effect:
+def _notify(action: Action, names: Names) -> Effect:
     sent = send.announce(action.workspace_id, Event.ACTION_NOTICE.value, str(action.pk), told(action))
     if not sent:
         raise Impossible("Nobody takes it: no webhook is told what people have to know.")
@@ -181,7 +189,7 @@ def _messages(action: Action) -> Any:
     return found.filter(key=f"{event.value} {action.pk}")
 
 
-_PERFORM: Mapping[str, Callable[[Action], Effect]] = {
+_PERFORM: Mapping[str, Callable[[Action, Names], Effect]] = {
     Kind.QUARANTINE: _stop,
     Kind.RELEASE: _lift,
     Kind.PAUSE: _stop,

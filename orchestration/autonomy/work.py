@@ -13,8 +13,10 @@ from __future__ import annotations
 
 import random
 import time
-from collections.abc import Iterable
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from typing import Any
 from uuid import UUID
 
 import structlog
@@ -23,10 +25,13 @@ from django.utils import timezone
 
 from orchestration.autonomy import effects, receipts, stops
 from orchestration.autonomy.aims import Aim
-from orchestration.autonomy.effects import Effect, Impossible
+from orchestration.autonomy.effects import Impossible, Names
 from orchestration.autonomy.models import OPEN, Action, Cause, Kind, State, Stop, Target
 from orchestration.autonomy.ordering import Wish, order
+from orchestration.ledger.entries import Draft
 from orchestration.lib.pulse import publish
+from orchestration.outbox.models import Event
+from orchestration.outbox.send import announce_all
 from orchestration.outbox.send import hasten as hasten_messages
 
 log = structlog.get_logger(__name__)
@@ -68,13 +73,41 @@ def end_stops() -> int:
     return int(over.filter(kind=Kind.CANCEL).delete()[0])  # such runs are long over; nobody is told anything
 
 
+@dataclass(slots=True)
+class _Round:
+    """What is written once for all that were tried together."""
+
+    names: Names
+    tried: list[Action] = field(default_factory=list)
+    receipts: list[Draft] = field(default_factory=list)
+    told: dict[int, dict[str, dict[str, Any]]] = field(default_factory=dict)
+    lifted: list[str] = field(default_factory=list)
+
+    def note(self, action: Action, step: str, more: Mapping[str, Any]) -> None:
+        self.receipts.append(receipts.draft(action, step, receipts.BATON, timezone.now(), more))
+
+    def write(self) -> None:
+        Action.objects.bulk_update(self.tried, _MARKS)
+        if self.lifted:
+            Action.objects.filter(pk__in=self.lifted, state=State.DONE).update(state=State.UNDONE)
+        receipts.note_all(self.receipts)
+        for workspace_id, told in self.told.items():
+            announce_all(workspace_id, Event.ACTION_DONE.value, told)
+
+
+_MARKS = ("state", "waits", "fence", "due_at", "ended_at", "result", "error", "attempts", "started_at")
+
+
 def _round(only: UUID | None) -> int:
     touched: set[tuple[int, str]] = set()
     with transaction.atomic():
         claimed = _claim(only)
-        changed = {action.workspace_id for action in claimed if _one(action)}
-        if changed:
-            stops.renew(sorted(changed))
+        if claimed:
+            together = _Round(effects.names(claimed))
+            changed = {action.workspace_id for action in claimed if _one(action, together)}
+            together.write()
+            if changed:
+                stops.renew(sorted(changed))
         touched = {(action.workspace_id, TOPICS.get(Target(action.target_kind), "agent")) for action in claimed}
     for workspace_id, topic in touched:
         publish(workspace_id, topic)
@@ -88,92 +121,79 @@ def _claim(only: UUID | None) -> list[Action]:
     return list(due.filter(state__in=OPEN, due_at__lte=timezone.now()).order_by("due_at")[:AT_ONCE])
 
 
-def _one(action: Action) -> bool:
+def _one(action: Action, together: _Round) -> bool:
     """Perform and mark one; whether who may go on has changed."""
+    together.tried.append(action)
     if action.waits:
-        _look(action)
+        _look(action, together)
         return False
     action.attempts += 1
     action.started_at = action.started_at or timezone.now()
     try:
         with transaction.atomic():
-            effect = effects.again(action) or effects.perform(action)
-            _mark_done(action, effect)
-            return effect.stops
+            effect = effects.again(action) or effects.perform(action, together.names)
     except Impossible as error:
-        _give_up(action, str(error))
+        _give_up(action, together, str(error))
     except OperationalError:
         raise  # the database, and not this action: all of it is tried again
     except Exception as error:
         log.exception("action_failed", action=str(action.pk), kind=action.kind)
-        _failed(action, f"Baton could not do it ({type(error).__name__}).")
+        _failed(action, together, f"Baton could not do it ({type(error).__name__}).")
+    else:
+        action.result = {"changed": effect.changed, **effect.told}
+        if effect.waits:
+            _mark(action, State.RUNNING, timezone.now() + timedelta(seconds=LOOK_S), waits=True)
+            transaction.on_commit(hasten_messages)
+        else:
+            _done(action, together)
+        return effect.stops
     return False
 
 
-def _mark_done(action: Action, effect: Effect) -> None:
-    action.result = {"changed": effect.changed, **effect.told}
-    if effect.waits:
-        _save(action, State.RUNNING, timezone.now() + timedelta(seconds=LOOK_S), waits=True)
-        transaction.on_commit(hasten_messages)
+def _done(action: Action, together: _Round) -> None:
+    _mark(action, State.DONE)
+    changed = bool(action.result.get("changed"))
+    together.note(action, "done", {"changed": changed})
+    if not changed:
         return
-    _done(action)
+    if lifted := action.result.get("lifted"):
+        together.lifted.append(lifted)
+    if action.undoes_id:
+        together.lifted.append(str(action.undoes_id))
+    if action.kind not in (Kind.RETRY, Kind.COMPENSATE, Kind.NOTIFY):
+        together.told.setdefault(action.workspace_id, {})[str(action.pk)] = effects.told(action)
 
 
-def _done(action: Action) -> None:
-    _save(action, State.DONE)
-    told = {"changed": bool(action.result.get("changed"))}
-    receipts.note(action, "done", receipts.BATON, timezone.now(), told)
-    if action.undoes_id and told["changed"]:
-        Action.objects.filter(pk=action.undoes_id, state=State.DONE).update(state=State.UNDONE)
-    if told["changed"] and action.kind not in (Kind.RETRY, Kind.COMPENSATE, Kind.NOTIFY):
-        effects.announce(action)
-
-
-def _look(action: Action) -> None:
+def _look(action: Action, together: _Round) -> None:
     """Whether what is on its way has arrived."""
     found = effects.arrived(action)
     if found is True:
-        _done(action)
+        _done(action, together)
     elif found is False:
-        wait = timedelta(seconds=LOOK_S * random.uniform(1, 1.5))  # noqa: S311  not a secret
-        Action.objects.filter(pk=action.pk).update(due_at=timezone.now() + wait)
+        wait = LOOK_S * random.uniform(1, 1.5)  # noqa: S311  not a secret
+        action.due_at = timezone.now() + timedelta(seconds=wait)
     else:
-        _give_up(action, str(found))
+        _give_up(action, together, str(found))
 
 
-def _failed(action: Action, error: str) -> None:
+def _failed(action: Action, together: _Round, error: str) -> None:
     if action.attempts > len(PAUSES_S):
-        _give_up(action, error)
+        _give_up(action, together, error)
         return
     pause = PAUSES_S[action.attempts - 1] * random.uniform(0.8, 1.2)  # noqa: S311  not a secret
-    action.error = error
-    _save(action, State.FAILED, timezone.now() + timedelta(seconds=pause))
-    receipts.note(action, "failed", receipts.BATON, timezone.now(), {"error": error})
+    _mark(action, State.FAILED, timezone.now() + timedelta(seconds=pause), error=error)
+    together.note(action, "failed", {"error": error})
 
 
-def _give_up(action: Action, error: str) -> None:
-    action.error = error[:300]
-    _save(action, State.DEAD)
-    receipts.note(action, "given_up", receipts.BATON, timezone.now(), {"error": action.error})
+def _give_up(action: Action, together: _Round, error: str) -> None:
+    _mark(action, State.DEAD, error=error[:300])
+    together.note(action, "given_up", {"error": action.error})
 
 
-def _save(action: Action, state: State, due_at: datetime | None = None, *, waits: bool = False) -> None:
-    """The row is locked by who saves it."""
-    ended = state in (State.DONE, State.DEAD)
-    action.state, action.waits, action.fence = state, waits, action.fence + 1
+def _mark(
+    action: Action, state: State, due_at: datetime | None = None, *, waits: bool = False, error: str = ""
+) -> None:
+    """In memory: the row is locked, and written with those of the round."""
+    action.state, action.waits, action.error, action.fence = state, waits, error, action.fence + 1
     action.due_at = due_at or action.due_at
-    action.ended_at = timezone.now() if ended else None
-    if state in (State.DONE, State.RUNNING):
-        action.error = ""
-    names: Iterable[str] = (
-        "state",
-        "waits",
-        "fence",
-        "due_at",
-        "ended_at",
-        "result",
-        "error",
-        "attempts",
-        "started_at",
-    )
-    action.save(update_fields=names)
+    action.ended_at = timezone.now() if state in (State.DONE, State.DEAD) else None

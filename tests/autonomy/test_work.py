@@ -71,6 +71,18 @@ def test_a_release_by_another_way_undoes_the_quarantine_too(workspace: Workspace
     assert action.state == State.UNDONE
 
 
+def test_what_is_ordered_and_taken_back_in_one_breath_ends_as_undone(workspace: Workspace) -> None:
+    at = aimed(make.agent(workspace))
+    stopped = ordering.order(workspace.pk, wish(Kind.QUARANTINE), at)
+    ordering.order(workspace.pk, wish(Kind.RELEASE), at)
+
+    assert work.carry_out() == 2
+
+    stopped.refresh_from_db()
+    assert stopped.state == State.UNDONE
+    assert not Stop.objects.exists()
+
+
 def test_two_quarantines_are_one_and_the_second_changes_nothing(workspace: Workspace) -> None:
     agent = make.agent(workspace)
     done(workspace, Kind.QUARANTINE, aimed(agent))
@@ -166,7 +178,7 @@ def test_what_nobody_takes_is_given_up_with_the_reason_and_may_be_tried_again(wo
 def test_what_fails_is_tried_again_later_and_then_given_up(
     workspace: Workspace, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def fail(action: Action) -> None:
+    def fail(action: Action, names: object) -> None:
         raise RuntimeError("no disk")
 
     monkeypatch.setattr("orchestration.autonomy.effects.perform", fail)
