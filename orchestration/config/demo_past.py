@@ -9,11 +9,13 @@ from datetime import datetime, timedelta
 from random import Random
 from typing import Any
 
+from django.utils.text import slugify
 from uuid_utils.compat import uuid7
 
 from escalations.models import Escalation, Found, Sample
 from orchestration.holds.models import Answered, Hold, Source, State
 from orchestration.policies.models import Decision
+from orchestration.workflows.models import Workflow
 from orchestration.workspaces.models import User, Workspace
 
 DAYS = 28
@@ -30,6 +32,8 @@ TOPICS: dict[str, tuple[int, float, str, str]] = {
     "credit": (210, 0.18, "credit-analyst", "May this loan be offered?"),
     "treasury": (120, 0.05, "payments", "May this payment leave today?"),
 }
+# which share of its runs the bank wants to end without a person
+TARGETS = {"Refund request": 0.7, "Card limit change": 0.6, "Invoice matching": 0.75, "Billing question": 0.95}
 LOOKED, WRONG, WAITING = 34, 1, 8  # of what went through alone
 
 
@@ -45,6 +49,9 @@ def tell(workspace: Workspace, now: datetime) -> None:
     Hold.objects.bulk_create(holds, batch_size=500)
     Escalation.objects.bulk_create(cases, batch_size=500)
     _samples(workspace, now, rng)
+    for name, target in TARGETS.items():
+        wanted = {"slug": slugify(name), "alone_target": target}
+        Workflow.objects.update_or_create(workspace=workspace, name=name, defaults=wanted)
 
 
 def _hold(workspace: Workspace, person: User, topic: str, now: datetime, rng: Random) -> Hold:

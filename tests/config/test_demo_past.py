@@ -7,9 +7,10 @@ from django.utils import timezone
 
 from escalations import pace, sampling, strength
 from orchestration.config import demo_desk
-from orchestration.config.demo_past import DAYS, EACH, TOPICS
+from orchestration.config.demo_past import DAYS, EACH, TARGETS, TOPICS
 from orchestration.holds.models import Hold
 from orchestration.holds.placing import with_news
+from orchestration.workflows.models import Workflow
 from orchestration.workspaces.models import User, Workspace
 
 pytestmark = pytest.mark.django_db
@@ -33,4 +34,5 @@ def test_pace_agreement_capacity_and_the_sample_are_known_at_once(
     assert (found.enough, found.waiting) == (True, 8)
     assert Hold.objects.count() == sum(EACH.values()) * len(TOPICS)
     assert not with_news()
+    assert set(Workflow.objects.exclude(alone_target=None).values_list("name", flat=True)) == set(TARGETS)
     assert min(Hold.objects.values_list("opened_at", flat=True)) > now - (DAYS + 1) * pace.LATELY / 90
