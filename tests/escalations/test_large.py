@@ -10,7 +10,7 @@ from django.db import connection
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
 
-from escalations.models import Batch
+from escalations.models import Batch, Precedent
 from orchestration.holds.models import Hold
 from orchestration.workspaces.models import User, Workspace
 from tests.dashboard.conftest import region
@@ -44,6 +44,24 @@ select m.id, %(space)s, m.batch, b.key, row_number() over (partition by m.batch)
     jsonb_build_object('amount', 500.0, 'context.item_back', random() > .5, 'context.refunds', floor(random() * 4)),
     'May I?', 'alike', '[]', 0, true, true, now(), '', false, false
 from made m join escalations_batch b on b.id = m.batch
+"""
+
+
+PRECEDENTS = f"""
+insert into escalations_precedent (id, workspace_id, hold_id, key, shape, within, title, agent, verdict, cases,
+    said_at, expires_at, revoked_why)
+select gen_random_uuid(), %(space)s, gen_random_uuid(), 'kind-' || n, '{{}}', '{{}}', 'Kind ' || n, 'bot', 'approve',
+    11, now(), now() + interval '90 days', ''
+from generate_series(0, {KINDS - 1}) n
+"""
+COVERED = """
+update escalations_escalation e set precedent_id = p.id, before = 'approve'
+from escalations_precedent p where p.key = e.key and p.workspace_id = e.workspace_id
+"""
+USED = """
+insert into escalations_descendant (hold_id, workspace_id, precedent_id, act_id, agreed, at)
+select gen_random_uuid(), %(space)s, p.id, gen_random_uuid(), n %% 50 > 0, now()
+from escalations_precedent p, generate_series(1, 200) n
 """
 
 
@@ -86,6 +104,24 @@ def test_pages_are_quick_and_light_with_ten_thousand_open_cases(as_reviewer: Cli
     # 300 ms are promised on a quiet machine; a page that reads all cases takes far longer even at its quickest
     assert {name: own for name, (_, own, _) in found.items() if own > allowed(300)} == {}
     assert {name: weight for name, (*_, weight) in found.items() if weight > 1 << 20} == {}
+
+
+def test_precedents_of_all_of_them_cost_no_page_more(as_reviewer: Client, full: Workspace) -> None:
+    with connection.cursor() as cursor:
+        for sql in (PRECEDENTS, COVERED, USED):
+            cursor.execute(sql, {"space": full.pk})
+        cursor.execute("analyze escalations_precedent, escalations_descendant, escalations_escalation")
+    batch = Batch.objects.order_by("due_at")[3]
+    paths = {"batch": f"/inbox/{batch.pk}/", "list": "/inbox/precedents/"}
+    paths["one"] = f"/inbox/precedents/{Precedent.objects.values_list('pk', flat=True)[0]}/"
+    assert "Decided like this 207 times" in as_reviewer.get(paths["batch"]).content.decode()
+
+    found = {name: times(as_reviewer, path) for name, path in paths.items()}
+
+    for name, (ms, own, weight) in found.items():
+        print(f"{name}: {ms:.0f} ms ({own:.0f} ms of our CPU), {weight / 1000:.0f} kB")
+    assert {name: own for name, (_, own, _) in found.items() if own > allowed(300)} == {}
+    assert {name: weight for name, (*_, weight) in found.items() if weight > 150_000} == {}
 
 
 def test_no_query_of_the_page_reads_all_cases(as_reviewer: Client, full: Workspace) -> None:
