@@ -10,11 +10,11 @@ from typing import Protocol
 import httpx
 from playwright.sync_api import Browser, Page, expect
 
-from tests.waiting import came_true
+from tests.waiting import LONG_S, came_true
 
 PASSWORD = "story-password-12"
 READ_MS = 900  # before that a press is not meant for what has just appeared
-PAGE_S = 30.0
+PAGE_S = LONG_S
 
 
 @dataclass(frozen=True, slots=True)

@@ -23,11 +23,11 @@ from orchestration.ledger.merkle import includes
 from tests.bench.report import Report
 from tests.bench.stand import CHECKOUT, Stand, Tenant
 from tests.stories.people import Reviewer, Says
+from tests.waiting import LONG_S
 
 HERE = Path(__file__).resolve().parent
 UNDO = timedelta(seconds=10)
 RESUME_S = 1.0  # after the undo window
-LONG_S = 60.0
 
 
 @dataclass(frozen=True, slots=True)
