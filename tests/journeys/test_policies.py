@@ -134,7 +134,8 @@ def test_axe_finds_nothing_and_nothing_scrolls_sideways(browser: Browser, place:
     furnish_policy(browser, place, agent)
     apart(several_versions)
     (width, theme), *_ = LOOKS
-    page, findings = look(browser, place, width, theme), []
+    page = look(browser, place, width, theme)
+    findings: list[tuple[object, ...]] = []
     for path in pages():
         page.open(path)
         page.page.wait_for_timeout(200)
