@@ -65,6 +65,13 @@ class Running:
             command, env=self.environment | more, capture_output=True, text=True, check=False, timeout=120
         )
 
+    def open(self, *arguments: str) -> subprocess.Popen[str]:
+        """A command that is talked to."""
+        command = [self.python, str(ROOT / "manage.py"), *arguments]
+        return subprocess.Popen(
+            command, env=self.environment, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, bufsize=1
+        )
+
     def end(self, number: signal.Signals = signal.SIGINT) -> str:
         """What it printed, once it has ended."""
         assert self.process is not None

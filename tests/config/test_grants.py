@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import psycopg
 import pytest
@@ -36,6 +38,24 @@ chain.link()
 """
 
 
+VERIFY = """
+import json, sys, traceback
+from io import StringIO
+from django.core.management import CommandError, call_command
+for _ in sys.stdin:
+    out, err, code = StringIO(), StringIO(), 0
+    try:
+        call_command("verify_ledger", stdout=out, stderr=err)
+    except CommandError as error:
+        code = error.returncode
+        err.write(str(error))
+    except Exception:
+        code = 2
+        err.write(traceback.format_exc())
+    print(json.dumps([code, out.getvalue(), err.getvalue()]), flush=True)
+"""
+
+
 @pytest.fixture(scope="module")
 def baton() -> Iterator[Running]:
     folder = Path(tempfile.mkdtemp(prefix="baton-grants-"))
@@ -48,6 +68,24 @@ def baton() -> Iterator[Running]:
     finally:
         running.end()
         shutil.rmtree(folder, ignore_errors=True)
+
+
+@pytest.fixture(scope="module")
+def verify(baton: Running) -> Iterator[Callable[[], list[Any]]]:
+    """The command's code, output and complaints; again and again in one process, since it takes longer to start one
+    than to verify."""
+    with baton.open("shell", "-v", "0", "-c", VERIFY) as process:
+        asking, answers = process.stdin, process.stdout
+        assert asking
+        assert answers
+
+        def asked() -> list[Any]:
+            print(file=asking, flush=True)
+            found: list[Any] = json.loads(answers.readline())
+            return found
+
+        yield asked
+        asking.close()
 
 
 def connected(baton: Running, user: str) -> psycopg.Connection[tuple[object, ...]]:
@@ -128,18 +166,29 @@ def test_what_was_recorded_verifies(baton: Running) -> None:
 
 @pytest.mark.parametrize("attack", AS_OWNER)
 def test_what_somebody_with_all_rights_changed_is_found_and_named(
-    baton: Running, insider: psycopg.Cursor[tuple[object, ...]], attack: str
+    insider: psycopg.Cursor[tuple[object, ...]], verify: Callable[[], list[Any]], attack: str
 ) -> None:
     insider.execute("alter table ledger_link drop constraint if exists ledger_link_entry_id_key")
     AS_OWNER[attack](insider)
+
+    code, said, complaint = verify()
+
+    assert code == 1, said + complaint
+    assert "The ledger is not what was recorded: " in complaint
+    if attack == "edit":
+        assert "(link 4) does not say what it said" in complaint
+
+
+def test_a_changed_ledger_ends_the_command_with_a_sentence(
+    baton: Running, insider: psycopg.Cursor[tuple[object, ...]]
+) -> None:
+    AS_OWNER["edit"](insider)
 
     checked = baton.command("verify_ledger")
 
     assert checked.returncode == 1, checked.stdout
     assert "The ledger is not what was recorded: " in checked.stderr
     assert "Traceback" not in checked.stderr
-    if attack == "edit":
-        assert "(link 4) does not say what it said" in checked.stderr
 
 
 def test_what_an_earlier_version_left_is_set_right(baton: Running) -> None:
