@@ -86,7 +86,8 @@ def test_verdicts_of_the_past_are_learnt_once_and_used(workspace: Workspace, rev
     assert expected
     assert expected.wrong > 3
     assert about.ended(Batch.objects.filter(closed_at=None)[0], cases[0]).cases == 200
-    refused = Batch.objects.get(pk=cases.filter(selected=False)[0].batch_id)
+    refused = cases.filter(selected=False)[0].batch
+    assert refused
     page = opened.opened(refused, reviewer, timezone.now(), reads=True)
     assert (page.chosen, page.expected_words) == ([], "")
     assert re.fullmatch(r"of all 5, [345]\.\d wrong expected", page.none_words)
