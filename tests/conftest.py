@@ -31,6 +31,7 @@ from django.conf import settings
 from django.db import connection
 from django.test import TransactionTestCase
 
+from orchestration.autonomy import limits
 from orchestration.config import engines as embedded
 from orchestration.config import env
 from orchestration.registry import labels, prices, resolve
@@ -163,5 +164,5 @@ def nothing_remembered() -> Iterator[None]:
     """Names, prices and days held in memory must not outlive the rows of a test, nor heads of its ledger."""
     yield
     shutil.rmtree(FOLDER / "state" / "checkpoints", ignore_errors=True)
-    for memory in (resolve, labels, prices, recent, retention):
+    for memory in (resolve, labels, prices, recent, retention, limits):
         memory.forget()

@@ -50,7 +50,13 @@ def test_no_rate_is_shown_below_thirty_cases(part: int, of: int, text: str) -> N
 
 @pytest.mark.parametrize(
     ("amount", "text"),
-    [("0.041234", "0.0412 USD"), ("12.5", "12.50 USD"), ("0.00044", "0.0004 USD"), ("0.000012", "< 0.0001 USD"), ("0", "0.00 USD")],
+    [
+        ("0.041234", "0.0412 USD"),
+        ("12.5", "12.50 USD"),
+        ("0.00044", "0.0004 USD"),
+        ("0.000012", "< 0.0001 USD"),
+        ("0", "0.00 USD"),
+    ],
 )
 def test_a_small_sum_keeps_the_digits_it_needs(amount: str, text: str) -> None:
     assert baton.cost(Money(Decimal(amount), "USD")) == text

@@ -5,15 +5,29 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-
     dependencies = [
-        ('outbox', '0001_initial'),
+        ("outbox", "0001_initial"),
     ]
 
     operations = [
         migrations.AlterField(
-            model_name='endpoint',
-            name='events',
-            field=django.contrib.postgres.fields.ArrayField(base_field=models.CharField(choices=[('hold.opened', 'A person is asked'), ('hold.applied', 'A verdict took effect'), ('hold.expired', 'Nobody answered in time'), ('policy.published', 'A policy went live'), ('decision.made', 'An agent was answered'), ('action.done', 'Baton did something, or somebody did by it'), ('action.asked', 'An agent is asked to try again, or to undo'), ('action.notice', 'Somebody has to know of something')], max_length=40), size=None),
+            model_name="endpoint",
+            name="events",
+            field=django.contrib.postgres.fields.ArrayField(
+                base_field=models.CharField(
+                    choices=[
+                        ("hold.opened", "A person is asked"),
+                        ("hold.applied", "A verdict took effect"),
+                        ("hold.expired", "Nobody answered in time"),
+                        ("policy.published", "A policy went live"),
+                        ("decision.made", "An agent was answered"),
+                        ("action.done", "Baton did something, or somebody did by it"),
+                        ("action.asked", "An agent is asked to try again, or to undo"),
+                        ("action.notice", "Somebody has to know of something"),
+                    ],
+                    max_length=40,
+                ),
+                size=None,
+            ),
         ),
     ]

@@ -4,15 +4,14 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-
     dependencies = [
-        ('workflows', '0008_asks_when_failed'),
+        ("workflows", "0008_asks_when_failed"),
     ]
 
     operations = [
         migrations.AddField(
-            model_name='run',
-            name='cancelled_at',
-            field=models.DateTimeField(help_text='By a person or a rule', null=True),
+            model_name="run",
+            name="cancelled_at",
+            field=models.DateTimeField(help_text="By a person or a rule", null=True),
         ),
     ]
