@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from uuid import UUID
 
 from escalations import intake
-from escalations.models import Batch
+from escalations.models import Batch, Precedent
 from orchestration.autonomy import ordering
 from orchestration.autonomy.aims import Aim
 from orchestration.autonomy.models import Kind, Target
@@ -30,6 +30,7 @@ class Governed:
     hook: Endpoint
     batch: UUID
     action: UUID
+    precedent: UUID
 
     @property
     def names(self) -> dict[str, object]:
@@ -40,6 +41,7 @@ class Governed:
             "entry": self.entry,
             "hook": self.hook.pk,
             "action": self.action,
+            "precedent": self.precedent,
         }
 
 
@@ -62,4 +64,17 @@ def govern(space: Workspace, by: User) -> Governed:
     paused = ordering.order(
         space.pk, Wish(Kind.PAUSE, f"person:{SECRET}", SECRET, SECRET), Aim(Target.AGENT, "1", SECRET), proposed=True
     )
-    return Governed(policy, hold, entry, hook, batch, paused.pk)
+    now = datetime.now(UTC)
+    kept = Precedent.objects.create(
+        workspace=space,
+        hold_id=hold.pk,
+        key=SECRET,
+        title=SECRET,
+        agent=SECRET,
+        verdict="approve",
+        reason=SECRET,
+        said_by=by,
+        said_at=now,
+        expires_at=now + timedelta(days=30),
+    )
+    return Governed(policy, hold, entry, hook, batch, paused.pk, kept.pk)

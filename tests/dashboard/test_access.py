@@ -65,6 +65,10 @@ PAGES: dict[str, set[str]] = {
     "/settings/retention/": ADMIN,
     "/inbox/uncovered/": MEMBER,
     "/inbox/samples/": MEMBER,
+    "/inbox/precedents/": MEMBER,
+    "/inbox/precedents/{precedent}/": MEMBER,
+    "/load.csv": MEMBER,
+    "/load.json": MEMBER,
     "/settings/skills/": {"reviewer", "admin"},
     "/settings/capacity/": {"reviewer", "admin"},
     "/settings/briefs/": ADMIN,
@@ -118,9 +122,11 @@ WRITES: dict[str, set[str]] = {
     },
     "/inbox/samples/00000000-0000-0000-0000-000000000999/": {"reviewer", "admin"},
     "/inbox/verdicts/00000000-0000-0000-0000-000000000999/undo/": {"reviewer", "admin"},
+    "/inbox/precedents/00000000-0000-0000-0000-000000000999/revoke/": {"reviewer", "admin"},
+    "/workflows/999/wishes/": ADMIN,
 }
 # Asked of nobody in particular, or by their own tests: the stream, invitations, what a person sets for himself, a key.
-ELSEWHERE = {"live", "join", "workspace", "theme", "density", "key"}
+ELSEWHERE = {"live", "join", "workspace", "theme", "density", "key", "keep_precedent"}
 OBJECTS = [
     "/workflows/refund/",
     "/runs/{run}/",
@@ -130,6 +136,7 @@ OBJECTS = [
     "/inbox/{batch}/",
     "/inbox/cases/{hold}/",
     "/actions/{action}/",
+    "/inbox/precedents/{precedent}/",
 ]
 OBJECTS += [
     path for path in PAGES if path.startswith(("/policies/rosebud/", "/ledger/{entry}/", "/settings/webhooks/{"))
@@ -146,6 +153,8 @@ ACTS += [
     "/agents/desk-billing/quarantine/",
     "/workflows/refund/pause/",
     "/runs/{run}/cancel/",
+    "/workflows/refund/wishes/",
+    "/inbox/precedents/{precedent}/revoke/",
 ]
 ACTS += [f"/actions/{{action}}/{act}/" for act in ("undo", "approve", "decline", "retry")]
 LISTS = {
@@ -153,6 +162,7 @@ LISTS = {
     "/ledger/": "entries",
     "/ledger/?as=evidence": "",
     "/inbox/": "batches",
+    "/inbox/precedents/": "",
     "/settings/webhooks/": "deliveries",
     "/search/?q=rosebu": "found",
     "/live/counts/": "",
@@ -212,7 +222,9 @@ def named(path: str) -> str:
     one = UUID(int=1)
     return (
         resolve(
-            path.partition("?")[0].format(run=one, hold=one, batch=one, entry=one, action=one, hook=1, policy="p")
+            path.partition("?")[0].format(
+                run=one, hold=one, batch=one, entry=one, action=one, precedent=one, hook=1, policy="p"
+            )
         ).url_name
         or ""
     )
