@@ -28,6 +28,7 @@ from dashboard.views.workflows import FlowRow, flow_rows, in_motion
 from orchestration.control.attention import asks_most, attention
 from orchestration.control.human_load import HumanLoad, human_load
 from orchestration.control.overview import Overview, overview
+from orchestration.holds.capacity import strength
 from orchestration.lib.fragments import render_page_or_fragment, wanted
 from orchestration.workflows import stats
 from orchestration.workflows.extent import Extent, extent
@@ -56,7 +57,13 @@ class OverviewPage:
 
     @cached_property
     def finding(self) -> Finding:
-        return self.past or headline(self.figures, self.period, None if "load" in self.failed else self.load)
+        return self.past or headline(self.figures, self.period, self.load if self.bounded else None)
+
+    @cached_property
+    def bounded(self) -> bool:
+        """Whether it is known how much people can bear; else the finding needs no figures of load."""
+        known = strength(self.request.workspace.pk)
+        return "load" not in self.failed and known is not None and bool(known.people)
 
     @cached_property
     def past(self) -> Finding | None:

@@ -14,7 +14,7 @@ from ninja import Query, Router, Schema
 from orchestration.api.auth import KeyAuth
 from orchestration.api.shapes import Asked, MoneyOut, SplitOut, Text, TokensOut, WindowIn, WindowPageIn
 from orchestration.control import fleet, systems
-from orchestration.control.attention import attention
+from orchestration.control.attention import NeedKind, attention
 from orchestration.control.human_load import human_load
 from orchestration.control.overview import overview
 from orchestration.lib.paging import Page, cut
@@ -112,7 +112,7 @@ class BeforeOut(Schema):
 class NeedOut(Schema):
     """Something that needs a person; dearest first, by `held_up`: runs or calls that an hour more of it costs."""
 
-    kind: Literal["late", "asked", "stalled", "silent", "system", "agent", "workflow"]
+    kind: NeedKind
     subject: str
     slug: str
     count: int

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, Literal
 
 from django.db.models import Count, Min, Q
 
@@ -35,6 +35,10 @@ MINUTES = 60  # of an hour, in each of which who goes in circles calls as often 
 MOST_ACTS = 100
 MOST_SILENT = 2  # of one kind told one by one; more are told together
 
+NeedKind = Literal[
+    "late", "overdue", "runaway", "acts", "asked", "stalled", "silent", "system", "agent", "workflow", "asks"
+]
+
 
 @dataclass(frozen=True, slots=True)
 class Item:
@@ -42,7 +46,7 @@ class Item:
     given up) | asked | stalled | silent | system | agent | workflow (these three fail) | asks (people, most often).
     `subject` is whom it is about, "" where there are several."""
 
-    kind: str
+    kind: NeedKind
     subject: str
     slug: str
     count: int  # of runs (asked, stalled, workflow), agents (silent), calls (system, agent) or spans (late)
@@ -107,7 +111,8 @@ def _still(workspace_id: int, now: datetime) -> Iterator[Item]:
     asked = _by_workflow(runs.filter(status=RunStatus.WAITING), "ended_at")
     stalled = _by_workflow(runs.filter(status=RunStatus.STALLED, started_at__gt=now - DAY), "heard_at")
     names = _workflows(workspace_id, [row[0] for row in (*asked, *stalled)])
-    for kind, rows in (("asked", asked), ("stalled", stalled)):
+    told: list[tuple[NeedKind, list[tuple[int, int, datetime]]]] = [("asked", asked), ("stalled", stalled)]
+    for kind, rows in told:
         for workflow_id, n, since in rows:
             name, slug = names.get(workflow_id, ("", ""))
             yield Item(kind, name, slug, n, 0, 0, since, n)

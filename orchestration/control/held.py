@@ -62,9 +62,9 @@ def opened(workspace_id: int, since: datetime, until: datetime) -> int:
     """Holds opened in a time, without those of runs whose telemetry tells the same."""
     with connection.cursor() as cursor:
         cursor.execute(
-            "select count(*) from holds_hold h left join workflows_run r "
-            "on r.workspace_id = h.workspace_id and r.id = h.run_id "
-            "where h.workspace_id = %s and h.opened_at >= %s and h.opened_at < %s and coalesce(r.escalations, 0) = 0",
+            "select count(*) - count(*) filter (where h.run_id is not null and exists (select 1 from workflows_run r "
+            "where r.workspace_id = h.workspace_id and r.id = h.run_id and r.escalations > 0)) from holds_hold h "
+            "where h.workspace_id = %s and h.opened_at >= %s and h.opened_at < %s",
             [workspace_id, since, until],
         )
         return int(cursor.fetchone()[0])

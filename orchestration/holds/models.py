@@ -112,7 +112,7 @@ class Hold(models.Model):
             ),
             models.Index(fields=["apply_at"], name="hold_decided", condition=Q(state="decided")),
             models.Index(fields=["due_at"], name="hold_due", condition=Q(state="open")),
-            models.Index(fields=["workspace", "opened_at"], include=["verdict"], name="hold_asked"),
+            models.Index(fields=["workspace", "opened_at"], include=["verdict", "run_id"], name="hold_asked"),
             models.Index(
                 fields=["workspace", "id"], name="hold_news", condition=Q(looked=None) | Q(looked__lt=F("revision"))
             ),

@@ -9,6 +9,12 @@ import pytest
 from django.test import Client
 from django.utils import timezone
 
+from orchestration.autonomy import ordering
+from orchestration.autonomy.aims import Aim
+from orchestration.autonomy.models import Kind as Act
+from orchestration.autonomy.models import Target
+from orchestration.autonomy.ordering import Wish
+from orchestration.holds.models import Hold
 from orchestration.telemetry.spans import Kind, Outcome
 from orchestration.workspaces.keys import create_key
 from orchestration.workspaces.models import User, Workspace
@@ -79,6 +85,18 @@ def test_the_overview_answers_the_five_questions(api: Api, workspace: Workspace)
     assert {"workflow", "runs", "p50_ms", "p90_ms", "p99_ms"} <= set(body["durations"][0])
     assert set(body["holds"]) == {"open", "per_100_runs"}
     assert set(body["spans"]) == {"accepted", "digested", "backlog", "lag_ms"}
+
+
+def test_whatever_needs_somebody_is_told_by_its_kind(api: Api, workspace: Workspace) -> None:
+    Hold.objects.create(
+        workspace=workspace, source="agent", agent="desk", question="May I?", due_at=timezone.now() - timedelta(hours=1)
+    )
+    pause = Wish(Act.PAUSE, "person:ada", "key", "It runs away")
+    ordering.order(workspace.pk, pause, Aim(Target.AGENT, "1", "desk"), proposed=True)
+
+    told = api.get("overview").json()
+
+    assert {each["kind"] for each in told["attention"]} == {"overdue", "acts"}
 
 
 def test_a_run_has_the_shape_that_clients_rely_on(api: Api, workspace: Workspace) -> None:
