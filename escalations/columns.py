@@ -50,7 +50,9 @@ def columns(cases: Sequence[Case], marked: Sequence[str]) -> list[Column]:
     names = [
         name
         for name in _names(cases)
-        if name not in _SKIPPED and (few or name in marked or len(_distinct(cases, name)) > 1)
+        if name not in _SKIPPED
+        and not _says_again(name, cases)
+        and (few or name in marked or len(_distinct(cases, name)) > 1)
     ]
     worth = sorted(names, key=lambda name: (-_worth(cases, name, marked), name))[:MOST]
     phone = set(worth[:ON_A_PHONE])

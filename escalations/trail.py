@@ -12,6 +12,7 @@ from orchestration.lib.templatetags.baton import duration
 from orchestration.policies.models import PolicyVersion
 from orchestration.workflows import account
 from orchestration.workflows.account import RunDetail
+from orchestration.workflows.fold_people import UNNAMED
 from orchestration.workflows.models import Run
 
 MOST = 4  # before the stop
@@ -61,7 +62,9 @@ def _deeds(detail: RunDetail) -> Iterator[Deed]:
     for handed in detail.handoff_list:
         yield Deed(handed.at, handed.from_agent, "handed over to", handed.to_agent)
     for guard in detail.guardrail_hits:
-        yield Deed(guard.at, guard.agent or "An agent", "was stopped by", guard.guardrail)
+        known = guard.guardrail != UNNAMED
+        said = ("was stopped by", guard.guardrail) if known else ("was refused what it wanted", "")
+        yield Deed(guard.at, guard.agent or "An agent", *said)
 
 
 def _rule(hold: Hold) -> str:

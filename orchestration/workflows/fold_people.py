@@ -16,7 +16,12 @@ from orchestration.workflows.story import Escalation, GuardrailHit, Rules, Step
 
 MOST_CHECKS = 64
 ACTS = frozenset({AGENT, TOOL, RETRIEVAL})
-_POLICY = re.compile(r"\b(?:policy|guardrail|rule)[\s:=(]+([\w][\w.-]*)", re.IGNORECASE)
+UNNAMED = "refused"  # by what, nobody said
+# after a mark any word is a name; after a space only what looks like one, since "policy says no" names none
+_POLICY = re.compile(
+    r"\b(?:policy|guardrail|rule)(?:\s*[:=(\"']+\s*([\w][\w.-]*)|\s+([a-z\d]+(?:[-_.][a-z\d]+)+|[a-z]*\d[a-z\d]*))",
+    re.IGNORECASE,
+)
 
 
 @dataclass(slots=True)
@@ -189,7 +194,7 @@ def _denied(answer: str, denials: tuple[str, ...]) -> str:
     for pattern in denials:
         if _compiled(pattern).search(answer):
             named = _POLICY.search(answer)
-            return named[1] if named else "refused"
+            return (named[1] or named[2]) if named else UNNAMED
     return ""
 
 
