@@ -29,7 +29,7 @@ class Scripted(Model):
         return ModelResponse([_said(str(last["output"])) if answered else self.call], TOKENS, None)
 
     def stream_response(self, *given: Any, **more: Any) -> AsyncIterator[Any]:
-        raise NotImplementedError
+        raise TypeError("What is scripted is said at once, not in pieces.")
 
 
 def _said(words: str) -> ResponseOutputMessage:
