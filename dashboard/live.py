@@ -52,7 +52,8 @@ class Listener:
     async def heard(self) -> Signals:
         """What has come, as soon as something has; nothing after `QUIET_S`."""
         with contextlib.suppress(TimeoutError):
-            await asyncio.wait_for(self._rung.wait(), QUIET_S)
+            async with asyncio.timeout(QUIET_S):  # `wait_for` of Python 3.11 forgets a page that leaves as it is rung
+                await self._rung.wait()
         self._rung.clear()
         taken, self._waiting = self._waiting, {}
         return taken

@@ -94,7 +94,8 @@ class Intake:
     async def slot(self) -> AsyncIterator[Callable[[], None]]:
         """Room to work on a request. What is called to leave it early, since waiting for the disk takes none."""
         try:
-            await asyncio.wait_for(self._slots.acquire(), WAIT_S)
+            async with asyncio.timeout(WAIT_S):
+                await self._slots.acquire()
         except TimeoutError:
             raise busy("Too many requests are being stored at the moment.") from None
         taken = [self._slots]

@@ -145,11 +145,34 @@ def test_more_streams_than_bearable_are_sent_away(
     assert opened(operator).answer.status == 503
 
 
+def test_pages_that_leave_as_they_are_rung_are_forgotten(
+    opened: Callable[[User | None], Stream], operator: User
+) -> None:
+    """Leaving and a signal may come at the same moment, which is easily made a stream without a reader."""
+    opened(operator)
+    (loop, broadcaster), *_ = live._broadcasters.items()
+    over = threading.Event()
+
+    def ring() -> None:
+        while not over.wait(0.002):
+            loop.call_soon_threadsafe(broadcaster._look_again)
+
+    ringing = threading.Thread(target=ring)
+    ringing.start()
+    for _ in range(40):
+        opened(operator).close()
+    over.set()
+    ringing.join()
+
+    assert came_true(lambda: len(broadcaster.listeners) <= 1, 10)
+
+
 def test_without_redis_pages_are_told_to_look_for_themselves(
     opened: Callable[[User | None], Stream], operator: User, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(settings, "REDIS_URL", "redis://127.0.0.1:1/0")
     monkeypatch.setattr(live, "BLIND_S", 0.2)
+    monkeypatch.setattr(live, "_broadcasters", {})  # none that still hears
 
     stream = opened(operator)
 
