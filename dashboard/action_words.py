@@ -39,7 +39,7 @@ EFFECTS: Mapping[tuple[str, str], str] = {
     (Kind.PAUSE, Target.WORKFLOW): "Whatever agents ask for its runs is put off.",
     (Kind.RESUME, Target.WORKFLOW): "What agents ask for its runs is decided again.",
     (Kind.CANCEL, Target.RUN): "It counts as cancelled, and agents that ask for it are told to stop.",
-    (Kind.REOPEN, Target.RUN): "It has again the state that its spans tell.",
+    (Kind.REOPEN, Target.RUN): "It has again the state that its spans tell. Questions taken back with it stay so.",
     (Kind.RETRY, Target.RUN): "Its agent was asked to try again.",
     (Kind.COMPENSATE, Target.RUN): "Its agent was asked to take back what it did.",
     (Kind.RETRY, Target.MESSAGE): "It was sent once more.",
@@ -81,7 +81,12 @@ def effect(action: Action) -> str:
         return "Not done yet."
     if action.result.get("changed") is False:
         return f"Nothing was changed: it was {action.result.get('was', 'so before')}."
-    return EFFECTS.get((action.kind, action.target_kind), "")
+    return EFFECTS.get((action.kind, action.target_kind), "") + _withdrawn(action)
+
+
+def _withdrawn(action: Action) -> str:
+    n = action.result.get("withdrawn")
+    return f" {plural(n, 'question was,questions were')} taken out of the inbox." if isinstance(n, int) and n else ""
 
 
 def _would(action: Action) -> str:

@@ -6,7 +6,7 @@ What leaves the house does so as messages of the outbox: made here, and the acti
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -16,6 +16,7 @@ from django.utils import timezone
 from orchestration.autonomy import aims
 from orchestration.autonomy.models import Action, Kind, Stop, Target
 from orchestration.autonomy.stops import CANCELLED_FOR
+from orchestration.holds.withdrawing import withdraw
 from orchestration.outbox import send, sweep
 from orchestration.outbox.models import Event, Message
 from orchestration.outbox.models import State as Sent
@@ -137,16 +138,21 @@ def _lift(action: Action, names: Names) -> Effect:
 
 
 def _cancel(action: Action, names: Names) -> Effect:
-    """The run is over for Baton: marked, and whoever asks for it is told so."""
+    """The run is over for Baton: marked, whoever asks for it is told so, and people are not asked about it any more."""
     runs = Run.objects.filter(workspace_id=action.workspace_id, id=action.target, merged_into=None)
     marked = {"status": RunStatus.CANCELLED, "cancelled_at": timezone.now()}
     if not runs.filter(status__in=GOING_ON).update(**marked):
         return Effect(False, {"was": "over"})
-    return _stopped(action, names, timezone.now() + CANCELLED_FOR)
+    stopped = _stopped(action, names, timezone.now() + CANCELLED_FOR)
+    called = names[action.workspace_id, Target.RUN].get(action.target, ())
+    why = f"The run was cancelled: {action.reason}".rstrip(": ")
+    withdrawn = withdraw(action.workspace_id, aims.uuid_of(action.target), list(called), why)
+    return replace(stopped, told={**stopped.told, "withdrawn": withdrawn})
 
 
 def _reopen(action: Action, names: Names) -> Effect:
-    """Told again from its spans, so that it has the state it would have."""
+    """Told again from its spans, so that it has the state it would have. Questions that were withdrawn with it stay
+    so: an agent that goes on asks anew."""
     runs = Run.objects.filter(workspace_id=action.workspace_id, id=action.target).exclude(cancelled_at=None)
     if not runs.update(cancelled_at=None, status=RunStatus.RUNNING):
         return Effect(False, {"was": "not cancelled"})
