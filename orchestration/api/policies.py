@@ -16,6 +16,7 @@ from ninja import Field, Query, Router, Schema
 
 from orchestration.api.auth import KeyAuth
 from orchestration.api.shapes import Asked, PageIn, Text
+from orchestration.autonomy import stops
 from orchestration.ledger import seals
 from orchestration.lib.paging import Page, cut
 from orchestration.policies import rulebook, standing
@@ -24,7 +25,7 @@ from orchestration.policies.standing import Figures
 from orchestration.workspaces.models import Workspace
 
 router = Router(auth=KeyAuth("read"), tags=["Policies"])
-FORMAT = 1  # of the bundle
+FORMAT = 2  # of the bundle: since 2 with `stops`, which come before all policies
 
 
 class PolicyOut(Schema):
@@ -94,7 +95,8 @@ def list_policies(request: Asked, wanted: Query[PoliciesIn]) -> Page[dict[str, A
 
 @router.get("/policies/bundle", response=BundleOut, summary="Live policies for local evaluation, signed")
 def bundle(request: Asked) -> HttpResponse:
-    """Ask again with `If-None-Match`: 304 as long as nothing that is live has changed."""
+    """Also who is stopped now (`stops`), which comes before all policies. Ask again with `If-None-Match`: 304 as long
+    as nothing of it has changed."""
     body = rfc8785.dumps(bundle_of(Workspace.objects.get(pk=request.auth.workspace_id)))
     etag = f'"{hashlib.sha256(body).hexdigest()}"'
     asked = parse_etags(request.headers.get("If-None-Match", ""))
@@ -121,7 +123,8 @@ def get_policy(request: Asked, policy_id: Text) -> dict[str, Any]:
 
 
 def bundle_of(workspace: Workspace) -> dict[str, Any]:
-    """What is in force, without anything that changes while it stays in force."""
+    """What is in force, without anything that changes while it stays in force. Who is stopped comes before all
+    policies: an ask of such an agent, or for such a run or workflow, is answered by the stop alone."""
     book = rulebook.rulebook(workspace)
     live = PolicyVersion.objects.filter(
         policy__workspace=workspace, policy__retired_at__isnull=True, state=State.LIVE
@@ -132,6 +135,7 @@ def bundle_of(workspace: Workspace) -> dict[str, Any]:
         "zone": workspace.zone,
         "currency": workspace.currency,
         "default": book.default_effect,
+        "stops": stops.told(workspace.pk),
         "policies": [
             {
                 "policy": version.policy.slug,

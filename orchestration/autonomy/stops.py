@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from django.db import connection
@@ -17,6 +17,7 @@ from django.db import connection
 from orchestration.autonomy.models import Kind, Stop, Target
 from orchestration.lib.names import normal
 from orchestration.policies import live
+from orchestration.registry.models import Agent
 
 AGAIN_S = 30  # after which a paused agent may ask again
 CANCELLED_FOR = timedelta(days=2)  # so long who asks for a cancelled run is told so
@@ -98,6 +99,27 @@ def of(workspace_id: int, target_kind: Target, target: str) -> dict[str, Stop]:
     """What stops one thing now, by kind."""
     rows = Stop.objects.filter(workspace_id=workspace_id, target_kind=target_kind, target=target)
     return {row.kind: row for row in rows.select_related("action")}
+
+
+def told(workspace_id: int) -> list[dict[str, Any]]:
+    """For who decides by himself, away from Baton. `names`: what an ask may call the target by, an agent's without
+    capitals, `-` and `_`; `application`: of an agent, so that one of an equal name elsewhere is not meant."""
+    rows = list(Stop.objects.filter(workspace_id=workspace_id).order_by("kind", "target_kind", "target"))
+    ids = [int(row.target) for row in rows if row.target_kind == Target.AGENT]
+    agents = Agent.objects.filter(workspace_id=workspace_id, pk__in=ids).values_list("pk", "application__name")
+    applications = {str(pk): name for pk, name in agents}
+    return [
+        {
+            "kind": row.kind,
+            "target_kind": row.target_kind,
+            "target": row.target,
+            "application": applications.get(row.target) if row.target_kind == Target.AGENT else None,
+            "names": sorted(row.names),
+            "words": row.words,
+            "until": row.until.astimezone(UTC).isoformat(timespec="seconds") if row.until else None,
+        }
+        for row in rows
+    ]
 
 
 def renew(workspace_ids: Iterable[int]) -> None:

@@ -8,11 +8,14 @@ from typing import Any
 import orjson
 import pytest
 
+from orchestration.autonomy.models import Kind
 from orchestration.ledger import seals
 from orchestration.policies import lifecycle
 from orchestration.policies.models import PolicyVersion
 from orchestration.workspaces.models import User, Workspace
+from tests import make
 from tests.api.test_figures import Api, assert_problem
+from tests.autonomy.ordered import aimed, done
 
 pytestmark = pytest.mark.django_db
 BODY: dict[str, Any] = {
@@ -93,6 +96,21 @@ def test_an_unchanged_bundle_is_not_sent_again(api: Api, live: PolicyVersion, ad
 
     assert (again.status_code, again.content, still.status_code) == (304, b"", 304)
     assert (changed.status_code, changed["ETag"] != etag) == (200, True)
+
+
+def test_who_is_stopped_stands_in_the_bundle_until_he_is_let_go(api: Api, workspace: Workspace) -> None:
+    agent = make.agent(workspace, "refund-bot")
+    before, etag = bundle(api)[0], bundle(api)[1]["ETag"]
+
+    done(workspace, Kind.QUARANTINE, aimed(agent))
+    body, response = bundle(api)
+    done(workspace, Kind.RELEASE, aimed(agent))
+
+    (stop,) = body["stops"]
+    assert (stop["kind"], stop["target"], stop["application"]) == ("quarantine", str(agent.pk), "desk")
+    assert (stop["names"], stop["until"]) == ([agent.key], None)
+    assert response["ETag"] != etag
+    assert bundle(api)[0] == before
 
 
 def test_a_key_without_the_scope_reads_no_policy(workspace: Workspace) -> None:
