@@ -7,6 +7,7 @@ from datetime import UTC, datetime, timedelta
 
 from django.db.models import Q
 
+from orchestration.autonomy import forgetting as acts
 from orchestration.control.usage import IS_SPAN
 from orchestration.holds.forgetting import old_words
 from orchestration.policies.models import Decision
@@ -21,7 +22,7 @@ from orchestration.workspaces.ways import Keeping
 class Loss:
     """One kind of data that goes with the next hourly round."""
 
-    kind: str  # spans | runs | decisions | questions
+    kind: str  # spans | runs | acts of Baton | decisions | questions
     n: int
     before: datetime  # what began before this
 
@@ -36,6 +37,8 @@ def losses(workspace: Workspace, wanted: Keeping, now: datetime) -> list[Loss]:
         before = now - timedelta(days=wanted.run_days)
         runs = Run.objects.filter(workspace_id=workspace.pk, started_at__lt=before).count()
         found.append(Loss("runs", runs, before))
+        if old := acts.old(workspace.pk, before).count():
+            found.append(Loss("acts of Baton", old, before))
     if wanted.decision_days < workspace.decision_days:
         before = now - timedelta(days=wanted.decision_days)
         whole = Decision.objects.filter(workspace_id=workspace.pk, forgotten_at=None, at__lt=before)

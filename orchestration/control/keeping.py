@@ -11,6 +11,7 @@ from typing import Any
 
 from django.db import connection, models
 
+from orchestration.autonomy import forgetting as acts
 from orchestration.handoffs.models import Handoff
 from orchestration.holds import forgetting
 from orchestration.ledger import chain
@@ -78,6 +79,7 @@ def keep() -> dict[str, Any]:
             done[model._meta.label] = done.get(model._meta.label, 0) + n
         _forget_bookings(workspace.pk, now - timedelta(days=workspace.span_days + 30))
         _forget_keys(workspace.pk)
+        done["acts"] = done.get("acts", 0) + acts.forget(workspace.pk, before)
         done["facts"] = done.get("facts", 0) + forget_facts(workspace.pk, now - timedelta(days=workspace.decision_days))
         words = forgetting.forget_words(workspace.pk, now - timedelta(days=workspace.decision_days))
         done["questions"] = done.get("questions", 0) + words

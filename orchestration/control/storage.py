@@ -26,11 +26,12 @@ KINDS: Mapping[str, tuple[str, ...]] = {
         "handoffs_handoff",
     ),
     "facts of decisions": ("policies_decision", "policies_asked", "policies_past"),
+    "acts of Baton": ("autonomy_action", "autonomy_order"),
     "ledger": ("ledger_entry", "ledger_link", "ledger_block", "ledger_checkpoint"),
     "deliveries": ("telemetry_delivery",),
 }
 _BY_SPAN_DAYS = frozenset(("spans", "logs", "minute figures"))
-_BY_RUN_DAYS = frozenset(("hour figures", "day figures", "runs"))
+_BY_RUN_DAYS = frozenset(("hour figures", "day figures", "runs", "acts of Baton"))
 
 
 @dataclass(frozen=True, slots=True)
