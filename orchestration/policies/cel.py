@@ -19,7 +19,7 @@ from typing import Any
 from cel_expr_python import cel
 
 from orchestration.policies import syntax
-from orchestration.policies.vocabulary import FIELDS, Type, near
+from orchestration.policies.vocabulary import BY_SUBJECT, Type, near
 
 MOST_BYTES = 2048
 MOST_NESTED = 32
@@ -37,7 +37,10 @@ _TYPES = {
     Type.NUMBERS: _T.Map(_T.STRING, _T.DOUBLE),
     Type.TEXTS: _T.List(_T.STRING),
 }
-_ENV = cel.NewEnv(variables={name: _TYPES[field.type] for name, field in FIELDS.items()})
+_ENVS = {
+    subject: cel.NewEnv(variables={name: _TYPES[field.type] for name, field in fields.items()})
+    for subject, fields in BY_SUBJECT.items()
+}
 
 _ERROR = re.compile(r"^(?:[A-Z_]+: )?ERROR: <input>:(\d+):(\d+): (.*)$", re.MULTILINE)
 _UNDECLARED = re.compile(r"undeclared reference to '([^']*)'")
@@ -84,13 +87,15 @@ class Invalid(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class Program:
-    """A condition ready to run. `reads`: dotted paths of the facts it names; `source`: the text that the engine has."""
+    """A condition ready to run. `reads`: dotted paths of the facts it names; `source`: the text that the engine has;
+    `subject`: what it speaks of, an ask or a signal."""
 
     text: str
     tree: syntax.Node
     reads: frozenset[str]
     expression: Any
     source: str
+    subject: str = "ask"
 
     def test(self, activation: Any) -> bool | str:
         """True or False; a text is the reason why it could not be told."""
@@ -104,16 +109,16 @@ class Program:
             return str(error)[:200]
 
 
-def activation(facts: Mapping[str, Any]) -> Any:
+def activation(facts: Mapping[str, Any], subject: str = "ask") -> Any:
     """Facts bound for as many programs as are to be tested on them. None stands for "not known", like an absent one."""
-    return _ENV.Activation({name: value for name, value in facts.items() if value is not None})
+    return _ENVS[subject].Activation({name: value for name, value in facts.items() if value is not None})
 
 
 @lru_cache(maxsize=4096)
-def compiled(text: str) -> Program:
+def compiled(text: str, subject: str = "ask") -> Program:
     """Raises Invalid, with every fault that was found."""
     _bound(text)
-    expression, source = _compile(text)
+    expression, source = _compile(text, subject)
     if expression.return_type() != _T.BOOL:
         raise Invalid(Fault(f"A condition is yes or no, but this is {_word(expression.return_type().name().lower())}."))
     try:
@@ -123,7 +128,7 @@ def compiled(text: str) -> Program:
         parts = MOST_NODES + 1
     if parts > MOST_NODES:
         raise Invalid(Fault("The rule has too many parts. Split it into several policies."))
-    return Program(text, root, syntax.reads(root), expression, source)
+    return Program(text, root, syntax.reads(root), expression, source, subject)
 
 
 def fixed(program: Program, limits: Mapping[str, float]) -> Program:
@@ -137,14 +142,14 @@ def fixed(program: Program, limits: Mapping[str, float]) -> Program:
     text = _LIMIT.sub(constant, program.text)
     if text == program.text:
         return program
-    return Program(program.text, program.tree, program.reads, *_compile(text))
+    return Program(program.text, program.tree, program.reads, *_compile(text, program.subject), program.subject)
 
 
 def packed(programs: Sequence[Program]) -> Any:
     """One expression for several conditions: a number whose bits say which of them are true, or an error when one of
     them cannot be told. It is several times as quick as asking each. (A line ends before each bracket, since what was
     written may end in a comment.)"""
-    return _ENV.compile(" + ".join(f"(({each.source}\n) ? {1 << n} : 0)" for n, each in enumerate(programs)))
+    return _ENVS["ask"].compile(" + ".join(f"(({each.source}\n) ? {1 << n} : 0)" for n, each in enumerate(programs)))
 
 
 def bits(expression: Any, activation: Any) -> int | None:
@@ -170,17 +175,17 @@ def _bound(text: str) -> None:
             raise Invalid(Fault(f"The rule is nested more than {MOST_NESTED} deep.", *place(text, at)))
 
 
-def _compile(text: str) -> tuple[Any, str]:
+def _compile(text: str, subject: str) -> tuple[Any, str]:
     """The expression, its numerals made fractions one by one where types ask for it, and the text that this gave."""
     source = text
     promoted: list[int] = []  # offsets in `source` at which ".0" stands now
     for _ in range(PROMOTIONS):
         try:
-            return _ENV.compile(source), source
+            return _ENVS[subject].compile(source), source
         except RuntimeError as error:
             at = _promotable(source, str(error))
             if at is None:
-                raise Invalid(*_faults(text, source, promoted, str(error))) from None
+                raise Invalid(*_faults(text, source, promoted, str(error), subject)) from None
             source = f"{source[:at]}.0{source[at:]}"
             promoted = sorted([*(p + 2 if p >= at else p for p in promoted), at])
     raise Invalid(Fault("The rule compares too many whole numbers with fractions."))
@@ -205,7 +210,7 @@ def _promotable(source: str, errors: str) -> int | None:
     return None
 
 
-def _faults(text: str, source: str, promoted: list[int], errors: str) -> list[Fault]:
+def _faults(text: str, source: str, promoted: list[int], errors: str, subject: str) -> list[Fault]:
     faults = []
     for line, column, message in _ERROR.findall(errors):
         at = _offset(source, int(line), int(column))
@@ -214,16 +219,16 @@ def _faults(text: str, source: str, promoted: list[int], errors: str) -> list[Fa
         if unknown:
             start = _NAME_END.search(text[: at + 1].rstrip("."))
             at = start.start() if start else at
-            faults.append(_unknown(unknown[1], place(text, at)))
+            faults.append(_unknown(unknown[1], place(text, at), subject))
         else:
             faults.append(Fault(_plain(message), *place(text, at)))
     return faults or [Fault(f"The rule cannot be read: {errors.partition('[')[0].strip()[:200]}")]
 
 
-def _unknown(name: str, place: tuple[int, int]) -> Fault:
+def _unknown(name: str, place: tuple[int, int], subject: str) -> Fault:
     if name in ("true", "false") or not name:
         return Fault("The rule cannot be read here.", *place)
-    return Fault(f"There is no fact {name}.", *place, tuple(near(name)))
+    return Fault(f"There is no fact {name}.", *place, tuple(near(name, subject=subject)))
 
 
 def _plain(message: str) -> str:

@@ -26,7 +26,7 @@ from orchestration.policies.forms import (
     write,
 )
 from orchestration.policies.syntax import Node
-from orchestration.policies.vocabulary import FIELDS, Type
+from orchestration.policies.vocabulary import ANY_FIELD, Type
 
 _CALLS = {ALL: "_&&_", ANY: "_||_"}
 _BY_CALL = {f"_{sign}_": op for op, sign in COMPARED.items()}
@@ -38,9 +38,9 @@ class _Unfit(Exception):
     """An expression that no row can hold."""
 
 
-def read(text: str) -> Form | None:
+def read(text: str, subject: str = "ask") -> Form | None:
     """The rows of a condition; None if it is more than rows can say. Raises cel.Invalid."""
-    root = cel.compiled(text).tree
+    root = cel.compiled(text, subject).tree
     if root.kind == "const" and root.value is True:
         return Form()
     joiner = ANY if root.kind == "call" and root.value == _CALLS[ANY] else ALL
@@ -48,7 +48,7 @@ def read(text: str) -> Form | None:
     try:
         groups = [[_atom(part) for part in parts_of(each, inner)] for each in parts_of(root, _CALLS[joiner])]
         form = normal(Form(joiner, tuple(tuple(group) for group in groups)))
-        cel.compiled(write(form))
+        cel.compiled(write(form), subject)
     except (_Unfit, BadForm, cel.Invalid):
         return None
     return form
@@ -142,7 +142,7 @@ def _membership(node: Node) -> Row:
         if not values or any("," in value or value != value.strip() for value in values):
             raise _Unfit
         return Row(path, "one_of", ", ".join(values))
-    if place.path == "known" and thing.kind == "const" and thing.value in FIELDS:
+    if place.path == "known" and thing.kind == "const" and thing.value in ANY_FIELD:
         return Row(thing.value, "known")
     return Row(_path(place), "includes", _shown(thing, Type.TEXT))
 

@@ -12,7 +12,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
-from orchestration.policies.vocabulary import FIELDS, Type, field_of, near
+from orchestration.policies.vocabulary import ANY_FIELD, Type, field_of, near
 
 ALL, ANY = "all", "any"
 _SIGNS = {ALL: "&&", ANY: "||"}
@@ -141,7 +141,8 @@ def _row(row: Row, seen: tuple[str, ...]) -> str:
     if kind is None:
         if not row.field.strip():
             raise ValueError("Choose a fact.")
-        raise ValueError(f"There is no fact {row.field}.", near(row.field, seen))
+        subject = "signal" if row.field.startswith(("signal.", "target.")) else "ask"
+        raise ValueError(f"There is no fact {row.field}.", near(row.field, seen, subject=subject))
     if row.op not in OPS_OF[kind]:
         raise ValueError(f"{row.field} is {_about(kind)}: choose another comparison.")
     return _bare(row) if row.op in BARE else _compared(row, kind)
@@ -165,8 +166,8 @@ def _compared(row: Row, kind: Type) -> str:
 
 def _bare(row: Row) -> str:
     if row.op in _KNOWN:
-        said = f"'{row.field}' in known" if row.field in FIELDS else f"has({row.field})"
-        return said if row.op == "known" else f"!({said})" if row.field in FIELDS else f"!{said}"
+        said = f"'{row.field}' in known" if row.field in ANY_FIELD else f"has({row.field})"
+        return said if row.op == "known" else f"!({said})" if row.field in ANY_FIELD else f"!{said}"
     return {
         "so": row.field,
         "not_so": f"!{row.field}",

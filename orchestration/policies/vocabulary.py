@@ -1,4 +1,5 @@
-"""The facts that a rule may name: typed, documented, the same for live decisions, replay and the editor's help.
+"""The facts that a rule may name: typed, documented, the same for live decisions, replay and the editor's help. Rules
+speak of one of two subjects: an `ask` of an agent, or a `signal` that was measured.
 
 A fact that is not known is absent, never zero or empty: a rule that reads it then ends as an error, which is the
 policy's fail mode and is named in the answer (`missing`). `known` tells beforehand.
@@ -133,18 +134,53 @@ FIELDS: dict[str, Field] = {field.name: field for fields in GROUPS.values() for 
 OPEN = tuple(name for name, field in FIELDS.items() if field.type in (Type.MAP, Type.NUMBERS))
 
 
+# What rules on signals may name: what was measured, and of whom. The names of asks mean asks alone.
+SIGNAL_GROUPS: dict[str, tuple[Field, ...]] = {
+    "What was measured": (
+        Field("signal.surely", Type.NUMBER, "Failures: lower bound (95 %) of the failed share, last 5 minutes", "0.3"),
+        Field("signal.rate", Type.NUMBER, "Failures: the failed share itself, 0 to 1; says little of few calls", "0.5"),
+        Field("signal.calls", Type.WHOLE, "Failures: calls (of a workflow: runs) of the last 5 minutes", "30"),
+        Field("signal.failures", Type.WHOLE, "Failures: how many of those failed", "12"),
+        Field(
+            "signal.minutes",
+            Type.NUMBER,
+            "Stuck run, silence: minutes since anything was heard. Queue: age of the oldest open question",
+            "15",
+        ),
+        Field("signal.usual_minutes", Type.NUMBER, "Silence: its usual longest gap; known after 100 gaps", "4"),
+        Field("signal.status", Type.TEXT, "Stuck run: running, waiting or stalled", "stalled"),
+        Field("signal.repeats", Type.WHOLE, "Loop: how often the same call was made in one run", "4"),
+        Field("signal.tool", Type.TEXT, "Loop: which call", "search_orders"),
+        Field("signal.cost", Type.NUMBER, "Cost of the run so far, or of the agent since midnight", "2.5"),
+        Field("signal.tokens", Type.WHOLE, "Cost: tokens of the run so far, or of the agent since midnight", "90000"),
+        Field("signal.open", Type.WHOLE, "Queue: questions that wait for people", "40"),
+        Field("signal.late", Type.WHOLE, "Queue: of these, the ones past their deadline", "3"),
+    ),
+    "Of what": (
+        Field("target.name", Type.TEXT, "The agent, workflow, system or run that it was measured of", "refund-bot"),
+        Field("target.application", Type.TEXT, "Of an agent: the program it runs in", "support"),
+        Field("target.workflow", Type.TEXT, "Of a run: its workflow", "Refund request"),
+    ),
+    "The time": _NOW[1:],
+    "Limits": _LIMITS,
+}
+SIGNAL_FIELDS: dict[str, Field] = {field.name: field for fields in SIGNAL_GROUPS.values() for field in fields}
+BY_SUBJECT: dict[str, dict[str, Field]] = {"ask": FIELDS, "signal": SIGNAL_FIELDS}
+ANY_FIELD: dict[str, Field] = SIGNAL_FIELDS | FIELDS
+
+
 def field_of(path: str) -> Field | None:
-    """The field that a path of an expression leads to, or into."""
+    """The field that a path of an expression leads to, or into; of either kind of rule."""
     names = path.split(".")
     for length in range(len(names), 0, -1):
-        if found := FIELDS.get(".".join(names[:length])):
+        if found := ANY_FIELD.get(".".join(names[:length])):
             return found
     return None
 
 
-def near(name: str, seen: tuple[str, ...] = (), most: int = 3) -> list[str]:
+def near(name: str, seen: tuple[str, ...] = (), most: int = 3, subject: str = "ask") -> list[str]:
     """Names that somebody who wrote `name` may have meant; `seen`: fields of the open maps that agents have sent."""
-    candidates = [*FIELDS, *seen]
+    candidates = [*BY_SUBJECT[subject], *seen]
     last = name.rpartition(".")[2]
     by_end = [each for each in candidates if each.rpartition(".")[2] == last and each != name]
     close = get_close_matches(name, candidates, n=most, cutoff=0.6)
