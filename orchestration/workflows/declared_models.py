@@ -100,6 +100,7 @@ class DeclaredRun(models.Model):
     ended_at = models.DateTimeField(null=True)
     undo_by = models.TextField(default="")
     undo_reason = models.TextField(default="")
+    cancel_told = models.BooleanField(default=False, help_text="The run that pages show is marked as cancelled")
 
     class Meta:
         constraints: ClassVar = [
@@ -107,6 +108,10 @@ class DeclaredRun(models.Model):
         ]
         indexes: ClassVar = [
             models.Index(fields=["workspace", "version_id", "-started_at"], name="declared_of"),
+            models.Index(
+                fields=["ended_at"], name="declared_untold", condition=Q(state="cancelled", cancel_told=False)
+            ),
+            models.Index(fields=["started_at"], name="declared_undoing", condition=Q(state="undoing")),
         ]
 
     def __str__(self) -> str:
@@ -134,6 +139,7 @@ class Task(models.Model):
     workspace = workspace_value()
     id = models.UUIDField(default=uuid7)
     run_id = models.UUIDField()
+    workflow = models.TextField(default="")
     step = models.TextField()
     undoes = models.UUIDField(null=True)
     owner_kind = models.CharField(max_length=7)
@@ -147,6 +153,8 @@ class Task(models.Model):
     hold_id = models.UUIDField(null=True)
     due_at = models.DateTimeField(default=timezone.now)
     limit_at = models.DateTimeField(null=True)
+    lease_s = models.FloatField(default=30, help_text="Silence after which a lease ends")
+    time_limit_s = models.FloatField(default=600, help_text="Of one attempt")
     result: models.JSONField[Any, Any] = models.JSONField(default=dict)
     error_class = models.TextField(default="")
     error = models.TextField(default="")
