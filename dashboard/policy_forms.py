@@ -12,7 +12,7 @@ from django.http import QueryDict
 
 from orchestration.lib.templatetags.baton import visible
 from orchestration.policies import cel, form_reading, forms, versions
-from orchestration.policies.effects import TIMEOUTS, WORDS, Kind
+from orchestration.policies.effects import PRECEDENTS, TIMEOUTS, WORDS, Kind
 from orchestration.policies.forms import Form, Row
 from orchestration.policies.scopes import PARTS
 from orchestration.policies.versions import BadBody, Wrong
@@ -33,6 +33,7 @@ class EffectDraft:
     due: str = "30"
     people: str = "1"
     on_timeout: str = "remind"
+    precedents: str = PRECEDENTS[0]
     to: str = ""
     evidence: str = ""
     amount: str = ""
@@ -45,6 +46,7 @@ class EffectDraft:
         told: dict[str, Any] = {"kind": self.kind, "words": self.words}
         if self.kind == Kind.HOLD:
             told |= {"skill": self.skill, "people": 2 if self.people == "2" else 1, "on_timeout": self.on_timeout}
+            told["precedents"] = self.precedents
             told["due_s"] = _seconds(self.due, f"{part}.due_s", faults)
         elif self.kind in (Kind.PEER, Kind.ROUTE):
             told["to"] = self.to
@@ -195,6 +197,7 @@ def effect_of(stored: Mapping[str, Any] | None) -> EffectDraft:
     told = EffectDraft(kind=stored["kind"], words=stored.get("words", ""))
     told.skill, told.to = stored.get("skill", ""), stored.get("to", "")
     told.people, told.on_timeout = str(stored.get("people", 1)), stored.get("on_timeout", TIMEOUTS[1])
+    told.precedents = stored.get("precedents", PRECEDENTS[0])
     told.due = plain(stored.get("due_s", 1800) / 60)
     told.evidence = "\n".join(stored.get("evidence", ()))
     told.amount = plain(stored["amount"]) if "amount" in stored else ""
@@ -211,7 +214,19 @@ def plain(value: float) -> str:
 def _effect(sent: QueryDict, part: str) -> EffectDraft:
     kind = sent.get(f"{part}-kind", "")
     found = EffectDraft(kind=kind if kind in WORDS else "")
-    for name in ("words", "skill", "due", "people", "on_timeout", "to", "evidence", "amount", "delay", "share"):
+    for name in (
+        "words",
+        "skill",
+        "due",
+        "people",
+        "on_timeout",
+        "precedents",
+        "to",
+        "evidence",
+        "amount",
+        "delay",
+        "share",
+    ):
         if (given := sent.get(f"{part}-{name}")) is not None:
             setattr(found, name, given)
     return found

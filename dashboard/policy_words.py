@@ -138,6 +138,8 @@ def hold_words(effect: Effect) -> str:
     parts.append(f"due in {duration(effect.due_s * 1000)}")
     if effect.on_timeout == "reject":
         parts.append("rejected when late")
+    if effect.precedents:
+        parts.append("answered by kept verdicts where it can be undone")
     return ", ".join(parts)
 
 

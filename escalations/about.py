@@ -18,7 +18,8 @@ DAYS = 90
 SAME_KEY = """
 select coalesce(nullif(h.verdict, ''), 'expired'), count(*) from escalations_escalation e
 join holds_hold h on h.id = e.hold_id
-where e.workspace_id = %s and e.key = %s and not e.open and h.state in ('decided', 'applied') group by 1
+where e.workspace_id = %s and e.key = %s and not e.open and h.state in ('decided', 'applied')
+and h.precedent_id is null group by 1
 """
 SAME_ACT = f"""
 select verdict, count(*) from policies_decision where workspace_id = %s and agent = %s and action_type = %s

@@ -7,7 +7,8 @@ For one workspace at a time, a portion in a transaction of its own, which either
 3. groups    the open batches of those keys that nobody has in front of them, and what is in them; locked together with
              those of cases that were decided or taken back, before any case is written
 4. arrange   `batching`: which case goes where, what differs
-5. write     cases (once each, however often this runs), batches, their counts
+5. write     cases (once each, however often this runs), batches, their counts; what a precedent answers by itself
+             (`answering`) is closed at once
 6. place     the holds are told their batch. One that changed meanwhile, or that somebody is deciding right now, stays
              news and is looked at again
 """
@@ -28,7 +29,7 @@ import structlog
 from django.db import connection, transaction
 from django.utils import timezone
 
-from escalations import drawers, precedents
+from escalations import answering, drawers, precedents
 from escalations.batching import Group, Place, arrange, places
 from escalations.closeness import measure
 from escalations.counting import recount
@@ -158,6 +159,7 @@ def _taken_in(workspace_id: int, news: list[News]) -> list[Placed]:
     _arrange(workspace_id, waiting, written, {each.batch for each in turned if each.batch})
     store(written)
     written.touched |= _turned(turned)
+    _answer(workspace_id, waiting, fresh)
     recount(written.touched)
     batch_of = {each.hold["id"]: each.batch for each in news} | {
         row.hold_id: row.batch_id for row in [*written.rows.values(), *written.moved]
@@ -165,6 +167,12 @@ def _taken_in(workspace_id: int, news: list[News]) -> list[Placed]:
     placed = [_placed(each, batch_of) for each in news]
     told = {each.hold_id for each in placed}
     return placed + [Placed(row.hold_id, row.batch_id) for row in written.moved if row.hold_id not in told]
+
+
+def _answer(workspace_id: int, waiting: list[Escalation], fresh: list[News]) -> None:
+    """What a precedent may answer by itself never waits: its batch closes with the commit that opens it."""
+    asked = {each.hold["id"]: (each.hold, each.decision) for each in fresh if each.hold["people"] == 1}
+    answering.answer(workspace_id, waiting, asked, timezone.now())
 
 
 def _placed(each: News, batch_of: dict[UUID, UUID | None]) -> Placed:

@@ -219,7 +219,7 @@ def who_was_first(hold: Hold) -> str:
     if not hold.verdict:
         return "Changed since this page was made"
     at = f", {time_of(hold.decided_at)}" if hold.decided_at else ""
-    return f"{SAID[Answered(hold.verdict)]} by {person(hold.reviewer)}{at}"
+    return f"{SAID[Answered(hold.verdict)]} by {'a precedent' if hold.precedent_id else person(hold.reviewer)}{at}"
 
 
 def why_not(case: Escalation, hold: Hold, reader: User) -> str:

@@ -1,9 +1,10 @@
 """Verdicts that people keep for cases like those in which they were said, and what becomes of them.
 
 A precedent speaks only for cases of the same key (same rule and version, same act of the same agent) within the bounds
-of what was decided (`covering`). It is shown with such a case, and makes its answer one press; it is never wider than
-what people decided, and never speaks where two people decide or where the policy is marked sensitive. Where two that
-say different things cover one case, neither speaks. Each use, and its end, is a receipt.
+of what was decided (`covering`). It is shown with such a case, and makes its answer one press, or, where the policy
+says so, gives it by itself (`answering`). It is never wider than what people decided, and never speaks where two people
+decide or where the policy is marked sensitive. Where two that say different things cover one case, neither speaks. Each
+use, and its end, is a receipt.
 """
 
 from __future__ import annotations
@@ -217,7 +218,7 @@ def revoke(precedent: Precedent, by: User, why: str) -> int | None:
         return None
     waiting = _forgotten(precedent)
     touched = Descendant.objects.filter(precedent=precedent)
-    alone = touched.filter(person=None).count()
+    alone = touched.filter(act_id=None).count()
     told: dict[str, Any] = {"decided": touched.count(), "by_itself": alone, "waiting": waiting}
     _note(precedent, "precedent.revoked", by, told, now)
     transaction.on_commit(lambda: publish(precedent.workspace_id, "batch"))

@@ -32,10 +32,13 @@ PLAIN = ("no amount", 1.0)
 _BAND = """case when d.amount is null then 'no amount' when abs(d.amount) < 100 then 'below 100'
     when abs(d.amount) < 1000 then '100 to 1,000' when abs(d.amount) < 10000 then '1,000 to 10,000'
     else '10,000 and more' end"""
-_STRATUM = f"{_BAND} || ' · ' || d.effect || ' · ' || coalesce(p.slug, 'no policy')"
+_WENT = "case when d.hold_id is null then d.effect else 'precedent' end"
+_STRATUM = f"{_BAND} || ' · ' || {_WENT} || ' · ' || coalesce(p.slug, 'no policy')"
 _FROM = """policies_decision d left join policies_policy p on p.id = d.policy_id
 where d.workspace_id = %s and d.at >= %s and d.at < %s
-    and not d.imported and d.hold_id is null and d.effect = any(%s)"""
+    and not d.imported and (d.hold_id is null and d.effect = any(%s) or exists (
+        select 1 from holds_hold h where h.id = d.hold_id and h.workspace_id = d.workspace_id
+        and h.precedent_id is not null and h.verdict = 'approve'))"""
 SIZES = f"select {_STRATUM}, count(*) from {_FROM} group by 1"
 DRAW = f"""
 insert into escalations_sample (decision_id, workspace_id, at, drawn_at, chance, stratum, found, note)

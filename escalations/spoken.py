@@ -11,7 +11,7 @@ from typing import Any
 
 from django.db.models import Count, Q, QuerySet
 
-from escalations import precedents
+from escalations import answering, precedents
 from escalations.covering import Bounds
 from escalations.models import Act, Descendant, Escalation, Precedent, Verb
 from escalations.words import label, person, shown
@@ -29,7 +29,8 @@ MOST_LISTED, MOST_TOLD, MOST_ACTS = 100, 100, 10
 @dataclass(frozen=True, slots=True)
 class Spoken:
     """A precedent with what came of it. `here`: cases of the open batch that it covers; `waiting`: of all batches;
-    `rests`: why it speaks for nothing although nobody revoked it."""
+    `rests`: why it speaks for nothing although nobody revoked it; `lets`: whether its policy lets it
+    answer by itself."""
 
     precedent: Precedent
     agreed: int
@@ -38,6 +39,7 @@ class Spoken:
     here: int = 0
     waiting: int = 0
     rests: str = ""
+    lets: bool = False
 
     @property
     def verdict(self) -> str:
@@ -60,6 +62,15 @@ class Spoken:
     @property
     def speaks(self) -> bool:
         return not self.rests and self.precedent.revoked_at is None
+
+    @property
+    def itself(self) -> str:
+        """Whether it answers without a person, in words."""
+        if not self.lets or not self.speaks:
+            return ""
+        if self.otherwise:
+            return "It no longer answers by itself, since people said otherwise"
+        return "It answers by itself what can be undone"
 
     @property
     def press(self) -> str:
@@ -116,14 +127,22 @@ def listed(workspace_id: int, now: datetime) -> tuple[list[Spoken], list[Spoken]
     live = _live_versions(workspace_id)
     open_ones = Escalation.objects.filter(precedent__in=rows, open=True).order_by()
     waiting = dict(open_ones.values_list("precedent").annotate(n=Count("pk")))
-    made = [_spoken(each, waiting=waiting.get(each.pk, 0), rests=_rests(each, live, now)) for each in rows]
+    lets = answering.letting(workspace_id, {rule for each in rows if (rule := _rule(each))})
+    made = [
+        _spoken(each, waiting=waiting.get(each.pk, 0), rests=_rests(each, live, now), lets=_rule(each) in lets)
+        for each in rows
+    ]
     return [each for each in made if each.speaks], [each for each in made if not each.speaks]
 
 
 def one(precedent: Precedent, now: datetime) -> Spoken:
     found = _counted(Precedent.objects.filter(pk=precedent.pk)).get()
     waiting = Escalation.objects.filter(precedent=precedent, open=True).count()
-    return _spoken(found, waiting=waiting, rests=_rests(found, _live_versions(found.workspace_id), now))
+    rule = _rule(found)
+    lets = answering.letting(found.workspace_id, {rule} if rule else set())
+    return _spoken(
+        found, waiting=waiting, rests=_rests(found, _live_versions(found.workspace_id), now), lets=bool(lets)
+    )
 
 
 def decided(precedent: Precedent) -> list[Told]:
@@ -169,8 +188,12 @@ def _counted(found: QuerySet[Precedent]) -> QuerySet[Precedent]:
     )
 
 
-def _spoken(row: Any, *, here: int = 0, waiting: int = 0, rests: str = "") -> Spoken:
-    return Spoken(row, row.agreed, row.otherwise, row.alone, here, waiting, rests)
+def _spoken(row: Any, *, here: int = 0, waiting: int = 0, rests: str = "", lets: bool = False) -> Spoken:
+    return Spoken(row, row.agreed, row.otherwise, row.alone, here, waiting, rests, lets)
+
+
+def _rule(each: Precedent) -> answering.Rule | None:
+    return (each.policy, each.version) if each.policy and each.version is not None else None
 
 
 def _live_versions(workspace_id: int) -> Mapping[str, int | None]:

@@ -123,7 +123,7 @@ def _verdict(hold: Hold | None, effect: str) -> dict[str, Any]:
     if hold is None:
         return {"hold": None, "state": "", "said": "", "who": "", "tone": "deny" if effect == "deny" else "ok"}
     said = _VERDICTS.get(hold.verdict, "") if hold.state != State.EXPIRED else "nobody answered in time"
-    who = hold.reviewer.get_username() if hold.reviewer else ""
+    who = hold.reviewer.get_username() if hold.reviewer else "a precedent" if hold.precedent_id else ""
     tone = "human" if not hold.verdict else "deny" if hold.verdict == Answered.REJECT else "ok"
     return {"hold": hold.pk, "state": hold.state, "said": said, "who": who, "tone": tone}
 

@@ -64,7 +64,8 @@ def opened(workspace_id: int, since: datetime, until: datetime) -> int:
         cursor.execute(
             "select count(*) - count(*) filter (where h.run_id is not null and exists (select 1 from workflows_run r "
             "where r.workspace_id = h.workspace_id and r.id = h.run_id and r.escalations > 0)) from holds_hold h "
-            "where h.workspace_id = %s and h.opened_at >= %s and h.opened_at < %s",
+            "where h.workspace_id = %s and h.opened_at >= %s and h.opened_at < %s "
+            "and h.precedent_id is null",
             [workspace_id, since, until],
         )
         return int(cursor.fetchone()[0])

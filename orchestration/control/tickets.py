@@ -1,5 +1,6 @@
 """What people were asked, by the day it was asked, and whether they changed what was proposed: questions of this place,
-and those of elsewhere that were told with their verdicts. From indexes alone."""
+and those of elsewhere that were told with their verdicts. What a precedent answered, nobody was asked. From indexes
+alone."""
 
 from __future__ import annotations
 
@@ -14,7 +15,8 @@ select extract(epoch from day - %s)::int / 86400, sum(n)::int,
     coalesce(sum(n) filter (where verdict = 'approve'), 0)::int
 from (
     select date_bin('1 day', opened_at, %s) as day, verdict, count(*) as n from holds_hold
-    where workspace_id = %s and opened_at >= %s and opened_at < %s group by 1, 2
+    where workspace_id = %s and opened_at >= %s and opened_at < %s and precedent_id is null
+    group by 1, 2
     union all
     select date_bin('1 day', at, %s), verdict, count(*) from policies_decision
     where workspace_id = %s and at >= %s and at < %s and imported and effect = 'hold' group by 1, 2

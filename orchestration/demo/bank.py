@@ -234,7 +234,7 @@ POLICIES = (
                     "scope": {"types": ["card.limit"]},
                     "condition": "action.amount <= limit && context.late_payments == 0",
                     "then": {"kind": "allow"},
-                    "otherwise": person("cards", 45, "Ask the card desk"),
+                    "otherwise": person("cards", 45, "Ask the card desk") | {"precedents": "answer"},
                     "limits": {"limit": CARD_LIMIT},
                 },
                 "Taken over from the old rules engine",

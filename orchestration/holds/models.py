@@ -88,6 +88,9 @@ class Hold(models.Model):
     looked = models.IntegerField(
         null=True, blank=True, help_text="The revision that the reviewers' screens have seen (`placing`)"
     )
+    precedent_id = models.UUIDField(
+        null=True, blank=True, help_text="By which Baton answered it itself, as the policy allows (`as_before`)"
+    )
     verdict = models.CharField(max_length=7, choices=Answered, blank=True, default="")
     amend: models.JSONField[Any, Any] = models.JSONField(null=True, blank=True)
     note = models.TextField(blank=True, default="")
@@ -112,7 +115,12 @@ class Hold(models.Model):
             ),
             models.Index(fields=["apply_at"], name="hold_decided", condition=Q(state="decided")),
             models.Index(fields=["due_at"], name="hold_due", condition=Q(state="open")),
-            models.Index(fields=["workspace", "opened_at"], include=["verdict", "run_id"], name="hold_asked"),
+            models.Index(
+                fields=["workspace", "opened_at"], include=["verdict", "run_id", "precedent_id"], name="hold_asked"
+            ),
+            models.Index(
+                fields=["workspace", "opened_at"], name="hold_as_before", condition=Q(precedent_id__isnull=False)
+            ),
             models.Index(
                 fields=["workspace", "id"], name="hold_news", condition=Q(looked=None) | Q(looked__lt=F("revision"))
             ),

@@ -104,4 +104,4 @@ def _noted(hold: Hold) -> dict[str, object]:
         "version": hold.version,
         "run": hold.run,
         "revision": hold.revision,
-    }
+    } | ({"precedent": str(hold.precedent_id)} if hold.precedent_id else {})

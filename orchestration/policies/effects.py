@@ -34,6 +34,8 @@ WORDS: dict[Kind, str] = {
     Kind.ALLOW: "Act alone",
 }
 TIMEOUTS = ("hold", "remind", "reject")  # never allow: silence is no consent
+ANSWER = "answer"
+PRECEDENTS = ("show", ANSWER)
 
 
 class BadEffect(ValueError):
@@ -47,7 +49,8 @@ class BadEffect(ValueError):
 @dataclass(frozen=True, slots=True)
 class Effect:
     """`words` is what an admin wants an agent and a reviewer to read. Parameters that a kind does not use are empty:
-    hold: skill, due_s, people, on_timeout; peer and route: to; evidence: evidence; amend: amount (None: the policy's
+    hold: skill, due_s, people, on_timeout, precedents (whether a verdict that a person keeps for such cases may answer
+    them, or is only shown with them); peer and route: to; evidence: evidence; amend: amount (None: the policy's
     limit); delay: seconds; allow: check_share (0 to 1, looked at afterwards)."""
 
     kind: Kind
@@ -56,6 +59,7 @@ class Effect:
     due_s: int = 1800
     people: int = 1
     on_timeout: str = "remind"
+    precedents: str = ""
     to: str = ""
     evidence: tuple[str, ...] = ()
     amount: float | None = None
@@ -86,6 +90,8 @@ class Effect:
             raise BadEffect("to", "Name the agent that this goes to.")
         if self.kind == Kind.EVIDENCE and not self.evidence:
             raise BadEffect("evidence", "Name what is asked for, one a line.")
+        if self.precedents == ANSWER and self.people > 1:
+            raise BadEffect("precedents", "Where two people decide, no precedent answers.")
         if self.kind == Kind.DELAY and not self.seconds:
             raise BadEffect("seconds", "Say for how long.")
 
@@ -126,6 +132,12 @@ def _timeout(name: str, given: Any) -> str:
     return str(given)
 
 
+def _precedents(name: str, given: Any) -> str:
+    if given not in PRECEDENTS:
+        raise BadEffect(name, f"What kept verdicts may do: {', '.join(PRECEDENTS)}.")
+    return "" if given == PRECEDENTS[0] else str(given)
+
+
 def _texts(name: str, given: Any) -> tuple[str, ...]:
     if not isinstance(given, list | tuple) or len(given) > 20:
         raise BadEffect(name, "This is a list of at most 20 texts.")
@@ -146,7 +158,7 @@ def _share(name: str, given: Any) -> float:
 
 _PARAMETERS: dict[Kind, tuple[str, ...]] = {
     Kind.DENY: (),
-    Kind.HOLD: ("skill", "due_s", "people", "on_timeout"),
+    Kind.HOLD: ("skill", "due_s", "people", "on_timeout", "precedents"),
     Kind.PEER: ("to",),
     Kind.EVIDENCE: ("evidence",),
     Kind.AMEND: ("amount",),
@@ -159,6 +171,7 @@ _READERS: dict[str, Any] = {
     "due_s": _seconds,
     "people": _people,
     "on_timeout": _timeout,
+    "precedents": _precedents,
     "to": _text,
     "evidence": _texts,
     "amount": _amount,

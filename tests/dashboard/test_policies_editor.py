@@ -64,6 +64,7 @@ def test_the_form_holds_what_is_stored(as_admin: Client, version: PolicyVersion)
             },
             {"kind": "hold", "skill": "law", "due_s": 5400, "people": 2, "on_timeout": "reject"},
         ),
+        ({"then-kind": "hold", "then-precedents": "answer"}, {"kind": "hold", "precedents": "answer"}),
         ({"then-kind": "peer", "then-to": "checker"}, {"kind": "peer", "to": "checker"}),
         ({"then-kind": "route", "then-to": "kyc"}, {"kind": "route", "to": "kyc"}),
         (
