@@ -41,6 +41,7 @@ INSTALLED_APPS = [
     "orchestration.policies",
     "orchestration.holds",
     "orchestration.outbox",
+    "orchestration.routing",
     "orchestration.autonomy",
     "orchestration.control",
     "orchestration.demo",
@@ -230,6 +231,8 @@ CELERY_TASK_ROUTES = {
     "escalations.tasks.learn": "replay",
     "escalations.tasks.draft": "replay",
     "orchestration.autonomy.tasks.carry_out": "actions",
+    "orchestration.routing.tasks.sweep": "actions",
+    "orchestration.routing.tasks.measure": "replay",
 }
 HOLDS_TASK = "escalations.tasks.take_in"  # which is told at once that a hold has been opened or decided
 CELERY_TASK_SERIALIZER = "json"
