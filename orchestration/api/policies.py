@@ -20,7 +20,7 @@ from orchestration.autonomy import stops
 from orchestration.ledger import seals
 from orchestration.lib.paging import Page, cut
 from orchestration.policies import rulebook, standing
-from orchestration.policies.models import Policy, PolicyVersion, State
+from orchestration.policies.models import Policy, PolicyVersion, State, Subject
 from orchestration.policies.standing import Figures
 from orchestration.workspaces.models import Workspace
 
@@ -32,6 +32,7 @@ class PolicyOut(Schema):
     id: str = Field(description="Its slug")
     name: str
     purpose: str
+    subject: Literal["ask", "signal"] = Field(description="Whether it answers asks, or acts on what is measured")
     sensitive: bool
     live: int | None
     shadow: int | None
@@ -127,7 +128,7 @@ def bundle_of(workspace: Workspace) -> dict[str, Any]:
     policies: an ask of such an agent, or for such a run or workflow, is answered by the stop alone."""
     book = rulebook.rulebook(workspace)
     live = PolicyVersion.objects.filter(
-        policy__workspace=workspace, policy__retired_at__isnull=True, state=State.LIVE
+        policy__workspace=workspace, policy__subject=Subject.ASK, policy__retired_at__isnull=True, state=State.LIVE
     ).select_related("policy")
     return {
         "format": FORMAT,
@@ -161,6 +162,7 @@ def _told(policy: Policy, figures: Figures) -> dict[str, Any]:
         "id": policy.slug,
         "name": policy.name,
         "purpose": policy.purpose,
+        "subject": policy.subject,
         "sensitive": policy.sensitive,
         "live": policy.live,
         "shadow": policy.shadow,

@@ -10,6 +10,7 @@ from django.db.models import Q
 from django.utils import timezone
 from uuid_utils.compat import uuid7
 
+from orchestration.policies.models import Policy
 from orchestration.workspaces.models import Workspace
 
 
@@ -23,6 +24,7 @@ class Kind(models.TextChoices):
     RETRY = "retry", "Retry"
     COMPENSATE = "compensate", "Compensate"
     NOTIFY = "notify", "Notify"
+    VERIFY = "verify", "Ask for verification"
 
 
 class Target(models.TextChoices):
@@ -117,6 +119,9 @@ class Action(models.Model):
             models.Index(
                 fields=["workspace", "state"], name="action_attention", condition=Q(state__in=["proposed", "dead"])
             ),
+            models.Index(
+                fields=["workspace", "cause_id", "-created_at"], name="action_by_rule", condition=Q(cause="rule")
+            ),
         ]
 
     def __str__(self) -> str:
@@ -163,3 +168,45 @@ class Limits(models.Model):
 
     def __str__(self) -> str:
         return f"{self.loops} after {self.repeats}"
+
+
+class Episode(models.Model):
+    """A rule on a signal that holds of one thing, from when it began to until it has been clear for long enough: it
+    acts once in it, however often it is seen. `cases`: what it holds of together, where those are several. `held_back`:
+    why it has not acted. `shadow`: of a version that only watches."""
+
+    id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
+    workspace = models.ForeignKey(Workspace, on_delete=models.CASCADE)
+    policy = models.ForeignKey(Policy, on_delete=models.CASCADE, related_name="episodes")
+    version = models.IntegerField()
+    shadow = models.BooleanField(default=False)
+    signal = models.CharField(max_length=20)
+    target_kind = models.CharField(max_length=10)
+    target = models.CharField(max_length=64)
+    name = models.CharField(max_length=300)
+    began_at = models.DateTimeField()
+    last_at = models.DateTimeField(help_text="When it last held")
+    clear_since = models.DateTimeField(null=True, blank=True)
+    ended_at = models.DateTimeField(null=True, blank=True)
+    acted_at = models.DateTimeField(null=True, blank=True)
+    seen = models.IntegerField(default=0)
+    cases: ArrayField[list[str], list[str]] = ArrayField(models.TextField(), default=list)
+    held_back = models.CharField(max_length=12, blank=True, default="")
+    facts: models.JSONField[Any, Any] = models.JSONField(default=dict, help_text="When it acted, or would have")
+    after: models.JSONField[Any, Any] = models.JSONField(default=dict, help_text="The newest")
+
+    class Meta:
+        constraints: ClassVar = [
+            models.UniqueConstraint(
+                fields=["policy", "shadow", "target_kind", "target"],
+                condition=Q(ended_at__isnull=True),
+                name="one_open_episode",
+            )
+        ]
+        indexes: ClassVar = [
+            models.Index(fields=["workspace", "-began_at"], name="episode_recent"),
+            models.Index(fields=["policy", "acted_at"], name="episode_acted", condition=Q(acted_at__isnull=False)),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.signal} of {self.name}"

@@ -6,7 +6,7 @@ from uuid import UUID
 
 from orchestration.lib.pulse import publish
 from orchestration.policies import shadows
-from orchestration.policies.models import Policy
+from orchestration.policies.models import Policy, Subject
 
 _told: dict[UUID, int] = {}  # by policy: how many decisions its shadow had seen when pages were told
 
@@ -14,7 +14,7 @@ _told: dict[UUID, int] = {}  # by policy: how many decisions its shadow had seen
 def sweep() -> int:
     """How many shadows have seen more since the last time."""
     fresh = 0
-    for policy in Policy.objects.filter(shadow__isnull=False, retired_at=None):
+    for policy in Policy.objects.filter(subject=Subject.ASK, shadow__isnull=False, retired_at=None):
         asked = shadows.seen(policy).asked
         if _told.get(policy.pk) != asked:
             _told[policy.pk] = asked

@@ -35,7 +35,10 @@ class Endpoint(models.Model):
     the database signs nothing. `check` tells when Baton's own secret is no longer the one it was made with."""
 
     workspace = models.ForeignKey(Workspace, on_delete=models.CASCADE, related_name="endpoints")
-    url = models.TextField()
+    url = models.TextField(help_text="Or mailto: and an address")
+    agent_id = models.IntegerField(
+        default=0, db_default=0, help_text="An agent's own, which is sent what it is asked to do and no events"
+    )
     events: ArrayField[list[str], list[str]] = ArrayField(models.CharField(max_length=40, choices=Event))
     salt = models.CharField(max_length=64, unique=True)
     check_sum = models.CharField(max_length=16)

@@ -19,8 +19,8 @@ from django.utils.text import slugify
 from orchestration.ledger import entries
 from orchestration.outbox import send
 from orchestration.outbox.models import Event
-from orchestration.policies import live, proposals, shadows, standing, versions
-from orchestration.policies.models import Act, Policy, PolicyVersion, State
+from orchestration.policies import bodies, live, proposals, shadows, standing, versions
+from orchestration.policies.models import Act, Policy, PolicyVersion, State, Subject
 from orchestration.policies.rehearsal import RECENT
 from orchestration.workspaces.models import User, Workspace
 
@@ -40,7 +40,7 @@ class Changed(NotNow):
 
 def create(workspace: Workspace, name: str, by: User, body: Mapping[str, Any], *, purpose: str = "") -> PolicyVersion:
     """A policy with its first draft. Raises versions.BadBody and NotNow."""
-    made = versions.checked(body, standing.lately(workspace.pk, RECENT))
+    made = bodies.checked(body, standing.lately(workspace.pk, RECENT))
     name = name.strip()[:120]
     if not name:
         raise NotNow("Give the policy a name.")
@@ -50,7 +50,12 @@ def create(workspace: Workspace, name: str, by: User, body: Mapping[str, Any], *
         if Policy.objects.filter(workspace=workspace).count() >= MOST_POLICIES:
             raise NotNow(f"A workspace has at most {MOST_POLICIES} policies.")
         policy = Policy.objects.create(
-            workspace=workspace, slug=_free_slug(workspace, name), name=name, purpose=purpose.strip(), created_by=by
+            workspace=workspace,
+            slug=_free_slug(workspace, name),
+            name=name,
+            purpose=purpose.strip(),
+            subject=bodies.subject_of(made),
+            created_by=by,
         )
         draft = _draft(policy, made, by, based_on=None)
         _note(policy, "policy.created", by, {"name": name, "version": draft.number})
@@ -62,8 +67,10 @@ def save_draft(policy_id: UUID, by: User, body: Mapping[str, Any], *, seen: str 
 
     `seen`: digest of the draft that was being edited; another one now means that somebody else has saved (Changed).
     """
-    of = Policy.objects.values_list("workspace_id", flat=True).get(pk=policy_id)
-    made = versions.checked(body, standing.lately(of, RECENT))
+    of, subject = Policy.objects.values_list("workspace_id", "subject").get(pk=policy_id)
+    made = bodies.checked(body, standing.lately(of, RECENT))
+    if bodies.subject_of(made) != subject:
+        raise NotNow("A policy about asks stays one, and so does one about a signal.")
     with transaction.atomic():
         policy = _lock(policy_id)
         draft = policy.versions.filter(state=State.DRAFT).first()
@@ -189,22 +196,24 @@ def _agreed(policy: Policy, act: Act, told: Mapping[str, Any], by: User, reason:
 def _ready(policy: Policy, version: PolicyVersion, reason: str) -> None:
     if not (reason.strip() or version.reason):
         raise NotNow("Say in a sentence why this changes: it stays in the history.")
-    failed = [tried for tried in versions.try_examples(policy.name, version.body) if not tried.passes]
+    failed = [tried for tried in bodies.try_examples(policy.name, version.body) if not tried.passes]
     if failed:
         told = "; ".join(f"{tried.name} should be {tried.expected} and is {tried.said}" for tried in failed[:3])
         raise NotNow(f"Example cases do not pass: {told}.")
     fresh = version.replayed_at and version.replayed_at > timezone.now() - REPLAY_STANDS
-    if not (fresh and version.replayed_digest == version.digest) and _has_history(policy.workspace_id):
-        raise NotNow(
-            "Replay this version over recorded decisions first: its last replay is older than a day or absent."
-        )
+    if not (fresh and version.replayed_digest == version.digest) and _has_history(policy):
+        of = "what was measured" if policy.subject == Subject.SIGNAL else "recorded decisions"
+        raise NotNow(f"Replay this version over {of} first: its last replay is older than a day or absent.")
+    if policy.subject == Subject.SIGNAL:
+        return  # what a shadow has to have seen is counted in decisions
     if version.state == State.SHADOW and (lacks := shadows.why_not(policy, shadows.seen(policy))):
         raise NotNow(f"{lacks} Wait, or lower what this policy asks of shadows.")
 
 
-def _has_history(workspace_id: int) -> bool:
+def _has_history(policy: Policy) -> bool:
+    table = "policies_reading" if policy.subject == Subject.SIGNAL else "policies_decision"
     with connection.cursor() as cursor:
-        cursor.execute("select exists(select 1 from policies_decision where workspace_id = %s)", [workspace_id])
+        cursor.execute(f"select exists(select 1 from {table} where workspace_id = %s)", [policy.workspace_id])
         return bool(cursor.fetchone()[0])
 
 

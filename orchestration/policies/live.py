@@ -30,7 +30,7 @@ select b.generation, b.default_effect, w.zone, w.currency, p.id, p.slug, p.name,
 from policies_rulebook b
 join workspaces_workspace w on w.id = b.workspace_id
 left join (policies_policy p join policies_policyversion v on v.policy_id = p.id and v.state in ('live', 'shadow'))
-    on p.workspace_id = b.workspace_id and p.retired_at is null
+    on p.workspace_id = b.workspace_id and p.retired_at is null and p.subject = 'ask'
 where b.workspace_id = %s
 order by p.created_at, p.id
 """

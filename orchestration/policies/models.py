@@ -36,14 +36,21 @@ class Rulebook(models.Model):
         return f"Rules of {self.workspace_id}, generation {self.generation}"
 
 
+class Subject(models.TextChoices):
+    ASK = "ask", "An ask of an agent"
+    SIGNAL = "signal", "A signal"
+
+
 class Policy(models.Model):
-    """A guardrail an admin edits. What it says is in its versions; `live` and `shadow` are numbers of them."""
+    """A guardrail an admin edits. What it says is in its versions; `live` and `shadow` are numbers of them. One about a
+    signal answers no asks: it says what is done when something is measured."""
 
     id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
     workspace = models.ForeignKey(Workspace, on_delete=models.CASCADE, related_name="policies")
     slug = models.CharField(max_length=80)
     name = models.CharField(max_length=120)
     purpose = models.CharField(max_length=400, blank=True, default="")
+    subject = models.CharField(max_length=6, choices=Subject, default=Subject.ASK, db_default=Subject.ASK)
     sensitive = models.BooleanField(default=False, help_text="A second person publishes it")
     live = models.IntegerField(null=True, blank=True)
     shadow = models.IntegerField(null=True, blank=True)
@@ -302,3 +309,23 @@ class Past(models.Model):
 
     def __str__(self) -> str:
         return f"{self.subject} {self.value}"
+
+
+class Reading(models.Model):
+    """What was measured of one thing in one minute, where it differs from what was before: so that a rule on signals
+    can be tried on the past. No facts: it is not so any more. `tied`: what it belongs to, as kind to id and name."""
+
+    pk = models.CompositePrimaryKey("workspace_id", "signal", "target", "at")
+    workspace = workspace_value()
+    signal = models.TextField()
+    target = models.TextField()
+    at = models.DateTimeField()
+    name = models.TextField()
+    tied: models.JSONField[Any, Any] = models.JSONField(default=dict)
+    facts: models.JSONField[Any, Any] = models.JSONField(default=dict)
+
+    class Meta:
+        indexes: ClassVar = [models.Index(fields=["workspace", "signal", "at"], name="reading_at")]
+
+    def __str__(self) -> str:
+        return f"{self.signal} {self.name}"

@@ -57,7 +57,8 @@ def checked(body: Mapping[str, Any], recent: Iterable[Mapping[str, Any]] = ()) -
         except BadBody as error:
             faults += error.faults
     if not faults:
-        faults += _unset_limits(made) or _rehearsed(made, recent)
+        unset = unset_limits(cel.compiled(made["condition"]).reads, made["limits"])
+        faults += unset or _rehearsed(made, recent)
     if faults:
         raise BadBody(*faults)
     return made
@@ -136,7 +137,8 @@ def _effect(part: str, needed: bool) -> Any:
     return read
 
 
-def _limits(given: Any) -> dict[str, float]:
+def read_limits(given: Any) -> dict[str, float]:
+    """Limits by name. Raises BadBody."""
     if given is None:
         return {}
     if not isinstance(given, Mapping) or len(given) > MOST_LIMITS:
@@ -179,13 +181,12 @@ def _example(place: int, given: Any) -> dict[str, Any]:
     return {"name": str(given.get("name") or f"Case {place + 1}")[:120], "facts": facts, "effect": given["effect"]}
 
 
-def _unset_limits(made: Mapping[str, Any]) -> list[Wrong]:
-    """Limits that the condition names and nobody set."""
-    reads = cel.compiled(made["condition"]).reads
+def unset_limits(reads: frozenset[str], limits: Mapping[str, float]) -> list[Wrong]:
+    """Limits that a condition names and nobody set."""
     wanted = {"limit"} & reads | {path.removeprefix("limits.") for path in reads if path.startswith("limits.")}
     return [
         Wrong(f"limits.{name}", f"The rule reads {name}, which has no value.")
-        for name in sorted(wanted - made["limits"].keys())
+        for name in sorted(wanted - limits.keys())
     ]
 
 
@@ -200,7 +201,7 @@ _READERS: dict[str, Any] = {
     "condition": _condition,
     "then": _effect("then", needed=True),
     "otherwise": _effect("otherwise", needed=False),
-    "limits": _limits,
+    "limits": read_limits,
     "fail_mode": _fail_mode,
     "examples": _examples,
 }
