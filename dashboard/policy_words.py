@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from difflib import SequenceMatcher
 from typing import Any
@@ -189,8 +189,11 @@ def as_lines(body: Mapping[str, Any]) -> list[str]:
 
 
 def difference(before: Mapping[str, Any], after: Mapping[str, Any]) -> list[Line]:
+    return compared(as_lines(before), as_lines(after))
+
+
+def compared(old: Sequence[str], new: Sequence[str]) -> list[Line]:
     """Line by line, with the words that differ marked within lines that were changed."""
-    old, new = as_lines(before), as_lines(after)
     made: list[Line] = []
     for tag, a1, a2, b1, b2 in SequenceMatcher(None, old, new, autojunk=False).get_opcodes():
         if tag == "equal":
