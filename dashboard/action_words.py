@@ -20,6 +20,8 @@ DOING: Mapping[str, tuple[str, str, str]] = {  # as an order, in the past, while
     Kind.RETRY: ("Retry", "Retried", "Retrying"),
     Kind.COMPENSATE: ("Undo the effects of", "Asked to undo the effects of", "Asking to undo the effects of"),
     Kind.NOTIFY: ("Tell", "Told", "Telling"),
+    Kind.REROUTE: ("Move the work of", "Moved the work of", "Moving the work of"),
+    Kind.RESTORE: ("Give back the work of", "Gave back the work of", "Giving back the work of"),
 }
 TONES: Mapping[str, str] = {
     State.PROPOSED: "human",
@@ -44,6 +46,8 @@ EFFECTS: Mapping[tuple[str, str], str] = {
     (Kind.COMPENSATE, Target.RUN): "Its agent was asked to take back what it did.",
     (Kind.RETRY, Target.MESSAGE): "It was sent once more.",
     (Kind.NOTIFY, Target.WORKSPACE): "Whoever takes such messages was told.",
+    (Kind.REROUTE, Target.AGENT): "Who asks is sent to the other agent, and it is chosen for this work.",
+    (Kind.RESTORE, Target.AGENT): "It does this work itself again.",
 }
 
 

@@ -23,7 +23,19 @@ from orchestration.control import choosing
 from orchestration.lib.paging import Page
 
 router = Router(auth=KeyAuth("read"), tags=["Actions"])
-KindName = Literal["quarantine", "release", "pause", "resume", "cancel", "reopen", "retry", "compensate", "notify"]
+KindName = Literal[
+    "quarantine",
+    "release",
+    "pause",
+    "resume",
+    "cancel",
+    "reopen",
+    "retry",
+    "compensate",
+    "notify",
+    "reroute",
+    "restore",
+]
 TargetName = Literal["agent", "workflow", "run", "message", "workspace"]
 TOO_LATE: dict[str, Any] = {"responses": {"409": {"description": "It has gone on meanwhile"}}}
 StateName = Literal["proposed", "queued", "running", "done", "failed", "dead", "undone", "declined"]
@@ -53,7 +65,9 @@ class ActionIn(Schema):
     filter: FilterIn | None = Field(None, description="Then `target` names the kind alone")
     reason: Text = Field("", description="Needed to quarantine, cancel and compensate")
     minutes: int | None = Field(None, ge=1, le=ordering.MOST_MINUTES, description="How long it lasts; null: for good")
-    about: dict[str, Any] = Field({}, description="What an agent that is asked needs to know, such as a step")
+    about: dict[str, Any] = Field(
+        {}, description="What an agent needs to know that is asked; of reroute: to, system, task"
+    )
     key: Text = Field("", description="As the header Idempotency-Key: the same key is the same act")
 
 

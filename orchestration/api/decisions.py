@@ -30,6 +30,8 @@ from orchestration.lib.names import normal
 from orchestration.lib.pulse import publish
 from orchestration.policies import asks, live
 from orchestration.policies.live import Book
+from orchestration.routing import moves
+from orchestration.routing.moves import Moved, Moves
 from orchestration.workflows.run_search import FIND, called
 from orchestration.workspaces.keys import Bearer
 
@@ -45,6 +47,7 @@ pool = Pool()
 lanes = Lanes(decide.STORE)
 _books: dict[int, Book] = {}
 _stops: dict[int, Stops] = {}  # read with the rules, and in force as long as they are
+_moves: dict[int, Moves] = {}  # so are these
 _threads = ThreadPoolExecutor(THREADS, thread_name_prefix="facts")
 
 
@@ -167,7 +170,7 @@ async def _with_facts(asked: Asked, book: Book) -> tuple[Decided, bool, bool]:
     if "run" in needs:
         known |= await _in_thread(lambda: facts.run_facts(asked.workspace_id, asked.ask.run))
     if "past" not in needs:
-        decided = decide.decide(asked, book, known)
+        decided = decide.decide(asked, book, known, _moved(asked))
         run_id = await pool.run(lambda connection: _run_of(connection, asked)) if decided.lacks_run else None
         fresh, stored = await lanes.ask(decided.values(run_id), asked.key or "")
         return decided, fresh == b"1", stored == b"1"
@@ -182,6 +185,15 @@ async def _in_the_way(standing: Stops, asked: Asked) -> Stopped | None:
         return found
     told = await _in_thread(lambda: facts.run_facts(asked.workspace_id, ask.run))
     return standing.of_workflow(told.get("run.workflow", ""), asked.at)
+
+
+def _moved(asked: Asked) -> Moved | None:
+    """To whom this work goes now."""
+    standing = _moves.get(asked.workspace_id)
+    if not standing:
+        return None
+    ask = asked.ask
+    return moves.found(standing, asked.who.agent_id, ask.agent, (ask.system, ask.type), asked.at)
 
 
 async def _looking_back(
@@ -205,7 +217,7 @@ async def _looking_back(
                 },
             )
         ).fetchall()
-        decided = decide.decide(asked, book, known | decide.past_facts(rows))
+        decided = decide.decide(asked, book, known | decide.past_facts(rows), _moved(asked))
         run_id = await _run_of(connection, asked) if decided.lacks_run else None
         row = await (await connection.execute(decide.STORE, decided.values(run_id))).fetchone()
     fresh, stored = row or (0, 0)
@@ -222,7 +234,8 @@ async def _load(connection: Connection, workspace_id: int) -> Book:
     await connection.execute(live.OPEN_SQL, [workspace_id])
     rows = await (await connection.execute(live.LIVE_SQL, [workspace_id])).fetchall()
     stopped = await (await connection.execute(STOPS_SQL, [workspace_id])).fetchall()  # after the generation was read
-    _stops[workspace_id] = stops_of(stopped)
+    moved = await (await connection.execute(moves.MOVES_SQL, [workspace_id])).fetchall()
+    _stops[workspace_id], _moves[workspace_id] = stops_of(stopped), moves.moves_of(moved)
     _books[workspace_id] = live.book_of(rows)
     return _books[workspace_id]
 

@@ -16,7 +16,7 @@ from ninja import NinjaAPI
 from ninja.errors import HttpError, ValidationError
 from ninja.renderers import BaseRenderer
 
-from orchestration.api import actions, description, figures, hold_lists, ledger, policies, runs
+from orchestration.api import actions, description, figures, handoffs, hold_lists, ledger, policies, route, runs
 from orchestration.api.refusals import Refused, problem, unavailable
 from orchestration.lib.paging import BadCursor
 
@@ -89,6 +89,8 @@ api.add_router("", hold_lists.router)
 api.add_router("", policies.router)
 api.add_router("", ledger.router)
 api.add_router("", actions.router)
+api.add_router("", handoffs.router)
+api.add_router("", route.router)
 
 
 @api.exception_handler(Refused)

@@ -14,7 +14,7 @@ from orchestration.workflows.run_search import find_run
 from orchestration.workspaces.models import Workspace
 
 FITS: Mapping[Target, tuple[Kind, ...]] = {
-    Target.AGENT: (Kind.QUARANTINE, Kind.RELEASE, Kind.PAUSE, Kind.RESUME),
+    Target.AGENT: (Kind.QUARANTINE, Kind.RELEASE, Kind.PAUSE, Kind.RESUME, Kind.REROUTE, Kind.RESTORE),
     Target.WORKFLOW: (Kind.PAUSE, Kind.RESUME),
     Target.RUN: (Kind.CANCEL, Kind.REOPEN, Kind.RETRY, Kind.COMPENSATE),
     Target.MESSAGE: (Kind.RETRY,),

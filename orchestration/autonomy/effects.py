@@ -13,7 +13,7 @@ from typing import Any
 from django.db import connection
 from django.utils import timezone
 
-from orchestration.autonomy import aims
+from orchestration.autonomy import aims, rerouting
 from orchestration.autonomy.models import Action, Kind, Stop, Target
 from orchestration.autonomy.stops import CANCELLED_FOR
 from orchestration.holds.withdrawing import withdraw
@@ -187,6 +187,15 @@ def _notify(action: Action, names: Names) -> Effect:
     return Effect(True, {"receivers": sent}, waits=True)
 
 
+def _moved(action: Action, go: Callable[[Action], dict[str, Any] | str]) -> Effect:
+    """Work goes to another agent, or back; a text says why nothing was changed."""
+    try:
+        told = go(action)
+    except rerouting.Nobody as error:
+        raise Impossible(str(error)) from error
+    return Effect(False, {"was": told}) if isinstance(told, str) else Effect(True, told, stops=True)
+
+
 def _messages(action: Action) -> Any:
     found = Message.objects.filter(workspace_id=action.workspace_id)
     if action.target_kind == Target.MESSAGE:
@@ -205,4 +214,6 @@ _PERFORM: Mapping[str, Callable[[Action, Names], Effect]] = {
     Kind.RETRY: _ask,
     Kind.COMPENSATE: _ask,
     Kind.NOTIFY: _notify,
+    Kind.REROUTE: lambda action, names: _moved(action, rerouting.move),
+    Kind.RESTORE: lambda action, names: _moved(action, rerouting.restore),
 }

@@ -24,6 +24,8 @@ class Kind(models.TextChoices):
     RETRY = "retry", "Retry"
     COMPENSATE = "compensate", "Compensate"
     NOTIFY = "notify", "Notify"
+    REROUTE = "reroute", "Move work"
+    RESTORE = "restore", "Move work back"
     VERIFY = "verify", "Ask for verification"
 
 

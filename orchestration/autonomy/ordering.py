@@ -18,6 +18,7 @@ from orchestration.autonomy.aims import FITS, Aim
 from orchestration.autonomy.haste import hasten
 from orchestration.autonomy.models import Action, Cause, Kind, Order, State, Stop, Target
 from orchestration.ledger import entries
+from orchestration.routing.models import Move
 
 Made = TypeVar("Made", Action, Order)
 INVERSE: Mapping[str, Kind] = {
@@ -26,6 +27,7 @@ INVERSE: Mapping[str, Kind] = {
     Kind.PAUSE: Kind.RESUME,
     Kind.RESUME: Kind.PAUSE,
     Kind.CANCEL: Kind.REOPEN,
+    Kind.REROUTE: Kind.RESTORE,
 }
 REASONED = (Kind.QUARANTINE, Kind.CANCEL, Kind.COMPENSATE)  # asked about, with a reason that is typed
 MOST = 5_000  # in one order
@@ -206,7 +208,8 @@ def undoable_of(actions: Sequence[Action]) -> set[UUID]:
     targets = [action.target for action in done]
     rows = Stop.objects.filter(workspace_id=done[0].workspace_id, target__in=targets)
     standing = list(rows.values_list("action_id", "kind", "target_kind", "target"))
-    by_action = {row[0] for row in standing}
+    moved = Move.objects.filter(workspace_id=done[0].workspace_id, action__in=[action.pk for action in done])
+    by_action = {row[0] for row in standing} | set(moved.values_list("action", flat=True))
     by_target = {row[1:] for row in standing}
     free = (Kind.RELEASE, Kind.RESUME)
     return {
@@ -228,11 +231,19 @@ def _turn(action: Action, states: tuple[State, ...], **fields: Any) -> bool:
     return done
 
 
+def about(told: Mapping[str, Any]) -> Mapping[str, Any]:
+    """What more a caller said; nothing where that is no object."""
+    found = told.get("about")
+    return found if isinstance(found, Mapping) else {}
+
+
 def _check(wish: Wish, target: Target) -> None:
     if wish.kind not in FITS[target]:
         raise Refused(f"There is no {wish.kind.label.lower()} of a {target.label.lower()}.")
     if wish.kind in REASONED and not wish.reason.strip():
         raise Refused("Say why: it stays with the act.")
+    if wish.kind == Kind.REROUTE and not about(wish.told).get("to"):
+        raise Refused("Say to whom the work goes: about.to, an agent by slug or name.")
     if wish.minutes is not None and not 1 <= wish.minutes <= MOST_MINUTES:
         raise Refused("It lasts at least a minute and at most 30 days.")
     if not wish.key or len(wish.key) > 300 or "\0" in wish.key + wish.reason:

@@ -33,6 +33,7 @@ from orchestration.lib.pulse import publish
 from orchestration.outbox.models import Event
 from orchestration.outbox.send import announce_all
 from orchestration.outbox.send import hasten as hasten_messages
+from orchestration.routing.models import Move
 
 log = structlog.get_logger(__name__)
 
@@ -46,6 +47,7 @@ TOPICS = {Target.AGENT: "agent", Target.WORKFLOW: "run", Target.RUN: "run"}
 def carry_out(budget_s: float = BUDGET_S) -> int:
     """What is due; returns how many were tried."""
     end_stops()
+    end_moves()
     tried, until = 0, time.monotonic() + budget_s
     while time.monotonic() < until:
         done = _round(None)
@@ -71,6 +73,15 @@ def end_stops() -> int:
         wish = Wish(kind, receipts.BATON, f"until:{stop.action_id}", "Its time was over.", cause=Cause.RULE)
         order(stop.workspace_id, wish, Aim(Target(stop.target_kind), stop.target, stop.action.name), undoes=stop.action)
     return int(over.filter(kind=Kind.CANCEL).delete()[0])  # such runs are long over; nobody is told anything
+
+
+def end_moves() -> None:
+    """Work that was to be done by another only so long goes back."""
+    over = Move.objects.filter(until__lte=timezone.now()).select_related("agent")
+    for move in over[:AT_ONCE]:
+        moved = Action.objects.filter(workspace_id=move.workspace_id, pk=move.action).first()
+        wish = Wish(Kind.RESTORE, receipts.BATON, f"until:{move.action}", "Its time was over.", cause=Cause.RULE)
+        order(move.workspace_id, wish, Aim(Target.AGENT, str(move.agent_id), move.agent.name), undoes=moved)
 
 
 @dataclass(slots=True)
@@ -157,7 +168,7 @@ def _done(action: Action, together: _Round) -> None:
     if not changed:
         return
     if lifted := action.result.get("lifted"):
-        together.lifted.append(lifted)
+        together.lifted += action.result.get("lifted_all") or [lifted]
     if action.undoes_id:
         together.lifted.append(str(action.undoes_id))
     if action.kind not in (Kind.RETRY, Kind.COMPENSATE, Kind.NOTIFY):

@@ -1,6 +1,7 @@
 """Answers "may I?": rules and facts to an answer, and everything that has to be stored with it, in one statement.
 
 0. stopped   a quarantined or paused agent, a cancelled run: told so, and no rule is asked
+             (work that was moved to another agent is different: rules are asked, and what is stricter wins)
 1. facts     the ask's own, secrets taken out before any rule sees them, so that a replay sees the same
 2. evaluate  `policies.evaluate`: the strictest effect, every match, what was missing
 3. answer    as the caller is told it, and kept as it was told: the same key gets the same words again
@@ -30,12 +31,14 @@ from orchestration.ledger import entries
 from orchestration.lib.canonical import Plain
 from orchestration.policies import asks
 from orchestration.policies.asks import Ask
-from orchestration.policies.effects import Effect, Kind
+from orchestration.policies.effects import STRICTNESS, Effect, Kind
 from orchestration.policies.evaluate import DEFAULT, Answer, bound, concluded, judge, words
 from orchestration.policies.live import Book
 from orchestration.policies.vocabulary import WINDOWS
+from orchestration.routing.moves import Moved
 from orchestration.telemetry.redaction import redact_attributes, redact_text
 
+MOVED = "reroute"  # what stands in the place of a policy where work was moved
 EXPLAINED = 3  # of the matches that an answer goes into, so many with the values that decided
 
 STORE = """
@@ -203,15 +206,20 @@ def past_facts(rows: Sequence[Sequence[Any]]) -> dict[str, Any]:
     return facts
 
 
-def decide(asked: Asked, book: Book, facts: Mapping[str, Any]) -> Decided:
-    """Pure but for the new ids."""
+def decide(asked: Asked, book: Book, facts: Mapping[str, Any], moved: Moved | None = None) -> Decided:
+    """Pure but for the new ids. `moved`: to whom this work goes now, unless rules say something stricter."""
     facts = dict(facts)
     run_id = facts.pop("_run_id", None)
     kept = asks.stored(facts)
     answer = book.ready.evaluate(facts)
+    moves = moved is not None and STRICTNESS[answer.effect.kind] < STRICTNESS[Kind.ROUTE]
+    if moved and moves:
+        answer = Answer(Effect(Kind.ROUTE, moved.words, to=moved.to), (), answer.missing, answer.degraded)
     decision_id = uuid7()
     hold_id = uuid7() if answer.effect.kind == Kind.HOLD else None
     told = _told(answer, facts, book, decision_id, hold_id)
+    if moved and moves:
+        told["reasons"] = [{"policy": MOVED, "version": 0, "words": moved.words, "effect": Kind.ROUTE.value}]
     row = _row(asked, answer, kept, told)
     row |= {"id": told["id"], "hold_id": told["hold"], "run_id": str(run_id) if run_id else None}
     row["shadow"] = _shadow(book, facts, answer)

@@ -1,0 +1,364 @@
+"""Answers "who should get this work?": what is measured, who is stopped, which circuits are open, what was moved and
+what policies would say, put together for `routing.choose`; and the choice kept, once for each key.
+
+Rules, stops and moves are held by the process as long as the rulebook's generation stands, as deciding holds them.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from decimal import Decimal
+from typing import Any
+from uuid import UUID
+
+import orjson
+from django.db import connection, transaction
+from uuid_utils.compat import uuid7
+
+from orchestration.autonomy.stops import Stops, stops
+from orchestration.control import decide, facts
+from orchestration.ledger import entries
+from orchestration.lib.names import normal
+from orchestration.policies import live
+from orchestration.policies.asks import Ask
+from orchestration.policies.effects import Kind
+from orchestration.policies.evaluate import evaluate
+from orchestration.policies.live import Book
+from orchestration.registry.models import Agent, System
+from orchestration.routing import circuits, limits
+from orchestration.routing.choose import Candidate, Chosen, Held, Wanted, choose, expected, pooled
+from orchestration.routing.models import Breaker, Cell, Choice, Circuit
+from orchestration.routing.moves import Moved, Moves, moves
+
+BATON = "baton:routing"
+HIGH = "high"
+MOST_CANDIDATES = 50
+LEVEL_Z = 1.96
+STORE = """
+with kept as (
+    insert into routing_choice (workspace_id, id, at, key, digest, agent_id, system_id, task, explored, asked, answer)
+    values (%(workspace)s, %(id)s, %(at)s, %(key)s, %(digest)s, %(agent)s, %(system)s, %(task)s, %(explored)s,
+        %(asked)s::jsonb, %(answer)s::jsonb)
+    on conflict do nothing returning 1
+), before as (
+    select agent_id from routing_incumbent where workspace_id = %(workspace)s and what = %(what)s
+), has as (
+    insert into routing_incumbent (workspace_id, what, agent_id, since)
+    select %(workspace)s, %(what)s, %(agent)s, %(at)s from kept where %(keeps)s
+    on conflict (workspace_id, what) do update set agent_id = excluded.agent_id, since = excluded.since
+    where routing_incumbent.agent_id <> excluded.agent_id returning agent_id
+)
+select (select count(*) from kept), (select agent_id from before), (select agent_id from has)
+"""
+
+
+class Unknown(ValueError):
+    """Something that was named is not there; `field` says what."""
+
+    def __init__(self, field: str, words: str) -> None:
+        super().__init__(words)
+        self.field = field
+
+
+class KeyUsed(ValueError):
+    """The same key came with another question."""
+
+
+@dataclass(frozen=True, slots=True)
+class Work:
+    """What is to be done. `kind`: of call (tool, llm …); `task`: as steps or actions are called; `candidates`: empty
+    for all that have done it."""
+
+    task: str = ""
+    system: str = ""
+    kind: str = ""
+    run: str = ""
+    candidates: tuple[str, ...] = ()
+    risk: str = "normal"
+    amount: Decimal | None = None
+    currency: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class _Force:
+    """What is in force while the generation stands."""
+
+    book: Book
+    stops: Stops
+    moves: Moves
+
+
+_force: dict[int, _Force] = {}
+
+
+def route(workspace_id: int, work: Work, key: str | None, at: datetime) -> dict[str, Any]:
+    """The answer, kept. Raises Unknown, KeyUsed."""
+    digest = hashlib.sha256(orjson.dumps(work, default=str)).hexdigest()
+    if key and (before := _before(workspace_id, key, digest)):
+        return before
+    system = _system(workspace_id, work.system)
+    agents = _agents(workspace_id, work, system)
+    force = _in_force(workspace_id)
+    candidates = _candidates(workspace_id, work, (system, agents), force, at)
+    chosen, decision = _choose(workspace_id, work, (candidates, agents), force, at)
+    answer = _answer(chosen, candidates, decision, at)
+    stored = _store(workspace_id, work, (key, digest, system), answer, (chosen, agents), at)
+    return stored if stored is not None else _before(workspace_id, key or "", digest) or answer
+
+
+def forget() -> None:
+    """Empty the memory, between tests."""
+    _force.clear()
+
+
+def _before(workspace_id: int, key: str, digest: str) -> dict[str, Any] | None:
+    row = Choice.objects.filter(workspace_id=workspace_id, key=key).values_list("digest", "answer").first()
+    if row is None:
+        return None
+    if row[0] != digest:
+        raise KeyUsed("This idempotency key was used for another question.")
+    return dict(row[1])
+
+
+def _system(workspace_id: int, called: str) -> System | None:
+    if not called:
+        return None
+    found = System.objects.filter(workspace_id=workspace_id)
+    row = found.filter(slug=called).first() or found.filter(key=normal(called)).order_by("-kind").first()
+    if row is None:
+        raise Unknown("system", f"No system is called {called}.")
+    return row
+
+
+def _agents(workspace_id: int, work: Work, system: System | None) -> dict[int, Agent]:
+    """The candidates by id: those that were named, else those that have done this work."""
+    found = Agent.objects.filter(workspace_id=workspace_id).select_related("application")
+    if not work.candidates:
+        cells = _cells(workspace_id, work, system).values_list("agent_id", flat=True).distinct()
+        return found.in_bulk(list(cells[:MOST_CANDIDATES]))
+    agents: dict[int, Agent] = {}
+    for called in work.candidates:
+        application, slash, name = called.rpartition("/")
+        same = found.filter(application__name=application, key=normal(name)) if slash else found.filter(slug=called)
+        rows = list(same[:2]) or list(found.filter(key=normal(called))[:2])
+        if len(rows) != 1:
+            raise Unknown("candidates", f"No agent is called {called}, or several are.")
+        agents[rows[0].pk] = rows[0]
+    return agents
+
+
+def _cells(workspace_id: int, work: Work, system: System | None) -> Any:
+    """By system and kind of call where a system is named; else by task, else all that is known of an agent."""
+    found = Cell.objects.filter(workspace_id=workspace_id)
+    if system is not None:
+        return found.filter(system=system, **({"kind": work.kind} if work.kind else {}))
+    if work.task:
+        return found.filter(task=work.task)
+    return found.filter(task="", **({"kind": work.kind} if work.kind else {}))
+
+
+def _candidates(
+    workspace_id: int, work: Work, of: tuple[System | None, Mapping[int, Agent]], force: _Force, at: datetime
+) -> list[Candidate]:
+    system, agents = of
+    measured: dict[int, list[tuple[float, float, int, int]]] = {}
+    rows = _cells(workspace_id, work, system).filter(agent_id__in=list(agents))
+    for agent, *cell in rows.values_list("agent_id", "alpha", "beta", "n", "failures"):
+        measured.setdefault(agent, []).append((cell[0], cell[1], cell[2], cell[3]))
+    circuit = circuits.standing(workspace_id) if system else {}
+    made = {pk: _candidate(pk, agents[pk], pooled(cells)) for pk, cells in measured.items()}
+    alpha, beta = expected(made)
+    made |= {pk: _candidate(pk, row, (alpha, beta, 0, 0)) for pk, row in agents.items() if pk not in made}
+    named = _named(agents)
+    found = []
+    for pk, each in made.items():
+        row = circuit.get((pk, system.pk)) if system else None
+        barred = _barred(agents[pk], work, row, force, at)
+        half = row is not None and row.state == Circuit.HALF
+        found.append(replace(each, name=named[pk], barred=barred, half_open=half))
+    return sorted(found, key=lambda each: each.id)
+
+
+def _candidate(pk: int, agent: Agent, counted: tuple[float, float, int, int]) -> Candidate:
+    """The interval is that of the pooled beta, as normal on the log odds: near enough to be told in whole percents."""
+    alpha, beta, n, failures = counted
+    low, high = interval(alpha, beta)
+    return Candidate(pk, agent.name, alpha, beta, low, high, n, failures)
+
+
+def interval(alpha: float, beta: float) -> tuple[float, float]:
+    from math import exp, log, sqrt  # noqa: PLC0415
+
+    middle, half = log(alpha / beta), LEVEL_Z * sqrt(1 / alpha + 1 / beta)
+    return 1 / (1 + exp(-(middle - half))), 1 / (1 + exp(-(middle + half)))
+
+
+def _named(agents: Mapping[int, Agent]) -> dict[int, str]:
+    """By name, with the application where several are called so."""
+    keys = [agent.key for agent in agents.values()]
+    return {
+        pk: agent.name if keys.count(agent.key) == 1 else f"{agent.application.name}/{agent.name}"
+        for pk, agent in agents.items()
+    }
+
+
+def _barred(agent: Agent, work: Work, breaker: Breaker | None, force: _Force, at: datetime) -> str:
+    """Why it must not be chosen, in words; "" where it may."""
+    stopped = force.stops.found(agent.pk, agent.name, work.run, at) if force.stops else None
+    if stopped:
+        return stopped.words
+    moved = _moved(force.moves.get(str(agent.pk), ()), work, at)
+    if moved and not moved.share:
+        return moved.words
+    if breaker is not None and breaker.state == Circuit.OPEN:
+        return f"Its circuit to this system is open: {breaker.words}."
+    return ""
+
+
+def _moved(moved: Sequence[Moved], work: Work, at: datetime) -> Moved | None:
+    return next((each for each in moved if each.takes(work.system, work.task, at)), None)
+
+
+def _choose(
+    workspace_id: int,
+    work: Work,
+    of: tuple[list[Candidate], Mapping[int, Agent]],
+    force: _Force,
+    at: datetime,
+) -> tuple[Chosen | None, dict[str, Any] | None]:
+    """Whom policies forbid it is barred, and chosen anew: at most as often as there are candidates."""
+    candidates, agents = of
+    may = limits.remembered(workspace_id)
+    risky = work.risk == HIGH
+    wanted = Wanted(may.exploration, timedelta(minutes=may.dwell_minutes), risky, at)
+    held = _held(workspace_id, work)
+    while (chosen := choose(candidates, held, wanted)) is not None:
+        decision = _judged(workspace_id, work, agents[chosen.agent.id], force.book, at)
+        if decision is None or decision["effect"] != Kind.DENY.value:
+            return chosen, decision
+        place = next(i for i, each in enumerate(candidates) if each.id == chosen.agent.id)
+        candidates[place] = replace(candidates[place], barred=f"A policy forbids it: {decision['words']}")
+    return None, None
+
+
+def _judged(workspace_id: int, work: Work, agent: Agent, book: Book, at: datetime) -> dict[str, Any] | None:
+    """What would be decided if this agent asked to do it. Rules that look back are asked when it does."""
+    if not work.task or not book.rules:
+        return None
+    ask = Ask(
+        f"{agent.application.name}/{agent.name}", work.task, work.system, work.amount, work.currency, run=work.run
+    )
+    who = facts.who(workspace_id, ask.agent) or facts.look_up(workspace_id, ask.agent)
+    asked = decide.Asked(ask, workspace_id, 0, False, who, at)
+    known = decide.facts_of(asked, book, {})
+    needs = decide.needs(book, known)
+    if "agent" in needs:
+        known |= facts.record(workspace_id, who.agent_id)
+    if "run" in needs:
+        known |= facts.run_facts(workspace_id, work.run)
+    known.pop("_run_id", None)
+    answer = evaluate(book.rules, known, book.default)
+    words = " ".join(str(reason["words"]) for reason in answer.reasons[:2]) or "No policy speaks of this."
+    return {"effect": answer.effect.kind.value, "words": words}
+
+
+def _held(workspace_id: int, work: Work) -> Held | None:
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "select agent_id, since from routing_incumbent where workspace_id = %s and what = %s",
+            [workspace_id, what_of(work)],
+        )
+        row = cursor.fetchone()
+    return Held(*row) if row else None
+
+
+def what_of(work: Work) -> str:
+    """By which who has this work is remembered: of other candidates it is other work."""
+    parts = normal(work.system), work.kind, work.task, *sorted(normal(each) for each in work.candidates)
+    return hashlib.sha256("\0".join(parts).encode()).hexdigest()[:32] + f" {work.system} {work.task}"[:200].rstrip()
+
+
+def _answer(
+    chosen: Chosen | None, candidates: Sequence[Candidate], decision: dict[str, Any] | None, at: datetime
+) -> dict[str, Any]:
+    others = chosen.others if chosen else candidates
+    return {
+        "id": str(uuid7()),
+        "agent": chosen.agent.name if chosen else None,
+        "why": chosen.why if chosen else _nobody(candidates),
+        "measured": _measured(chosen.agent) if chosen else None,
+        "alternatives": [_measured(each) for each in others],
+        "explored": bool(chosen and chosen.explored),
+        "decision": decision,
+        "at": at.isoformat(timespec="milliseconds"),
+    }
+
+
+def _nobody(candidates: Sequence[Candidate]) -> str:
+    if not candidates:
+        return "Nobody is known to have done this work: name candidates."
+    return "Nobody may do it now. " + " ".join(f"{each.name}: {each.barred}" for each in candidates[:3])
+
+
+def _measured(one: Candidate) -> dict[str, Any]:
+    return {
+        "agent": one.name,
+        "success": round(one.mean, 4),
+        "interval": [round(one.low, 4), round(one.high, 4)],
+        "n": one.n,
+        "failures": one.failures,
+        "barred": one.barred or None,
+    }
+
+
+def _store(
+    workspace_id: int,
+    work: Work,
+    by: tuple[str | None, str, System | None],
+    answer: dict[str, Any],
+    of: tuple[Chosen | None, Mapping[int, Agent]],
+    at: datetime,
+) -> dict[str, Any] | None:
+    """None where the key was used meanwhile. Who takes over from another gets a receipt."""
+    (key, digest, system), (chosen, agents) = by, of
+    values = {
+        "workspace": workspace_id,
+        "id": UUID(answer["id"]),
+        "at": at,
+        "key": key,
+        "digest": digest,
+        "agent": chosen.agent.id if chosen else 0,
+        "system": system.pk if system else 0,
+        "task": work.task,
+        "explored": answer["explored"],
+        "asked": orjson.dumps(work, default=str).decode(),
+        "answer": orjson.dumps(answer).decode(),
+        "what": what_of(work),
+        "keeps": bool(chosen and chosen.keeps),
+    }
+    with transaction.atomic(), connection.cursor() as cursor:
+        cursor.execute(STORE, values)
+        kept, before, now = cursor.fetchone()
+        if kept and before and now and before != now:
+            told = {"from": _name(before, agents), "to": _name(now, agents), "why": answer["why"]}
+            told |= {"system": work.system, "task": work.task}
+            entries.record(workspace_id, "route.changed", ("agent", str(now)), BATON, told, at)
+    return answer if kept else None
+
+
+def _name(pk: int, agents: Mapping[int, Agent]) -> str:
+    found = agents.get(pk) or Agent.objects.filter(pk=pk).first()
+    return found.name if found else str(pk)
+
+
+def _in_force(workspace_id: int) -> _Force:
+    found = _force.get(workspace_id)
+    with connection.cursor() as cursor:
+        cursor.execute("select generation from policies_rulebook where workspace_id = %s", [workspace_id])
+        row = cursor.fetchone()
+    if found is None or row is None or found.book.generation != row[0]:
+        found = _force[workspace_id] = _Force(live.book(workspace_id), stops(workspace_id), moves(workspace_id))
+    return found
