@@ -31,6 +31,7 @@ SCHEDULE = {
     "briefs": every(10, "escalations.tasks.sweep_drafts"),
     "pauses": every(5, "orchestration.control.tasks.sweep_pauses"),
     "actions": every(2, "orchestration.autonomy.tasks.carry_out"),
+    "handoffs": every(5, "orchestration.handoffs.tasks.sweep"),
     "messages": every(5, "orchestration.outbox.tasks.deliver"),
     "old messages": every(3600, "orchestration.outbox.tasks.forget_old"),
     "replay worker": every(20, "orchestration.control.tasks.replay"),  # so that it gives a sign of life

@@ -1,5 +1,8 @@
-"""One agent passing work to another, as rows: who, to whom, in which run, when, and by which sign it was seen.
+"""The common language of agents: work handed from one to another, and what each is about to do.
 
-Handoffs are found by the fold (`workflows.fold_handoffs`) and written when a run is settled; envelopes and claims that
-agents send are still to come. May import `workflows` and every room below it. Read `models` first.
+Handoffs that telemetry shows are found by the fold (`workflows.fold_handoffs`) and written when a run is settled
+(`models.Handoff`). Those that agents declare are envelopes: `given` reads what somebody wrote, `envelope` knows its
+shape, `demands` what a pair of agents needs in it, `sending` stores it and moves it on, `bounces` counts what was sent
+back, `quality` tells how well each pair does. `claims` are notices of work that two would else do twice. `told` is both
+as others see them, `lists` finds them, `forgetting` ends them. May import `workflows` and every room below it.
 """
