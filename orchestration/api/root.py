@@ -90,7 +90,6 @@ api.add_router("", policies.router)
 api.add_router("", ledger.router)
 api.add_router("", actions.router)
 api.add_router("", handoffs.router)
-api.add_router("", handoffs.router)
 api.add_router("", route.router)
 
 
