@@ -6,7 +6,7 @@ from datetime import datetime
 
 from django.db.models import Exists, OuterRef, QuerySet
 
-from orchestration.autonomy.models import OPEN, Action, Order, Stop
+from orchestration.autonomy.models import OPEN, Action, Episode, Order, Stop
 
 SLICE = 2_000
 
@@ -28,4 +28,5 @@ def forget(workspace_id: int, before: datetime) -> int:
         done += n
     left = Order.objects.filter(workspace_id=workspace_id, created_at__lt=before)
     left.filter(~Exists(Action.objects.filter(order=OuterRef("pk")))).delete()
+    Episode.objects.filter(workspace_id=workspace_id, ended_at__lt=before).delete()
     return done

@@ -30,6 +30,7 @@ SCHEDULE = {
     "odds": every(20, "escalations.tasks.sweep_learning"),
     "briefs": every(10, "escalations.tasks.sweep_drafts"),
     "pauses": every(5, "orchestration.control.tasks.sweep_pauses"),
+    "signals": every(5, "orchestration.control.tasks.sweep_signals"),
     "actions": every(2, "orchestration.autonomy.tasks.carry_out"),
     "handoffs": every(5, "orchestration.handoffs.tasks.sweep"),
     "messages": every(5, "orchestration.outbox.tasks.deliver"),

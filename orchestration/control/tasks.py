@@ -5,7 +5,7 @@ from __future__ import annotations
 from celery import shared_task
 
 from orchestration.control import digest as digesting
-from orchestration.control import keeping, pauses, replaying, settling, shadows
+from orchestration.control import keeping, pauses, replaying, settling, shadows, signals
 from orchestration.telemetry.rollups import roll_hours as roll
 from orchestration.workflows.booking import TABLES
 from orchestration.workspaces.models import Workspace
@@ -57,3 +57,8 @@ def sweep_replays() -> int:
 @shared_task(ignore_result=True)
 def sweep_shadows() -> int:
     return shadows.sweep()
+
+
+@shared_task(ignore_result=True, soft_time_limit=60, time_limit=90)
+def sweep_signals() -> int:
+    return signals.sweep()

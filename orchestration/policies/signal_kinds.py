@@ -43,6 +43,13 @@ SIGNALS: Mapping[str, SignalKind] = {
         _RATES,
         "signal.calls >= 10 && signal.surely >= 0.3",
     ),
+    "breaker": SignalKind(
+        "A circuit breaker opens",
+        "Between an agent and a system whose calls fail",
+        ("agent", "system"),
+        ("signal.state", "signal.minutes", "signal.opens", "signal.system"),
+        "signal.state == 'open'",
+    ),
     "stuck_run": SignalKind(
         "A run is stuck",
         "Nothing was heard of a run that is not over; of one that waits for a person neither",

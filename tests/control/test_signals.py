@@ -1,0 +1,208 @@
+"""Rules on signals: what is planted is acted upon, once, within bounds, and by the rule that says so."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from datetime import timedelta
+from typing import Any
+from uuid import UUID
+
+import pytest
+from django.utils import timezone
+
+from orchestration.autonomy.aims import Aim
+from orchestration.autonomy.models import Action, Cause, Episode, Kind, State, Target
+from orchestration.autonomy.ordering import Wish, order
+from orchestration.control import signals
+from orchestration.holds.models import Hold
+from orchestration.ledger.models import Entry
+from orchestration.policies import lifecycle
+from orchestration.policies.models import PolicyVersion, Reading
+from orchestration.policies.signal_kinds import SIGNALS
+from orchestration.registry.models import Agent
+from orchestration.routing.models import Breaker
+from orchestration.workspaces.models import User, Workspace
+from tests import make
+
+pytestmark = pytest.mark.django_db
+NOW = timezone.now()
+
+
+def body(signal: str, of: str, act: str = "notify", condition: str = "", **more: Any) -> dict[str, Any]:
+    return {
+        "signal": signal,
+        "of": of,
+        "condition": condition or SIGNALS[signal].start,
+        "acts": [{"kind": act, "minutes": 30 if act == "pause" else None}],
+        "leave": "apply",
+    } | more
+
+
+def live(space: Workspace, by: User, said: Mapping[str, Any], *, shadow: bool = False) -> PolicyVersion:
+    draft = lifecycle.create(space, f"When {said['signal']}", by, said)
+    if shadow:
+        return lifecycle.start_shadow(draft.policy_id, by)
+    PolicyVersion.objects.update(replayed_at=timezone.now(), replayed_digest=draft.digest)
+    return lifecycle.publish(draft.policy_id, draft.number, by, "So that nobody has to watch it")
+
+
+def failing(space: Workspace, name: str = "refund") -> Agent:
+    agent = make.agent(space, name)
+    make.calls(space, agent, n=40, failures=30)
+    return agent
+
+
+def sweep(space: Workspace, minutes: float = 0) -> int:
+    return signals.sweep_one(space, NOW + timedelta(minutes=minutes))
+
+
+def test_an_agent_that_fails_is_paused_by_the_rule_that_says_so(workspace: Workspace, admin: User) -> None:
+    version = live(workspace, admin, body("agent_failures", "agent", "pause"))
+    agent = failing(workspace)
+    make.calls(workspace, make.agent(workspace, "well"), n=40)
+
+    assert sweep(workspace) == 1
+
+    act = Action.objects.get()
+    assert (act.kind, act.target, act.minutes, act.state) == ("pause", str(agent.pk), 30, State.QUEUED)
+    assert (act.cause, act.cause_id) == ("rule", f"{version.policy.slug}@1")
+    assert "signal.surely" in act.reason
+    assert Entry.objects.filter(kind="action.ordered", subject_id=str(act.pk)).count() == 1
+
+
+def test_what_is_seen_a_thousand_times_is_acted_upon_once(workspace: Workspace, admin: User) -> None:
+    live(workspace, admin, body("agent_failures", "agent", "pause"))
+    failing(workspace)
+
+    acts = [sweep(workspace, n / 60) for n in range(20)]
+
+    assert sum(acts) == 1
+    episode = Episode.objects.get()
+    assert (episode.seen, episode.ended_at) == (20, None)
+
+
+def test_runs_that_are_stuck_for_one_reason_are_told_of_once_with_their_number(
+    workspace: Workspace, admin: User
+) -> None:
+    live(workspace, admin, body("stuck_run", "workflow"))
+    make.agent(workspace)
+    long_ago = NOW - timedelta(minutes=20)
+    for _ in range(30):
+        make.run(workspace, status="stalled", heard_at=long_ago, traces=[])
+
+    assert sweep(workspace) == 1
+
+    act = Action.objects.get()
+    assert (act.kind, act.told["cases"], act.told["of"]["kind"]) == ("notify", 30, "workflow")
+
+
+def test_it_acts_anew_only_after_it_was_clear_and_has_cooled_down(workspace: Workspace, admin: User) -> None:
+    live(workspace, admin, body("queue", "workspace", bounds={"clear_s": 60, "cool_down_s": 1800}))
+    make.agent(workspace)
+    hold = asked(workspace)
+
+    assert sweep(workspace) == 1
+    Hold.objects.filter(pk=hold.pk).update(state="applied")
+    assert sweep(workspace, 1) == sweep(workspace, 3) == 0
+    assert Episode.objects.exclude(ended_at=None).count() == 1
+    Hold.objects.filter(pk=hold.pk).update(state="open")
+
+    assert sweep(workspace, 5) == 0
+    assert Episode.objects.get(ended_at=None).held_back == "cool_down"
+    assert Entry.objects.filter(kind="rule.held_back").count() == 1
+    assert sweep(workspace, 31) == 1
+
+
+def test_no_more_acts_within_an_hour_than_the_rule_allows(workspace: Workspace, admin: User) -> None:
+    live(workspace, admin, body("agent_failures", "agent", "pause", bounds={"an_hour": 2}))
+    for n in range(5):
+        failing(workspace, f"agent-{n}")
+
+    assert sweep(workspace) == 2
+
+    assert Episode.objects.filter(held_back="an_hour").count() == 3
+
+
+def test_a_shadow_says_what_it_would_have_done_and_does_nothing(workspace: Workspace, admin: User) -> None:
+    live(workspace, admin, body("agent_failures", "agent", "pause"), shadow=True)
+    failing(workspace)
+
+    assert sweep(workspace) == 0
+
+    assert Episode.objects.get().acted_at == NOW
+    assert not Action.objects.exists()
+
+
+def test_one_that_asks_first_only_proposes(workspace: Workspace, admin: User) -> None:
+    live(workspace, admin, body("agent_failures", "agent", "pause", leave="propose"))
+    failing(workspace)
+
+    sweep(workspace)
+
+    assert Action.objects.get().state == State.PROPOSED
+
+
+def test_a_rule_that_is_retired_ends_its_episodes_and_acts_no_more(workspace: Workspace, admin: User) -> None:
+    version = live(workspace, admin, body("agent_failures", "agent", "pause", bounds={"cool_down_s": 0}))
+    failing(workspace)
+    sweep(workspace)
+
+    lifecycle.retire(version.policy_id, admin, "No more")
+
+    assert sweep(workspace, 1) == 0
+    assert not Episode.objects.filter(ended_at=None).exists()
+
+
+def asked(space: Workspace, **fields: Any) -> Hold:
+    known = {"agent": "refund", "question": "Pay?", "proposal": "Pay", "why": "It is asked", "source": "agent"}
+    return Hold.objects.create(**{"workspace": space, "opened_at": NOW - timedelta(minutes=40)} | known | fields)
+
+
+def looped(space: Workspace) -> None:
+    agent, told = make.agent(space), {"why": "loop", "calls": 7, "tool": "search", "run": str(UUID(int=1))}
+    wish = Wish(Kind.PAUSE, "baton:autonomy", "k", "Loop", cause=Cause.FINDING, told=told)
+    order(space.pk, wish, Aim(Target.AGENT, str(agent.pk), agent.name), proposed=True)
+
+
+PLANTED: dict[str, Callable[[Workspace], object]] = {  # as telemetry and pages leave it
+    "agent_failures": failing,
+    "workflow_failures": lambda space: make.ended(make.workflow(space), *[100.0] * 30, failed=25),
+    "system_failures": lambda space: make.calls(space, make.agent(space), n=40, failures=30, on=make.system(space)),
+    "breaker": lambda space: Breaker.objects.create(
+        workspace=space, agent=make.agent(space), system=make.system(space), state="open"
+    ),
+    "stuck_run": lambda space: make.run(space, status="stalled", heard_at=NOW - timedelta(minutes=20)),
+    "loop": looped,
+    "silence": lambda space: make.pulse(make.agent(space), NOW - timedelta(minutes=31)),
+    "run_cost": lambda space: make.run(space, status="running", heard_at=NOW, cost=6_000_000_000),
+    "agent_cost": lambda space: make.calls(space, make.agent(space), n=2, cost=60_000_000_000),
+    "queue": asked,
+}
+
+
+@pytest.mark.parametrize("signal", list(SIGNALS))
+def test_each_signal_is_measured_kept_and_acted_upon(workspace: Workspace, admin: User, signal: str) -> None:
+    live(workspace, admin, body(signal, SIGNALS[signal].of[-1]))
+    make.agent(workspace)
+    assert sweep(workspace) == 0
+
+    PLANTED[signal](workspace)
+
+    assert sweep(workspace) == 1
+    assert Action.objects.get(kind="notify").told["signal"] == signal
+    assert Reading.objects.filter(signal=signal).exists()
+
+
+def test_readings_are_kept_where_they_differ_and_say_when_it_is_clear_again(workspace: Workspace, admin: User) -> None:
+    live(workspace, admin, body("queue", "workspace"))
+    make.agent(workspace)
+    hold = asked(workspace)
+
+    for minute in (0, 0.2, 1, 2):
+        sweep(workspace, minute)
+    Hold.objects.filter(pk=hold.pk).update(state="applied")
+    sweep(workspace, 4)
+    sweep(workspace, 6)
+
+    kept = list(Reading.objects.filter(signal="queue").order_by("at").values_list("facts", flat=True))
+    assert [bool(facts) for facts in kept] == [True, False]
