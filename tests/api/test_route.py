@@ -13,13 +13,14 @@ from django.utils import timezone
 
 from orchestration.autonomy.models import Kind
 from orchestration.control import routes
+from orchestration.policies import lifecycle
 from orchestration.policies.models import Policy
 from orchestration.registry.models import Agent, System
 from orchestration.routing import limits
 from orchestration.routing.limits import May
 from orchestration.routing.models import Breaker, Choice, Circuit, Incumbent
 from orchestration.workspaces.keys import create_key
-from orchestration.workspaces.models import Workspace
+from orchestration.workspaces.models import User, Workspace
 from tests import make
 from tests.api.door import JSON, Door
 from tests.api.test_actions import ask
@@ -190,5 +191,7 @@ def asked(door: Door, agent: Agent, system: str) -> Answer:
 
 
 def forbid(tenant: Workspace, agent: Agent) -> Policy:
-    body = {"condition": f"agent.name == '{agent.name}'", "then": {"kind": "deny", "words": "Not this one"}}
-    return make.policy(tenant, "Forbid", body)
+    body = {"condition": f'agent.name == "{agent.name}"', "then": {"kind": "deny", "words": "Not this one"}}
+    author = User.objects.get_or_create(username=f"author-{tenant.slug}")[0]
+    draft = lifecycle.create(tenant, "Forbid", author, body)
+    return lifecycle.publish(draft.policy_id, draft.number, author, "Never").policy
