@@ -142,46 +142,48 @@ def _held_back(episode: Episode, rule: SignalRule, reason: str, at: datetime) ->
 
 
 @dataclass(slots=True)
-class _Past:
+class Past:
+    """An episode as it would have been. `acted` None: the rule's bounds held it back."""
+
+    name: str
     began: datetime
     last: datetime
     acted: datetime | None = None
+    why_not: str = ""
     seen: int = 0
-    name: str = ""
+    clear_since: datetime | None = None
 
 
 @dataclass(slots=True)
 class Course:
-    """One rule over the past, in memory. `acts`: when it would have acted, on what, and how long the episode was."""
+    """One rule over the past, in memory."""
 
     rule: SignalRule
-    episodes: list[_Past] = field(default_factory=list)
-    held_back: int = 0
-    _open: dict[str, _Past] = field(default_factory=dict)
+    episodes: list[Past] = field(default_factory=list)
+    _open: dict[str, Past] = field(default_factory=dict)
     _acted: dict[str, datetime] = field(default_factory=dict)
     _hour: deque[datetime] = field(default_factory=deque)
 
     def holds(self, target: str, name: str, at: datetime) -> None:
-        self.ends(target, at)
         past = self._open.get(target)
-        if past is None:
-            past = self._open[target] = _Past(at, at, name=name)
+        clear = past.clear_since if past else None
+        if past is None or (clear and at - clear >= timedelta(seconds=self.rule.clear_s)):
+            past = self._open[target] = Past(name, at, at)
             self.episodes.append(past)
-        past.last, past.seen = at, past.seen + 1
+        past.last, past.seen, past.clear_since = at, past.seen + 1, None
         if past.acted is None:
             self._act(past, target, at)
 
-    def ends(self, target: str, at: datetime) -> None:
-        """It has been clear for long enough since it last held."""
+    def clear(self, target: str, at: datetime) -> None:
         past = self._open.get(target)
-        if past and at - past.last >= timedelta(seconds=max(60, self.rule.clear_s)):
-            del self._open[target]
+        if past and past.clear_since is None:
+            past.last = past.clear_since = at
 
-    def _act(self, past: _Past, target: str, at: datetime) -> None:
+    def _act(self, past: Past, target: str, at: datetime) -> None:
         while self._hour and at - self._hour[0] >= HOUR:
             self._hour.popleft()
-        if why_not(self.rule, at, self._acted.get(target), len(self._hour)):
-            self.held_back += past.seen == 1
+        past.why_not = why_not(self.rule, at, self._acted.get(target), len(self._hour))
+        if past.why_not:
             return
         past.acted = self._acted[target] = at
         self._hour.append(at)
