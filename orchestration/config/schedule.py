@@ -31,8 +31,12 @@ SCHEDULE = {
     "briefs": every(10, "escalations.tasks.sweep_drafts"),
     "pauses": every(5, "orchestration.control.tasks.sweep_pauses"),
     "signals": every(5, "orchestration.control.tasks.sweep_signals"),
+    "declared runs": every(1, "orchestration.control.tasks.drive"),
     "actions": every(2, "orchestration.autonomy.tasks.carry_out"),
     "handoffs": every(5, "orchestration.handoffs.tasks.sweep"),
+    "circuits": every(5, "orchestration.routing.tasks.sweep"),
+    "reliability": every(60, "orchestration.routing.tasks.measure"),
+    "old choices": every(3600, "orchestration.routing.tasks.forget"),
     "messages": every(5, "orchestration.outbox.tasks.deliver"),
     "old messages": every(3600, "orchestration.outbox.tasks.forget_old"),
     "replay worker": every(20, "orchestration.control.tasks.replay"),  # so that it gives a sign of life
