@@ -231,6 +231,7 @@ CELERY_TASK_ROUTES = {
     "escalations.tasks.learn": "replay",
     "escalations.tasks.draft": "replay",
     "orchestration.autonomy.tasks.carry_out": "actions",
+    "orchestration.control.tasks.drive": "actions",
     "orchestration.routing.tasks.sweep": "actions",
     "orchestration.routing.tasks.measure": "replay",
 }

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from celery import shared_task
 
+from orchestration.control import clocks, keeping, pauses, replaying, settling, shadows, signals
 from orchestration.control import digest as digesting
-from orchestration.control import keeping, pauses, replaying, settling, shadows, signals
 from orchestration.telemetry.rollups import roll_hours as roll
 from orchestration.workflows.booking import TABLES
 from orchestration.workspaces.models import Workspace
@@ -62,3 +62,9 @@ def sweep_shadows() -> int:
 @shared_task(ignore_result=True, soft_time_limit=60, time_limit=90)
 def sweep_signals() -> int:
     return signals.sweep()
+
+
+@shared_task(ignore_result=True)
+def drive() -> int:
+    """The clocks of declared workflows."""
+    return clocks.sweep()

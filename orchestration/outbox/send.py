@@ -58,6 +58,14 @@ def announce_all(workspace_id: int, event: str, told: Mapping[str, Mapping[str, 
     return found
 
 
+def to(endpoint: Endpoint, event: str, subject: str, data: Mapping[str, Any]) -> None:
+    """To this one, whatever it asked to be told of; the same event of the same subject goes once."""
+    plain = orjson.loads(orjson.dumps(data, option=orjson.OPT_UTC_Z))
+    values = {"workspace_id": endpoint.workspace_id, "event": event, "data": plain}
+    Message.objects.get_or_create(endpoint=endpoint, key=f"{event} {subject}", defaults=values)
+    transaction.on_commit(hasten)
+
+
 def trial(endpoint: Endpoint, once: str) -> Message:
     """A message by which an endpoint is tried; the same `once` is the same message."""
     data = {"words": "Baton can reach this endpoint."}
