@@ -1,10 +1,10 @@
 // The inbox under the fingers: a press is on the screen before the server has answered, the next batch is ready, and
 // nothing moves that somebody is reading. Every act is a form that also works without this file.
-import { $, age, ask, batch, boxes, claim, count, following, headers, inbox, links, mark, open, parse, place, prepare, rows, settle, show, still } from "./inbox_panes.js";
+import { $, WIDE, age, ask, batch, boxes, claim, count, following, headers, inbox, links, mark, open, parse, place, prepare, rows, settle, show, still } from "./inbox_panes.js";
 import "./inbox_others.js";
 
 const body = document.body, said = $("said");
-const GUARD = 800, WIDE = "(min-width: 761px)";
+const GUARD = 800;
 
 // ---- acts
 

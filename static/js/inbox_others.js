@@ -1,5 +1,5 @@
 // What others do while a batch is open: it only marks the cases that they decided, and says how many are new.
-import { $, LOOK, batch, again, count, headers, mark, parse, prepare, rows } from "./inbox_panes.js";
+import { $, LOOK, WIDE, batch, again, count, headers, links, mark, open, parse, prepare, rows } from "./inbox_panes.js";
 
 const body = document.body, said = $("said");
 
@@ -56,4 +56,12 @@ body.addEventListener("htmx:afterSwap", () => {
   if (top !== null && link) $("batches").scrollTop += link.getBoundingClientRect().top - top;
   top = null;
   prepare();
+  fill();
 });
+// Where nothing needed anybody, the first that comes stands open, as it would had the page been opened now; while nobody
+// looks it is left to whoever does.
+const fill = () => {
+  const first = links()[0];
+  if (!batch() && first && document.visibilityState === "visible" && matchMedia(WIDE).matches) open(first);
+};
+document.addEventListener("visibilitychange", fill);

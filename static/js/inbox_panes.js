@@ -3,6 +3,7 @@ const AHEAD = 2;
 const ready = new Map();  // the next batches, by address
 let since = performance.now(), asking = 0;
 
+export const WIDE = "(min-width: 761px)";  // the panes stand side by side
 export const $ = (id) => document.getElementById(id);
 export const inbox = () => document.querySelector(".inbox");
 export const batch = () => $("batch")?.dataset.batch;
