@@ -230,6 +230,13 @@ ACTS: Mapping[str, str] = {
     "action.given_up": "gave up to",
     "action.tried_again": "tried again to",
     "limits.changed": "set what Baton may do by itself:",
+    "routing.changed": "set what routing may do by itself:",
+    "route.changed": "gives work from now on to",
+    "breaker.opened": "opened the circuit of",
+    "breaker.half_opened": "half opened the circuit of",
+    "breaker.closed": "closed the circuit of",
+    "healing.probing": "tries again",
+    "healing.waits": "waits before it gives back the work of",
 }
 _VERDICTS = {"approve": "approved", "reject": "rejected"}
 _WHAT: Mapping[str, Callable[[Told], str]] = {
@@ -290,4 +297,10 @@ _WHAT: Mapping[str, Callable[[Told], str]] = {
         lambda told: f"{told.get('kind', '')} {told.get('name', '')}",
     ),
     "limits.changed": _limits,
+    "routing.changed": lambda told: f"healing {(told.get('after') or {}).get('healing', '')}",
+    "route.changed": lambda told: f"{told.get('to', '')}, before: {told.get('from', '')}",
+    **dict.fromkeys(
+        ("breaker.opened", "breaker.half_opened", "breaker.closed", "healing.probing", "healing.waits"),
+        lambda told: f"{told.get('agent', '')} to {told.get('system', '')}",
+    ),
 }

@@ -41,6 +41,7 @@ PLACES = (
     Place("Decide", "inbox", "Inbox", "inbox", "i", INBOX, docked=True, screen="escalations"),
     Place("Decide", "policies", "Policies", "policy", "p", ("policy", "edit_policy", "policy_version", "policy_diff")),
     Place("Decide", "actions", "Actions", "retry", inside=("action",)),
+    Place("Decide", "routing", "Routing", "diff"),
     Place("Prove", "ledger", "Ledger", "lock", "l", ("entry",)),
     Place("Settings", "profile", "Profile", "user"),
     Place("Settings", "members", "Members", "user", needs="admin"),

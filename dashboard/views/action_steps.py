@@ -87,7 +87,7 @@ def undo(request: Here, action_id: UUID) -> HttpResponse:
     reason = form.cleaned_data["reason"] or "Taken back"
     wish = Wish(kind, _actor(request), f"undo:{action.pk}", reason, cause_id=str(action.pk))
     try:
-        _say(request, work.carry_out_one(before or ordering.undo(action, wish)))
+        say_done(request, work.carry_out_one(before or ordering.undo(action, wish)))
     except Refused as error:
         messages.warning(request, str(error), extra_tags="human")
     return _back(request, action)
@@ -98,7 +98,7 @@ def undo(request: Here, action_id: UUID) -> HttpResponse:
 def approve(request: Here, action_id: UUID) -> HttpResponse:
     action = action_of(request, action_id)
     if ordering.approve(action, _actor(request)):
-        _say(request, work.carry_out_one(action))
+        say_done(request, work.carry_out_one(action))
     else:
         _settled(request, action)
     return _back(request, action)
@@ -121,7 +121,7 @@ def decline(request: Here, action_id: UUID) -> HttpResponse:
 def retry(request: Here, action_id: UUID) -> HttpResponse:
     action = action_of(request, action_id)
     if ordering.retry(action, _actor(request)):
-        _say(request, work.carry_out_one(action))
+        say_done(request, work.carry_out_one(action))
     else:
         _settled(request, action)
     return _back(request, action)
@@ -147,7 +147,7 @@ def _act(request: Here, act: str, target: Aim, back: str) -> HttpResponse:
     key = _key(request, form, f"{act}:{target.kind.value}:{target.id}")
     wish = Wish(Kind(act), _actor(request), key, said["reason"], said["minutes"])
     try:
-        _say(request, work.carry_out_one(ordering.order(request.workspace.pk, wish, target)))
+        say_done(request, work.carry_out_one(ordering.order(request.workspace.pk, wish, target)))
     except Refused as error:
         messages.error(request, str(error), extra_tags="crit")
     return HttpResponseRedirect(back)
@@ -171,7 +171,8 @@ def _actor(request: Here) -> str:
     return f"person:{request.user.get_username()}"
 
 
-def _say(request: Here, action: Action) -> None:
+def say_done(request: Here, action: Action) -> None:
+    """What came of a press, as a message."""
     order, past, going = DOING[action.kind]
     name = named(action.name)
     if action.state == State.DEAD:

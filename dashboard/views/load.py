@@ -31,10 +31,10 @@ def export(request: Here, form: str) -> HttpResponse:
     load, by_flow = human_load(request.workspace.pk, now), request.GET.get("of") == "workflows"
     if form == "json":
         body = orjson.dumps(_whole(load), option=orjson.OPT_INDENT_2)
-        return _file(body, "application/json", f"human-load-{now:%Y%m%d}.json")
-    lines = _table(FLOWS, _flows(load)) if by_flow else _table(DAYS, _days(load))
+        return file_of(body, "application/json", f"human-load-{now:%Y%m%d}.json")
+    lines = table_of(FLOWS, _flows(load)) if by_flow else table_of(DAYS, _days(load))
     name = f"without-a-person-{now:%Y%m%d}.csv" if by_flow else f"human-load-{now:%Y%m%d}.csv"
-    return _file(lines.encode(), "text/csv; charset=utf-8", name)
+    return file_of(lines.encode(), "text/csv; charset=utf-8", name)
 
 
 def _days(load: HumanLoad) -> Iterator[tuple[object, ...]]:
@@ -63,7 +63,7 @@ def _whole(load: HumanLoad) -> dict[str, Any]:
     }
 
 
-def _table(names: Iterable[str], rows: Iterable[tuple[object, ...]]) -> str:
+def table_of(names: Iterable[str], rows: Iterable[tuple[object, ...]]) -> str:
     sheet = io.StringIO()
     writer = csv.writer(sheet, lineterminator="\r\n")
     writer.writerow(names)
@@ -76,7 +76,7 @@ def _cell(value: object) -> object:
     return f"'{value}" if isinstance(value, str) and value.startswith(FORMULAS) else value
 
 
-def _file(body: bytes, kind: str, name: str) -> HttpResponse:
+def file_of(body: bytes, kind: str, name: str) -> HttpResponse:
     answer = HttpResponse(body, content_type=kind)
     answer["Content-Disposition"] = f'attachment; filename="{name}"'
     return answer

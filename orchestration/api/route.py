@@ -15,7 +15,7 @@ from ninja.errors import ValidationError
 from orchestration.api.auth import KeyAuth
 from orchestration.api.refusals import Refused
 from orchestration.api.shapes import Asked, Text
-from orchestration.control import routes
+from orchestration.control import route_figures, routes
 from orchestration.control.routes import KeyUsed, Unknown, Work
 
 router = Router(auth=KeyAuth("decide"), tags=["Routing"])
@@ -62,6 +62,27 @@ class RouteOut(Schema):
     at: datetime
 
 
+class CellOut(Schema):
+    """Recent calls count more, and what is seldom called leans on what its agent and system are like."""
+
+    id: str = Field(description="The agent's")
+    agent: str
+    system: str
+    kind: str = Field(description="Of call")
+    success: Share
+    low: Share = Field(description="95 % interval")
+    high: Share
+    calls: int
+    failures: int
+    worth: float = Field(description="So many calls it is worth as evidence, after decay and for calls that come alike")
+    circuit: Literal["closed", "open", "half"]
+
+
+class ReliabilityOut(Schema):
+    items: list[CellOut]
+    next: str | None
+
+
 @router.post("/route", response=RouteOut, summary="Who should get this work, and why")
 def post_route(request: Asked, wanted: RouteIn) -> dict[str, Any]:
     """The same key gets the same answer again. Nobody is chosen who is stopped, whose circuit is open, whose work was
@@ -88,6 +109,12 @@ def post_route(request: Asked, wanted: RouteIn) -> dict[str, Any]:
         raise _wrong(error.field, str(error)) from error
     except KeyUsed as error:
         raise Refused(422, "invalid", str(error)) from error
+
+
+@router.get("/reliability", response=ReliabilityOut, auth=KeyAuth("read"), summary="Success by agent and system")
+def get_reliability(request: Asked) -> dict[str, Any]:
+    """As the page of routing shows it."""
+    return {"items": route_figures.lines(request.auth.workspace_id), "next": None}
 
 
 def _hash(text: str) -> str:
