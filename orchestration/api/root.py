@@ -16,7 +16,18 @@ from ninja import NinjaAPI
 from ninja.errors import HttpError, ValidationError
 from ninja.renderers import BaseRenderer
 
-from orchestration.api import actions, description, figures, handoffs, hold_lists, ledger, policies, route, runs
+from orchestration.api import (
+    actions,
+    description,
+    figures,
+    handoffs,
+    hold_lists,
+    lease_words,
+    ledger,
+    policies,
+    route,
+    starts,
+)
 from orchestration.api.refusals import Refused, problem, unavailable
 from orchestration.lib.paging import BadCursor
 
@@ -84,7 +95,8 @@ api = Api(
     renderer=Renderer(),
 )
 api.add_router("", figures.router)
-api.add_router("", runs.router)
+api.add_router("", starts.router)
+api.add_router("", lease_words.router)
 api.add_router("", hold_lists.router)
 api.add_router("", policies.router)
 api.add_router("", ledger.router)

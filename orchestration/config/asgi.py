@@ -21,12 +21,12 @@ App = Callable[[Scope, Receive, Send], Awaitable[None]]
 
 pages = cast(App, get_asgi_application())
 
-from orchestration.api import coordination, decisions, events, holds, otlp
+from orchestration.api import coordination, decisions, events, holds, leases, otlp
 from orchestration.config.celery import app
 
 # no request waits longer than this for a broker that is away or hangs
 HASTE = {"max_retries": 0, "socket_connect_timeout": 0.2, "socket_timeout": 0.4}
-DOORS = (otlp, events, decisions, holds, coordination)  # each has `application`, and may have `startup` and `shutdown`
+DOORS = (otlp, events, decisions, holds, coordination, leases)  # `application`, perhaps `startup` and `shutdown`
 
 
 async def application(scope: Scope, receive: Receive, send: Send) -> None:
@@ -43,6 +43,8 @@ def choose(path: str, scope: Scope | None = None) -> App:
         return decisions.application
     if path == "/api/v1/events":
         return events.application
+    if path == leases.ADDRESS:
+        return leases.application
     if scope and path.startswith(holds.ADDRESS) and for_holds(path, scope):
         return holds.application
     if scope and coordination.takes(scope):

@@ -7,6 +7,7 @@ from datetime import timedelta
 from typing import Any
 from uuid import UUID
 
+from orchestration.autonomy.models import Kind
 from orchestration.control import clocks, driving
 from orchestration.workflows import declared, leases
 from orchestration.workflows.declared_models import DeclaredRun, Effect, Task, TaskState
@@ -17,6 +18,7 @@ from orchestration.workflows.starting import Start
 from orchestration.workspaces.models import Workspace
 
 BY = "person:operator"
+QUARANTINE = Kind.QUARANTINE
 
 
 def step(name: str, after: str = "", **more: Any) -> dict[str, Any]:
