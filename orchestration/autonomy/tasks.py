@@ -4,9 +4,14 @@ from __future__ import annotations
 
 from celery import shared_task
 
-from orchestration.autonomy import work
+from orchestration.autonomy import healing, work
 
 
 @shared_task(ignore_result=True)
 def carry_out() -> int:
     return work.carry_out()
+
+
+@shared_task(ignore_result=True)
+def heal() -> int:
+    return healing.sweep()

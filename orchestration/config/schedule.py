@@ -35,6 +35,7 @@ SCHEDULE = {
     "actions": every(2, "orchestration.autonomy.tasks.carry_out"),
     "handoffs": every(5, "orchestration.handoffs.tasks.sweep"),
     "circuits": every(5, "orchestration.routing.tasks.sweep"),
+    "healing": every(5, "orchestration.autonomy.tasks.heal"),
     "reliability": every(60, "orchestration.routing.tasks.measure"),
     "old choices": every(3600, "orchestration.routing.tasks.forget"),
     "messages": every(5, "orchestration.outbox.tasks.deliver"),

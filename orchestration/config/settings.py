@@ -232,6 +232,7 @@ CELERY_TASK_ROUTES = {
     "escalations.tasks.draft": "replay",
     "orchestration.autonomy.tasks.carry_out": "actions",
     "orchestration.control.tasks.drive": "actions",
+    "orchestration.autonomy.tasks.heal": "actions",
     "orchestration.routing.tasks.sweep": "actions",
     "orchestration.routing.tasks.measure": "replay",
 }

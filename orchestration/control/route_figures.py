@@ -11,9 +11,8 @@ from django.db.models import QuerySet
 from django.utils import timezone
 
 from orchestration.autonomy.models import Action, Kind, State
-from orchestration.control.routes import interval
 from orchestration.registry.models import Agent
-from orchestration.routing.choose import pooled
+from orchestration.routing.choose import interval, pooled
 from orchestration.routing.models import Breaker, Cell, Choice, Circuit, Move
 
 LATELY = timedelta(hours=24)  # how long a circuit that closed again is shown

@@ -29,14 +29,13 @@ from orchestration.policies.evaluate import evaluate
 from orchestration.policies.live import Book
 from orchestration.registry.models import Agent, System
 from orchestration.routing import circuits, limits
-from orchestration.routing.choose import Candidate, Chosen, Held, Wanted, choose, expected, pooled
+from orchestration.routing.choose import Candidate, Chosen, Held, Wanted, choose, expected, interval, pooled
 from orchestration.routing.models import Breaker, Cell, Choice, Circuit
 from orchestration.routing.moves import Moved, Moves, moves
 
 BATON = "baton:routing"
 HIGH = "high"
 MOST_CANDIDATES = 50
-LEVEL_Z = 1.96
 STORE = """
 with kept as (
     insert into routing_choice (workspace_id, id, at, key, digest, agent_id, system_id, task, explored, asked, answer)
@@ -187,13 +186,6 @@ def _candidate(pk: int, agent: Agent, counted: tuple[float, float, int, int]) ->
     alpha, beta, n, failures = counted
     low, high = interval(alpha, beta)
     return Candidate(pk, agent.name, alpha, beta, low, high, n, failures)
-
-
-def interval(alpha: float, beta: float) -> tuple[float, float]:
-    from math import exp, log, sqrt  # noqa: PLC0415
-
-    middle, half = log(alpha / beta), LEVEL_Z * sqrt(1 / alpha + 1 / beta)
-    return 1 / (1 + exp(-(middle - half))), 1 / (1 + exp(-(middle + half)))
 
 
 def _named(agents: Mapping[int, Agent]) -> dict[int, str]:

@@ -13,11 +13,12 @@ import random
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from math import erf, sqrt
+from math import erf, exp, log, sqrt
 
 RATED = 30  # calls below which no share is told as measured
 LIKELY = 0.9  # that another one is better, before work goes to it
 PROBE_SHARE = 0.1
+Z = 1.96
 NEW = (7.0, 1.0)  # of whom nothing at all is known, beside no one who is known
 
 
@@ -126,7 +127,7 @@ def _settled(sound: Sequence[Candidate], held: Held | None, wanted: Wanted) -> t
     if sure < LIKELY:
         return (
             has,
-            f"It has this work, and it is not sure ({sure:.0%}) that another is better: {_of(has)}, beside {_of(best)}.",
+            f"It has this work, and nobody is surely better ({sure:.0%}): {_of(has)}, beside {_of(best)}.",
         )
     return best, f"Better than who had this work, and surely so ({sure:.0%}): {_of(best)}, against {_of(has)}."
 
@@ -154,6 +155,12 @@ def pooled(cells: Sequence[tuple[float, float, int, int]]) -> tuple[float, float
     """Several cells of one agent (kinds of call on one system) as one: alpha, beta, calls and failures added."""
     alpha, beta, n, failures = (sum(column) for column in zip(*cells, strict=True))
     return float(alpha), float(beta), int(n), int(failures)
+
+
+def interval(alpha: float, beta: float) -> tuple[float, float]:
+    """95 % of a beta, as normal on its log odds: near enough to be told in whole percents, without scipy."""
+    middle, half = log(alpha / beta), Z * sqrt(1 / alpha + 1 / beta)
+    return 1 / (1 + exp(half - middle)), 1 / (1 + exp(-(middle + half)))
 
 
 def expected(candidates: Mapping[int, Candidate]) -> tuple[float, float]:

@@ -6,6 +6,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 from django.db import IntegrityError, connection, transaction
 
@@ -73,7 +74,7 @@ def recent(workspace_id: int, now: datetime) -> dict[Path, list[Minute]]:
 def change(workspace_id: int, path: Path, row: Breaker | None, turn: Turn, when: tuple[datetime, Minute]) -> bool:
     """By whoever comes first, with its receipt. `when`: now, and what its minute has counted so far."""
     now, minute = when
-    fields = {
+    fields: dict[str, Any] = {
         "state": turn.state,
         "since": now,
         "until": turn.until,
@@ -88,6 +89,8 @@ def change(workspace_id: int, path: Path, row: Breaker | None, turn: Turn, when:
     system = System.objects.filter(workspace_id=workspace_id, pk=path[1]).first()
     if agent is None or system is None:
         return False
+    if turn.state == Circuit.OPEN and (row is None or row.state == Circuit.CLOSED):
+        fields["episode"] = (row.episode if row else 0) + 1
     try:
         with transaction.atomic():
             if row is None:

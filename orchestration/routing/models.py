@@ -71,6 +71,7 @@ class Breaker(models.Model):
     since = models.DateTimeField(default=timezone.now)
     until = models.DateTimeField(null=True, blank=True)
     opens = models.IntegerField(default=0)
+    episode = models.IntegerField(default=0, help_text="How often it broke, from closed to closed")
     base_n = models.IntegerField(default=0)
     base_failures = models.IntegerField(default=0)
     n = models.IntegerField(default=0, help_text="Calls on which the last change was made")

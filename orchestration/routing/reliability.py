@@ -118,8 +118,8 @@ def centres(places: Sequence[Place], n: Array, f: Array) -> Array:
 
 
 def strength_of(n: Array, f: Array, centre: Array) -> float:
-    """The number of calls that the expectation is worth: most likely over a grid, with a little doubt (so that two cells
-    that happen to agree are not taken for one)."""
+    """The number of calls that the expectation is worth: most likely over a grid, with a little doubt (two cells that
+    happen to agree are not taken for one)."""
     a, b = np.outer(STRENGTHS, centre), np.outer(STRENGTHS, 1 - centre)
     likely = (betaln(a + f, b + n - f) - betaln(a, b)).sum(axis=1) - np.log(STRENGTHS)
     weights = np.exp(likely - likely.max())

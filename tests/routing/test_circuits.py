@@ -9,6 +9,7 @@ import pytest
 from orchestration.ledger.models import Entry
 from orchestration.registry.models import Agent, System
 from orchestration.routing import circuits
+from orchestration.routing.breakers import Turn
 from orchestration.routing.models import Breaker, Circuit
 from orchestration.workspaces.models import Workspace
 from tests import make
@@ -81,7 +82,7 @@ def test_two_sweeps_at_once_make_one_change(workspace: Workspace, path: tuple[Ag
     calls(path, 30, 30, NOW)
     state(workspace, 0)
     row = Breaker.objects.get(workspace=workspace)
-    turn = circuits.Turn(Circuit.HALF, "Cooled down")
+    turn = Turn(Circuit.HALF, "Cooled down")
     minute = circuits.Minute(NOW, 0, 0)
 
     first = circuits.change(workspace.pk, (row.agent_id, row.system_id), row, turn, (NOW, minute))
