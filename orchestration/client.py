@@ -21,6 +21,12 @@ One file, standard library only. Import it, or copy it into a program of your ow
     if answer.allowed:
         pay()
 
+    with baton.claim("invoice-4711", "customer:88", agent="refund") as work:   # nobody else does it meanwhile
+        if work.granted:
+            work.result = look_up_the_customer()   # told to all who wanted the same
+    customer = work.result
+    baton.hand_off("invoice-4711", "refund", "billing", "Pay 620 EUR back", done=["Checked the customer"])
+
     baton.close()
 
 Spans and events wait in bounded queues and leave in batches, from threads of their own: the caller never waits and
@@ -49,7 +55,7 @@ from dataclasses import dataclass, field
 from email.utils import parsedate_to_datetime
 from types import TracebackType
 from typing import Any
-from urllib.parse import urlsplit
+from urllib.parse import quote, urlsplit
 
 Json = dict[str, Any]
 Attributes = Mapping[str, Any]  # values: str, bool, int, float, and lists or dicts of those; None is left out
@@ -234,7 +240,74 @@ class Answer:
 
 
 class Refused(ValueError):
-    """Baton understood and will not answer: the ask or the key is wrong, and trying again changes nothing."""
+    """Baton understood and will not answer: the ask or the key is wrong, and trying again changes nothing. `errors`
+    name the fields that are at fault, each with `field` and `message`."""
+
+    def __init__(self, words: str, status: int = 0, told: Json | None = None) -> None:
+        super().__init__(words)
+        self.status = status
+        self.told: Json = told or {}
+
+    @property
+    def errors(self) -> list[Json]:
+        return list(self.told.get("errors") or ())
+
+
+class Claim:
+    """A piece of work of a run that one agent does for all. `granted`: it is yours; set `result` inside a `with` block,
+    and all others get it when the block ends, or the work when it ends in an exception. Not granted: `result` is what
+    `holder` found, where `state` is done. While the block lasts the claim is kept, however long that takes; a program
+    that dies frees it. `fence` grows with each grant: pass it on to what must not take orders from a holder of old.
+    `away`: Baton could not be reached, and `fail` has spoken."""
+
+    def __init__(self, asks: _Asks, told: Json, ttl_s: float, *, away: bool = False) -> None:
+        self.granted, self.away, self.told = bool(told["granted"]), away, told
+        self.id, self.holder, self.state = str(told.get("id") or ""), told.get("holder"), told.get("state")
+        self.fence, self.result = int(told.get("fence") or 0), told.get("result")
+        self._asks, self._ttl_s = asks, ttl_s
+        self._over = threading.Event()
+
+    def finish(self, result: Any = None, timeout_s: float = 5.0) -> bool:
+        """Tell the result now; False when it came too late, and another agent does the work."""
+        self.result = result
+        return self._end("PUT", "result", {"result": result}, timeout_s)
+
+    def release(self, timeout_s: float = 5.0) -> bool:
+        """Give it back undone."""
+        return self._end("POST", "release", {}, timeout_s)
+
+    def _end(self, method: str, step: str, body: Json, timeout_s: float) -> bool:
+        self._over.set()
+        if not self.granted or self.away:
+            return False
+        try:
+            return self._asks.ask(method, f"/api/v1/claims/{self.id}/{step}", body, "", timeout_s) is not None
+        except Refused as refused:
+            if refused.status != 409:
+                raise
+            log.warning("a claim was lost: %s", refused.told.get("detail"))
+            return False
+
+    def _keep(self) -> None:
+        pause = self._ttl_s / 3
+        while not self._over.wait(pause):
+            try:
+                self._asks.ask("POST", f"/api/v1/claims/{self.id}/extend", {"ttl_s": self._ttl_s}, "", pause)
+            except Refused:  # it is another's by now, which the end of the block will find out
+                return
+
+    def __enter__(self) -> Claim:
+        if self.granted and not self.away:
+            threading.Thread(target=self._keep, name="baton-claim", daemon=True).start()
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
+        if self._over.is_set():
+            return
+        if kind is not None:
+            self.release()
+        else:
+            self.finish(self.result)
 
 
 class Baton:
@@ -336,6 +409,79 @@ class Baton:
                 effect = _EFFECTS.get(said.get("verdict") or "", "deny")
                 return Answer(effect, "", said.get("amend"), told=said)
         return _away(fail) if said is None else Answer("hold", hold_id, told=said)
+
+    def claim(
+        self,
+        run: str,
+        key: str,
+        *,
+        agent: str,
+        ttl_s: float = 60.0,
+        wait_s: float = 30.0,
+        fresh_s: float | None = None,
+        fail: str = "closed",
+        timeout_s: float = 5.0,
+    ) -> Claim:
+        """Say what is about to be done in a run (`key`: any text, the same for all who would do the same), and be the
+        only one to do it, or get what the first one found; waits for that up to `wait_s`. `ttl_s`: after so long
+        without a sign of life another one is granted it. `fresh_s`: an older result is no use. A request to a customer
+        is called `ask:…`. With Baton away nothing is granted, or with `fail="open"` it is. Raises Refused."""
+        body: Json = {"run": run, "key": key, "agent": agent, "ttl_s": ttl_s}
+        body |= {} if fresh_s is None else {"fresh_s": fresh_s}
+        once, until = self.entropy(16).hex(), time.monotonic() + wait_s
+        while True:
+            patience = max(0.0, min(_POLL_S, until - time.monotonic()))
+            said = self._asks.ask("POST", f"/api/v1/claims?wait={patience:.1f}", body, once, patience + timeout_s)
+            if said is None:
+                return Claim(self._asks, {"granted": _away(fail).allowed}, ttl_s, away=True)
+            if said["granted"] or said["state"] != "held" or time.monotonic() >= until:
+                return Claim(self._asks, said, ttl_s)
+
+    def hand_off(
+        self, run: str, sender: str, to: str, asked: str, *, key: str = "", timeout_s: float = 5.0, **more: Any
+    ) -> Json | None:
+        """Pass work on. `more`: done, evidence, open_questions, constraints (lists of texts or objects), data_classes
+        (names), facts (named values), expires_at. What the pair of agents needs and is missing raises Refused, whose
+        `errors` name it. None: Baton is away; try again with the same `key` of yours."""
+        lists = ("done", "evidence", "open_questions", "constraints", "data_classes")
+        body: Json = {
+            "version": 1,
+            "run": run,
+            "from": sender,
+            "to": to,
+            "asked": asked,
+            **{name: [] for name in lists},
+        }
+        body |= {name: list(value) if name in lists else value for name, value in more.items() if value is not None}
+        return self._asks.ask("POST", "/api/v1/handoffs", body, key or self.entropy(16).hex(), timeout_s)
+
+    def handed(self, to: str, *, wait_s: float = 30.0, timeout_s: float = 5.0) -> list[Json]:
+        """What waits for an agent, oldest first; by long poll where there is nothing yet."""
+        wait_s = min(wait_s, _POLL_S)
+        query = f"to={quote(to, safe='')}&state=sent&wait={wait_s:.1f}"
+        said = self._asks.ask("GET", f"/api/v1/handoffs?{query}", None, "", wait_s + timeout_s)
+        return list(said["items"]) if said else []
+
+    def accept(self, handoff: str, *, key: str = "", timeout_s: float = 5.0) -> Json | None:
+        """Take a handoff over. Raises Refused (status 409) when another one was quicker, or it has expired."""
+        return self._hand(handoff, "accept", {}, key, timeout_s)
+
+    def reject(self, handoff: str, reason: str, *, key: str = "", timeout_s: float = 5.0) -> Json | None:
+        """Send it back, with the reason. Raises Refused."""
+        return self._hand(handoff, "reject", {"reason": reason}, key, timeout_s)
+
+    def complete(self, handoff: str, result: Any = None, *, key: str = "", timeout_s: float = 5.0) -> Json | None:
+        """What was asked is done. Raises Refused."""
+        return self._hand(handoff, "complete", {"result": result}, key, timeout_s)
+
+    def _hand(self, handoff: str, step: str, body: Json, key: str, timeout_s: float) -> Json | None:
+        path = f"/api/v1/handoffs/{quote(handoff, safe='')}/{step}"
+        return self._asks.ask("POST", path, body, key or self.entropy(16).hex(), timeout_s)
+
+    def context(self, run: str, *, timeout_s: float = 5.0) -> Json | None:
+        """What is known and under way in a run: summary, agents, done, facts, in_hand, requests, policies, holds,
+        handoffs. None: Baton is away. Raises Refused (status 404) when nobody has told of such a run."""
+        return self._asks.ask("GET", f"/api/v1/runs/{quote(run, safe='')}/context", None, "", timeout_s)
 
     def flush(self, timeout_s: float = 10.0) -> bool:
         """Send what waits, now; True when all of it has left."""
@@ -484,8 +630,10 @@ class _Asks:
             said = _object(answer)
             if status == 200 and said is not None:
                 return said
-            if status not in RETRYABLE and status not in (200, 409, 500):
-                raise Refused(f"baton refused with status {status}: {answer[:500].decode(errors='replace')}")
+            answered = status == 409 and after is not None  # this very moment, to the same key
+            if status not in RETRYABLE and status not in (200, 500) and not answered:
+                words = f"baton refused with status {status}: {answer[:500].decode(errors='replace')}"
+                raise Refused(words, status, said)
             attempt += 1
             pause = after if after is not None else min(2.0, 0.1 * 2**attempt) * random.uniform(0.5, 1.0)  # noqa: S311
             if time.monotonic() + pause >= until:

@@ -18,6 +18,7 @@ from ninja.renderers import BaseRenderer
 
 from orchestration.api import (
     actions,
+    context,
     description,
     figures,
     handoffs,
@@ -102,6 +103,7 @@ api.add_router("", policies.router)
 api.add_router("", ledger.router)
 api.add_router("", actions.router)
 api.add_router("", handoffs.router)
+api.add_router("", context.router)
 api.add_router("", route.router)
 
 
