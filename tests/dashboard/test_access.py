@@ -76,6 +76,9 @@ PAGES: dict[str, set[str]] = {
     "/actions/": MEMBER,
     "/actions/?state=attention": MEMBER,
     "/actions/{action}/": MEMBER,
+    "/routing/": MEMBER,
+    "/routing.csv": MEMBER,
+    "/routing.json": MEMBER,
 }
 # Settings that are written to, and who may; each is asked for a thing that is not there, so that nothing is changed.
 WRITES: dict[str, set[str]] = {
@@ -108,6 +111,8 @@ WRITES: dict[str, set[str]] = {
     },
     "/policies/second/": ADMIN,
     "/actions/limits/": ADMIN,
+    "/routing/limits/": ADMIN,
+    "/routing/move/": OPERATOR,
     "/runs/cancel/": OPERATOR,
     "/agents/999/quarantine/": OPERATOR,
     "/workflows/999/pause/": OPERATOR,
