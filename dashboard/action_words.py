@@ -20,6 +20,7 @@ DOING: Mapping[str, tuple[str, str, str]] = {  # as an order, in the past, while
     Kind.RETRY: ("Retry", "Retried", "Retrying"),
     Kind.COMPENSATE: ("Undo the effects of", "Asked to undo the effects of", "Asking to undo the effects of"),
     Kind.NOTIFY: ("Tell", "Told", "Telling"),
+    Kind.VERIFY: ("Ask to check", "Asked to check", "Asking to check"),
     Kind.REROUTE: ("Move the work of", "Moved the work of", "Moving the work of"),
     Kind.RESTORE: ("Give back the work of", "Gave back the work of", "Giving back the work of"),
 }
@@ -45,6 +46,8 @@ EFFECTS: Mapping[tuple[str, str], str] = {
     (Kind.RETRY, Target.RUN): "Its agent was asked to try again.",
     (Kind.COMPENSATE, Target.RUN): "Its agent was asked to take back what it did.",
     (Kind.RETRY, Target.MESSAGE): "It was sent once more.",
+    (Kind.VERIFY, Target.AGENT): "A person checks what it did lately.",
+    (Kind.VERIFY, Target.RUN): "A person checks it.",
     (Kind.NOTIFY, Target.WORKSPACE): "Whoever takes such messages was told.",
     (Kind.REROUTE, Target.AGENT): "Who asks is sent to the other agent, and it is chosen for this work.",
     (Kind.RESTORE, Target.AGENT): "It does this work itself again.",
@@ -107,6 +110,23 @@ def why(action: Action) -> str:
     if action.reason:
         return action.reason
     return {Cause.PERSON: "No reason given", Cause.RULE: "A rule", Cause.FINDING: "A finding"}[Cause(action.cause)]
+
+
+def came(before: str, after: str) -> str:
+    """The figure for which a rule acted, then and now."""
+    if not before:
+        return ""
+    return f"{before} then, {'clear since' if after == 'clear' else f'{after} now' if after else 'not known now'}."
+
+
+def cause_href(action: Action) -> str:
+    """Of the rule, or the run in which something was found; "" for what a person ordered."""
+    if action.cause == Cause.RULE and "@" in action.cause_id:
+        return reverse("dashboard:policy", args=[action.cause_id.partition("@")[0]])
+    kind, _, found = action.cause_id.partition(":")
+    if action.cause == Cause.FINDING and kind == "run" and found:
+        return reverse("dashboard:run", args=[found])
+    return ""
 
 
 def target_href(action: Action, slugs: Mapping[tuple[str, str], str]) -> str:

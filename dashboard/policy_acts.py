@@ -48,7 +48,7 @@ def _to_cel(draft: Draft, rest: str, workspace_id: int) -> None:
 
 
 def _to_form(draft: Draft, rest: str, workspace_id: int) -> None:
-    rows = rows_of(draft.condition)
+    rows = rows_of(draft.condition, draft.subject)
     if draft.shape == CEL and rows is not None:
         draft.shape, draft.rows = FORM, rows
 
@@ -105,7 +105,8 @@ def _example(draft: Draft, rest: str, workspace_id: int) -> None:
 
 
 def _blank(draft: Draft, rest: str, workspace_id: int) -> None:
-    draft.examples.append(Example(f"Case {len(draft.examples) + 1}", "hold", '{"action.amount": 0}'))
+    effect, facts = ("acts", "{}") if draft.subject == "signal" else ("hold", '{"action.amount": 0}')
+    draft.examples.append(Example(f"Case {len(draft.examples) + 1}", effect, facts))
 
 
 def _forget(draft: Draft, rest: str, workspace_id: int) -> None:

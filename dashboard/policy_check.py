@@ -85,12 +85,12 @@ def check(
     """`against`: body of the live version; `rules`: those in force; `history`: facts of recorded decisions."""
     seen = standing.sent_fields(history)
     found = Check(draft)
-    found.code = tokens(_text(draft))
+    found.code = tokens(text_of(draft))
     try:
         found.body = draft.body(seen, history[:RECENT])
     except BadBody as error:
         found.faults = list(error.faults)
-    found.fits_rows = draft.shape == FORM or _fits(draft.condition)
+    found.fits_rows = draft.shape == FORM or fits(draft)
     if found.body is None:
         return found
     rule = Rule.of(policy.pk, policy.slug, policy.name, 0, found.body)
@@ -158,16 +158,17 @@ def _line(line: str) -> list[Token]:
     return [*made, Token(line[at:])] if at < len(line) else made
 
 
-def _text(draft: Draft) -> str:
+def text_of(draft: Draft) -> str:
     try:
         return draft.written()
     except forms.BadForm:
         return ""
 
 
-def _fits(condition: str) -> bool:
+def fits(draft: Draft) -> bool:
+    """Whether rows can say it; true where it cannot be read yet."""
     try:
-        cel.compiled(condition.strip())
+        cel.compiled(draft.condition.strip(), draft.subject)
     except cel.Invalid:
-        return True  # not known before it can be read
-    return rows_of(condition) is not None
+        return True
+    return rows_of(draft.condition, draft.subject) is not None

@@ -82,6 +82,7 @@ class Draft:
     limits: list[tuple[str, str]] = field(default_factory=list)
     fail_mode: str = "closed"
     examples: list[Example] = field(default_factory=list)
+    subject: str = "ask"
 
     def written(self, seen: tuple[str, ...] = ()) -> str:
         """The condition as CEL. Raises forms.BadForm."""
@@ -94,9 +95,9 @@ class Draft:
             "scope": self.scope,
             "then": self.then.body("then", faults),
             "otherwise": self.otherwise.body("otherwise", faults),
-            "limits": self._limits(faults),
+            "limits": self.limits_body(faults),
             "fail_mode": self.fail_mode,
-            "examples": self._examples(faults),
+            "examples": self.examples_body(faults),
         }
         try:
             told["condition"] = self.written(seen)
@@ -112,7 +113,7 @@ class Draft:
             raise BadBody(*faults)
         return made
 
-    def _limits(self, faults: list[Wrong]) -> dict[str, Any]:
+    def limits_body(self, faults: list[Wrong]) -> dict[str, Any]:
         found: dict[str, Any] = {}
         for name, value in self.limits:
             if name in found:
@@ -120,7 +121,7 @@ class Draft:
             found[name.strip()] = _number(value, f"limits.{name.strip()}", faults)
         return {name: 0.0 if value is None else value for name, value in found.items()}
 
-    def _examples(self, faults: list[Wrong]) -> list[dict[str, Any]]:
+    def examples_body(self, faults: list[Wrong]) -> list[dict[str, Any]]:
         made = []
         for place, each in enumerate(self.examples):
             try:
@@ -156,21 +157,23 @@ def of_post(sent: QueryDict) -> Draft:
         scope={part: _scope(sent, part) for part in PARTS},
         shape=FORM if sent.get("shape") == FORM else CEL,
         condition=sent.get("condition", "").replace("\r\n", "\n"),
-        rows=_rows(sent),
+        rows=rows_sent(sent),
         then=_effect(sent, "then"),
         otherwise=_effect(sent, "otherwise"),
-        limits=[each for each in _limits(sent) if any(part.strip() for part in each)],
+        limits=limits_sent(sent),
         fail_mode=sent.get("fail_mode", ""),
-        examples=[
-            Example(*each)
-            for each in zip(
-                sent.getlist("example-name")[:MOST_FIELDS],
-                sent.getlist("example-effect"),
-                sent.getlist("example-facts"),
-                strict=False,
-            )
-        ],
+        examples=examples_sent(sent),
     )
+
+
+def limits_sent(sent: QueryDict) -> list[tuple[str, str]]:
+    pairs = zip(sent.getlist("limit-name")[:MOST_FIELDS], sent.getlist("limit-value"), strict=False)
+    return [each for each in pairs if any(part.strip() for part in each)]
+
+
+def examples_sent(sent: QueryDict) -> list[Example]:
+    lists = [sent.getlist(f"example-{part}")[:MOST_FIELDS] for part in ("name", "effect", "facts")]
+    return [Example(*each) for each in zip(*lists, strict=False)]
 
 
 def as_json(facts: Mapping[str, Any]) -> str:
@@ -184,9 +187,9 @@ def _escaped(sign: str) -> str:
     return "".join(f"\\u{units[at : at + 2].hex()}" for at in range(0, len(units), 2))
 
 
-def rows_of(condition: str) -> Form | None:
+def rows_of(condition: str, subject: str = "ask") -> Form | None:
     try:
-        return form_reading.read(condition)
+        return form_reading.read(condition, subject)
     except cel.Invalid:
         return None
 
@@ -232,7 +235,7 @@ def _effect(sent: QueryDict, part: str) -> EffectDraft:
     return found
 
 
-def _rows(sent: QueryDict) -> Form:
+def rows_sent(sent: QueryDict) -> Form:
     """Rows come as parallel lists; `row-group` says to which group each belongs."""
     groups: dict[str, list[Row]] = {}
     names = ("row-group", "row-field", "row-op", "row-value", "row-second")
@@ -241,10 +244,6 @@ def _rows(sent: QueryDict) -> Form:
         groups.setdefault(group, []).append(Row(parts[0].strip(), *parts[1:]))
     joiner = forms.ANY if sent.get("joiner") == forms.ANY else forms.ALL
     return Form(joiner, tuple(tuple(rows) for rows in groups.values()))
-
-
-def _limits(sent: QueryDict) -> list[tuple[str, str]]:
-    return list(zip(sent.getlist("limit-name")[:MOST_FIELDS], sent.getlist("limit-value"), strict=False))
 
 
 def _scope(sent: QueryDict, part: str) -> list[str]:

@@ -32,6 +32,23 @@ NAMES = {
     "now.weekend": "it is the weekend",
     "evidence.count": "the evidence that came",
     "limit": "the limit",
+    "signal.surely": "the share that surely fails",
+    "signal.rate": "the share that fails",
+    "signal.calls": "the number of calls",
+    "signal.failures": "the number of failures",
+    "signal.minutes": "the time in minutes",
+    "signal.usual_minutes": "its usual longest gap in minutes",
+    "signal.state": "the breaker",
+    "signal.opens": "how often it opened in a row",
+    "signal.status": "the run's status",
+    "signal.repeats": "the number of equal calls",
+    "signal.cost": "the cost",
+    "signal.tokens": "the number of tokens",
+    "signal.open": "the number of questions",
+    "signal.late": "the number of late questions",
+    "target.name": "its name",
+    "target.application": "its program",
+    "target.workflow": "its workflow",
 }
 _PAST = re.compile(r"past\.(count|amount|agents)_(\w+)_(\w+)")
 _WORD = re.compile(r"\s+|\w+|[^\w\s]")
@@ -68,9 +85,9 @@ def in_words(body: Mapping[str, Any]) -> str:
     return f"{said} Otherwise {lower(effect_words(Effect.of(otherwise)))}." if otherwise else said
 
 
-def condition_words(condition: str, limits: Mapping[str, float]) -> str:
+def condition_words(condition: str, limits: Mapping[str, float], subject: str = "ask") -> str:
     """ "" for always; the rule itself where it is more than rows can say."""
-    rows = rows_of(condition)
+    rows = rows_of(condition, subject)
     if rows is None:
         text = " ".join(condition.split())
         return text if len(text) <= LONGEST else f"{text[:LONGEST]}…"

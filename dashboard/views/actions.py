@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from uuid import UUID
 
 from django.core.exceptions import BadRequest
@@ -12,14 +12,15 @@ from django.http import HttpResponse
 from django.views.decorators.http import require_safe
 
 from dashboard import action_words as words
+from dashboard import signal_page
 from dashboard.action_forms import LimitsForm
 from dashboard.finding import Finding
 from dashboard.ledger_words import act_of
-from dashboard.narrowing import Chip, Pages, address_of, chips, terms, text_of
+from dashboard.narrowing import Chip, Pages, address_of, chips, kept, terms, text_of
 from orchestration.autonomy import limits, lists, ordering
 from orchestration.autonomy.limits import Allowed
 from orchestration.autonomy.lists import Asked, Progress
-from orchestration.autonomy.models import Action, Kind, Order, State, Target
+from orchestration.autonomy.models import Action, Episode, Kind, Order, State, Target
 from orchestration.ledger import reading
 from orchestration.lib.fragments import render_page_or_fragment
 from orchestration.lib.paging import BadCursor
@@ -29,7 +30,7 @@ from orchestration.workflows.models import Workflow
 from orchestration.workspaces.current import MEMBER, Here, needs, nothing_here
 
 LIMIT = 50
-FIELDS = ("state", "kind", "cause")
+FIELDS = ("state", "kind", "cause", "rule")
 STATES = (("", "Any state"), ("attention", "Waits for somebody"), ("open", "Under way"), *State.choices)
 
 
@@ -45,6 +46,8 @@ class Row:
     who: str
     effect: str
     took: str
+    came: str  # the figure that it was ordered for, then and now
+    cause_href: str  # of the rule that acted, or of the run in which something was found
     href: str  # of its target
     undoable: bool
     undo: str  # the word on the button
@@ -92,6 +95,7 @@ def listed(request: Here, form: LimitsForm | None = None, status: int = 200) -> 
         "states": STATES,
         "kinds": [("", "Any act"), *Kind.choices],
         "form": form or LimitsForm.of(page.allowed),
+        "kept": kept(request, ("target", "order", "rule", "cause")),
         "once": secrets.token_urlsafe(16),
     }
     regions = {"acts": "dashboard/_actions_rows.html"}
@@ -134,7 +138,7 @@ def actions_page(request: Here) -> ActionsPage:
     return ActionsPage(
         rows=rows(request, page.items),
         finding=order.finding if order else words.finding(states, latest),
-        chips=chips(request, [("target", "Of"), ("order", "Order")]),
+        chips=chips(request, [("target", "Of"), ("order", "Order"), ("rule", "Rule"), ("cause", "Cause")]),
         pages=Pages(plural(len(page.items), "act,acts") if page.items else "", newest, older),
         state=asked.state,
         kind=asked.kind,
@@ -149,6 +153,7 @@ def ask(request: Here) -> tuple[Asked, bool]:
     said, fields = terms(text_of(request, "q"), FIELDS)
     given = {field: fields.get(field, "") or text_of(request, field) for field in FIELDS}
     asked = Asked(said, given["state"], given["kind"], text_of(request, "target"), text_of(request, "order"))
+    asked = replace(asked, cause=given["cause"], rule=fields.get("rule", "") or text_of(request, "rule"))
     return asked, asked != Asked()
 
 
@@ -162,10 +167,11 @@ def order_of(request: Here, asked: Asked) -> OrderPart | None:
 
 def rows(request: Here, actions: Sequence[Action]) -> list[Row]:
     slugs, undoable = slugs_of(request, actions), ordering.undoable_of(actions)
-    return [row(action, slugs, action.pk in undoable) for action in actions]
+    episodes = signal_page.episodes_of(request.workspace.pk, actions)
+    return [row(action, slugs, action.pk in undoable, episodes.get(action.pk)) for action in actions]
 
 
-def row(action: Action, slugs: dict[tuple[str, str], str], undoable: bool) -> Row:
+def row(action: Action, slugs: dict[tuple[str, str], str], undoable: bool, episode: Episode | None) -> Row:
     inverse = ordering.INVERSE.get(action.kind)
     return Row(
         action,
@@ -176,6 +182,8 @@ def row(action: Action, slugs: dict[tuple[str, str], str], undoable: bool) -> Ro
         words.who(action),
         words.effect(action),
         words.took(action),
+        words.came(*signal_page.came_of(episode)) if episode else "",
+        words.cause_href(action),
         words.target_href(action, slugs),
         undoable,
         inverse.label if inverse else "",

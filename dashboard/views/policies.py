@@ -8,27 +8,31 @@ from uuid import UUID
 
 from django.contrib import messages
 from django.db import transaction
-from django.db.models import Prefetch
+from django.db.models import Count, Prefetch
 from django.http import HttpResponse, HttpResponseRedirect
 from django.urls import reverse
 from django.utils import timezone
 from django.views.decorators.http import require_http_methods
 
+from dashboard import signal_words
 from dashboard.finding import Finding, say
 from dashboard.narrowing import text_of
 from dashboard.policy_starters import STARTERS, Starter, body_of
 from dashboard.policy_wishes import Wish, wishes
 from dashboard.policy_words import effect_words, in_words, lower, scope_words
 from dashboard.proof import freshly_proven
+from dashboard.signal_forms import starting
 from dashboard.views.policy_steps import WAITS
+from orchestration.autonomy.models import Episode
 from orchestration.lib.fragments import render_page_or_fragment
 from orchestration.lib.pulse import publish
 from orchestration.lib.templatetags.baton import number, plural
 from orchestration.policies import lifecycle, live, rulebook, shadows, standing
 from orchestration.policies.effects import WORDS, Effect, Kind
-from orchestration.policies.models import Policy, PolicyVersion, Rulebook, State
+from orchestration.policies.models import Policy, PolicyVersion, Rulebook, State, Subject
 from orchestration.policies.rulebook import DEFAULTS
 from orchestration.policies.shadows import Seen
+from orchestration.policies.signal_kinds import SIGNALS
 from orchestration.policies.standing import Figures
 from orchestration.workspaces.current import MEMBER, Here, NotAllowed, needs
 from orchestration.workspaces.models import Workspace
@@ -49,8 +53,22 @@ class PolicyRow:
 
 
 @dataclass(frozen=True, slots=True)
+class SignalRow:
+    """A rule on signals: what it says, how often it acted in 30 days, and of how many things it holds now."""
+
+    policy: Policy
+    words: str
+    acted: int
+    holds: int
+    edited: PolicyVersion
+    draft: PolicyVersion | None
+
+
+@dataclass(frozen=True, slots=True)
 class PoliciesPage:
     rows: list[PolicyRow]
+    signals: list[SignalRow]
+    kinds: list[tuple[str, str]]
     retired: list[Policy]
     book: Rulebook
     default: Figures
@@ -77,7 +95,8 @@ def listing(request: Here) -> HttpResponse:
 
 def create(request: Here) -> HttpResponse:
     """A draft with a name, and on to its editor."""
-    name, body = request.POST.get("name", "").strip(), body_of(request.POST.get("starter", ""))
+    name, signal = request.POST.get("name", "").strip(), request.POST.get("signal", "")
+    body = starting(signal) if signal in SIGNALS else body_of(request.POST.get("starter", ""))
     try:
         with transaction.atomic():
             Workspace.objects.select_for_update().get(pk=request.workspace.pk)  # the same form twice is one policy
@@ -118,7 +137,8 @@ def policies_page(request: Here) -> PoliciesPage:
     workspace = request.workspace
     book = rulebook.rulebook(workspace)
     found = standing.figures(workspace.pk)
-    policies = list(_policies(workspace))
+    every = _policies(workspace)
+    policies = [policy for policy in every if policy.subject == Subject.ASK]
     overruled = standing.overruled(workspace.pk, book.generation, live.book(workspace.pk).rules)
     rows = [row_of(policy, found, overruled) for policy in policies if not is_retired(policy)]
     q = text_of(request, "q")
@@ -126,7 +146,9 @@ def policies_page(request: Here) -> PoliciesPage:
     default, waiting = found.get(None, Figures()), wishes(workspace, request.user)
     return PoliciesPage(
         rows=shown,
-        retired=[policy for policy in policies if is_retired(policy)],
+        signals=signal_rows(workspace, [policy for policy in every if policy.subject == Subject.SIGNAL]),
+        kinds=[(name, kind.label) for name, kind in SIGNALS.items()],
+        retired=[policy for policy in every if is_retired(policy)],
         book=book,
         default=default,
         default_words=effect_words(Effect(Kind(book.default_effect))),
@@ -168,6 +190,26 @@ def row_of(policy: Policy, found: dict[UUID | None, Figures], overruled: dict[UU
     )
     row.flags = flags(policy, current, row.figures, overruled.get(policy.pk, []))
     return row
+
+
+def signal_rows(workspace: Workspace, policies: list[Policy]) -> list[SignalRow]:
+    if not policies:
+        return []
+    mine = Episode.objects.filter(workspace=workspace, shadow=False)
+    since = timezone.now() - timedelta(days=standing.DAYS)
+    acted = dict(mine.filter(acted_at__gt=since).values_list("policy_id").annotate(n=Count("id")))
+    holds = dict(mine.filter(ended_at=None).values_list("policy_id").annotate(n=Count("id")))
+    found = []
+    for policy in policies:
+        if is_retired(policy):
+            continue
+        versions = list(policy.versions.all())
+        said = {version.number: version for version in versions}.get(policy.live or policy.shadow or 0, versions[0])
+        draft = next((version for version in versions if version.state == State.DRAFT), None)
+        edited = max(versions, key=lambda version: version.saved_at)
+        words = signal_words.in_words(said.body)
+        found.append(SignalRow(policy, words, acted.get(policy.pk, 0), holds.get(policy.pk, 0), edited, draft))
+    return found
 
 
 def flags(policy: Policy, current: PolicyVersion | None, figures: Figures, by: list[str]) -> list[tuple[str, str]]:

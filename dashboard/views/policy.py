@@ -9,17 +9,19 @@ from django.http import Http404, HttpResponse
 from django.shortcuts import render
 from django.views.decorators.http import require_safe
 
+from dashboard import signal_page
 from dashboard.narrowing import text_of
 from dashboard.policy_check import Token, tokens
 from dashboard.policy_forms import plain
 from dashboard.policy_replay import Backtest, tested
 from dashboard.policy_shadow import Trial, trial
 from dashboard.policy_wishes import wishes
-from dashboard.policy_words import TONES, Line, difference, effect_words, in_words, scope_words
+from dashboard.policy_words import TONES, Line, effect_words, in_words, scope_words
+from dashboard.signal_words import difference
 from orchestration.lib.fragments import render_page_or_fragment
 from orchestration.policies import lifecycle, standing
 from orchestration.policies.effects import WORDS, Effect, Kind
-from orchestration.policies.models import Decision, Policy, PolicyVersion, State
+from orchestration.policies.models import Decision, Policy, PolicyVersion, State, Subject
 from orchestration.policies.rulebook import Gate
 from orchestration.policies.shadows import Seen
 from orchestration.policies.standing import Figures
@@ -170,6 +172,9 @@ def page(request: Here, slug: str) -> HttpResponse:
     }
     waiting = wishes(request.workspace, request.user, found.policy)
     shown = context(found) | {"wishes": waiting}
+    if found.policy.subject == Subject.SIGNAL:
+        regions = {"held": "dashboard/_signal_held.html"}
+        return render_page_or_fragment(request, "dashboard/signal.html", regions, shown)
     return render_page_or_fragment(request, "dashboard/policy.html", fragments, shown)
 
 
@@ -179,7 +184,7 @@ def version(request: Here, slug: str, number: int) -> HttpResponse:
     """An earlier version, as it stood."""
     found = policy_page(request, slug)
     found.version = numbered(found, number)
-    return render(request, "dashboard/policy.html", context(found) | {"alone": True})
+    return render(request, template_of(found), context(found) | {"alone": True})
 
 
 @require_safe
@@ -187,11 +192,15 @@ def version(request: Here, slug: str, number: int) -> HttpResponse:
 def diff(request: Here, slug: str, a: int, b: int) -> HttpResponse:
     found = policy_page(request, slug)
     found.tab, found.pair = "changes", (numbered(found, a), numbered(found, b))
-    return render(request, "dashboard/policy.html", context(found))
+    return render(request, template_of(found), context(found))
 
 
 def context(found: PolicyPage) -> dict[str, object]:
-    return {"page": found, "policy": found.policy}
+    return {"page": found, "policy": found.policy, "signal": signal_page.of(found.policy, found.version)}
+
+
+def template_of(found: PolicyPage) -> str:
+    return "dashboard/signal.html" if found.policy.subject == Subject.SIGNAL else "dashboard/policy.html"
 
 
 def policy_page(request: Here, slug: str) -> PolicyPage:

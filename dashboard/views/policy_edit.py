@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from itertools import count
 from typing import Any
 
 from django.http import HttpResponse, HttpResponseRedirect
@@ -16,15 +15,16 @@ from dashboard.policy_acts import Offer, act, offers
 from dashboard.policy_check import Check, check
 from dashboard.policy_forms import FORM, KINDS, Draft, EffectDraft, of_body, of_post
 from dashboard.policy_replay import TABS, Backtest, tested
+from dashboard.policy_rows import RowField, row_fields
 from dashboard.policy_words import Line, difference, scope_words
+from dashboard.views import signal_edit
 from dashboard.views.policy import PolicyPage, policy_page
 from orchestration.control import replaying
 from orchestration.lib.fragments import render_page_or_fragment
 from orchestration.lib.pulse import publish
 from orchestration.policies import lifecycle, live, standing
 from orchestration.policies.effects import TIMEOUTS, WORDS
-from orchestration.policies.forms import BARE, OPS, Row, ops_for
-from orchestration.policies.models import PolicyVersion
+from orchestration.policies.models import PolicyVersion, Subject
 from orchestration.policies.versions import BadBody, Wrong
 from orchestration.policies.vocabulary import GROUPS, Field
 from orchestration.workspaces.current import Here, needs
@@ -38,26 +38,6 @@ SCOPES = (
     ("systems", "Systems", "payments"),
 )
 LATE = {"hold": "keep waiting", "remind": "remind", "reject": "remind, then reject"}
-
-
-@dataclass(frozen=True, slots=True)
-class RowField:
-    """A row of the form as it is shown."""
-
-    row: Row
-    group: int
-    place: int
-    number: int  # as people count rows, from the first of the form
-    ops: list[tuple[str, str]]
-    fault: Wrong | None
-
-    @property
-    def is_bare(self) -> bool:
-        return self.row.op in BARE
-
-    @property
-    def is_range(self) -> bool:
-        return self.row.op == "between"
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,13 +81,7 @@ class EditorPage:
 
     @cached_property
     def groups(self) -> list[list[RowField]]:
-        faults, numbers = self.checked.row_faults, count(1)
-
-        def shown(row: Row, g: int, r: int) -> RowField:
-            ops = [(op, OPS[op]) for op in ops_for(row.field)]
-            return RowField(row, g, r, next(numbers), ops, faults.get(f"rows.{g}.{r}"))
-
-        return [[shown(row, g, r) for r, row in enumerate(group)] for g, group in enumerate(self.draft.rows.groups)]
+        return row_fields(self.draft.rows, self.checked.row_faults)
 
     @property
     def effects(self) -> list[EffectFields]:
@@ -182,6 +156,8 @@ class EditorPage:
 @needs("admin")
 def page(request: Here, slug: str) -> HttpResponse:
     base = policy_page(request, slug)
+    if base.policy.subject == Subject.SIGNAL:
+        return signal_edit.page(request, base)
     do = request.POST.get("do", "show")
     if do in ("save", "replay"):
         return kept(request, base, do)
@@ -205,6 +181,8 @@ def kept(request: Here, base: PolicyPage, do: str) -> HttpResponse:
 
 def store(request: Here, base: PolicyPage) -> PolicyVersion | HttpResponse:
     """The draft as it was sent, saved; or the page that says why not, with nothing lost."""
+    if base.policy.subject == Subject.SIGNAL:
+        return signal_edit.store(request, base)
     draft, seen = of_post(request.POST), request.POST.get("seen", "")
     history = standing.lately(request.workspace.pk)
     try:

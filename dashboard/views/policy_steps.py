@@ -14,11 +14,11 @@ from django.views.decorators.http import require_POST
 from dashboard.proof import freshly_proven
 from dashboard.views.policy import PolicyPage, policy_page
 from dashboard.views.policy_edit import store
-from orchestration.control import replaying
+from orchestration.control import replaying, signal_replay
 from orchestration.lib.pulse import publish as signal
 from orchestration.policies import agreeing, lifecycle, proposals, rulebook
 from orchestration.policies.lifecycle import NotNow
-from orchestration.policies.models import PolicyVersion, State
+from orchestration.policies.models import PolicyVersion, State, Subject
 from orchestration.policies.rulebook import Gate
 from orchestration.workspaces.current import Here, needs
 
@@ -87,6 +87,9 @@ def replay(request: Here, slug: str) -> HttpResponse:
     def go() -> str:
         if version is None:
             raise NotNow("There is nothing to replay.")
+        if base.policy.subject == Subject.SIGNAL:
+            signal_replay.replay(version)
+            return f"Replayed v{version.number} over what was measured."
         replaying.start(request.workspace, version, request.user)
         return f"Replaying v{version.number} over recorded decisions."
 

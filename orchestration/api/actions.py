@@ -132,6 +132,8 @@ class ActionsIn(PageIn):
     kind: KindName | Literal[""] = ""
     target: Text = Field("", description="Its kind and id, as in agent:17")
     order: UUID | None = None
+    cause: Literal["", "person", "rule", "finding"] = ""
+    rule: Text = Field("", description="The slug of the policy that acted")
 
 
 class ReasonIn(Schema):
@@ -160,7 +162,15 @@ def post_action(request: Asked, wanted: ActionIn) -> dict[str, Any]:
 def list_actions(request: Asked, wanted: Query[ActionsIn]) -> Page[dict[str, Any]]:
     found = lists.listing(
         request.auth.workspace_id,
-        lists.Asked(wanted.q, wanted.state, wanted.kind, wanted.target, str(wanted.order or "")),
+        lists.Asked(
+            wanted.q,
+            wanted.state,
+            wanted.kind,
+            wanted.target,
+            str(wanted.order or ""),
+            wanted.cause,
+            wanted.rule,
+        ),
         wanted.limit,
         wanted.cursor or None,
     )

@@ -9,7 +9,7 @@ from uuid import UUID
 
 from django.db.models import Count, Q, QuerySet
 
-from orchestration.autonomy.models import OPEN, Action, Order, State
+from orchestration.autonomy.models import OPEN, Action, Cause, Order, State
 from orchestration.lib.paging import BadCursor, Page, from_cursor, to_cursor
 
 ENDED = (State.DONE, State.DEAD, State.UNDONE, State.DECLINED)
@@ -18,7 +18,8 @@ ATTENTION = (State.PROPOSED, State.DEAD)
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """`state` may be `open` (under way) or `attention` (somebody has to look); `target` is a kind and an id."""
+    """`state` may be `open` (under way) or `attention` (somebody has to look); `target` is a kind and an id; `rule` the
+    slug of the policy that acted."""
 
     q: str = ""
     state: str = ""
@@ -26,6 +27,7 @@ class Asked:
     target: str = ""
     order: str = ""
     cause: str = ""
+    rule: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +60,8 @@ def narrowed(workspace_id: int, asked: Asked) -> QuerySet[Action]:
     if asked.target:
         kind, _, target = asked.target.partition(":")
         found = found.filter(target_kind=kind, target=target)
+    if asked.rule:
+        found = found.filter(cause=Cause.RULE, cause_id__startswith=f"{asked.rule}@")
     if asked.order:
         found = found.filter(order_id=_uuid(asked.order))
     if q := asked.q.replace("\0", "").strip():
