@@ -14,7 +14,7 @@ from django.shortcuts import render
 from django.views.decorators.http import require_safe
 from ninja import NinjaAPI
 
-from orchestration.api import described, described_asks, described_leases
+from orchestration.api import described, described_asks, described_coordination, described_leases
 from orchestration.api.shapes import ProblemOut
 
 FAULTS = {
@@ -54,6 +54,7 @@ def complete(schema: Any) -> Any:
     schema["paths"]["/api/v1/events"] = {"post": described.events()}
     schema["paths"]["/api/v1/decisions"] = {"post": described_asks.decisions()}
     schema["paths"]["/api/v1/holds"]["post"] = described_asks.holds()
+    described_coordination.add(schema["paths"])
     schema["paths"]["/api/v1/leases"] = {"post": described_leases.leases()}
     components = schema["components"]
     components.setdefault("schemas", {})["ProblemOut"] = ProblemOut.model_json_schema()

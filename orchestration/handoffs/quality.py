@@ -1,0 +1,142 @@
+"""How well agents hand over to each other, pair by pair: how much was sent, what was sent back, what was completed, how
+long work waited to be taken.
+
+What telemetry shows and what agents declare may be the same: in one run and pair so many count as the greater of the
+two, and never the sum.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from django.db import connection
+
+from orchestration.handoffs.demands import Pair
+from orchestration.lib.stats import wilson
+
+MOST_PAIRS = 500
+
+PAIRS = """
+with observed as (
+    select h.run_id, f.key as sender_key, t.key as receiver_key, count(*) as n,
+        max(f.name) as sender, max(t.name) as receiver
+    from handoffs_handoff h
+    join registry_agent f on f.id = h.from_agent_id and f.workspace_id = h.workspace_id
+    join registry_agent t on t.id = h.to_agent_id and t.workspace_id = h.workspace_id
+    where h.workspace_id = %(workspace)s and h.at >= %(since)s and h.at < %(until)s
+    group by 1, 2, 3
+), declared as (
+    select run_id, sender_key, receiver_key, count(*) as n, max(sender) as sender, max(receiver) as receiver
+    from handoffs_envelope
+    where workspace_id = %(workspace)s and sent_at >= %(since)s and sent_at < %(until)s
+    group by 1, 2, 3
+)
+select sender_key, receiver_key, coalesce(max(d.sender), max(o.sender)), coalesce(max(d.receiver), max(o.receiver)),
+    sum(greatest(coalesce(o.n, 0), coalesce(d.n, 0))), sum(coalesce(d.n, 0))
+from observed o full join declared d using (run_id, sender_key, receiver_key)
+group by 1, 2
+"""
+STATES = """
+select sender_key, receiver_key,
+    count(*) filter (where state = 'completed'), count(*) filter (where state = 'rejected'),
+    count(*) filter (where state = 'expired' or (state = 'sent' and expires_at <= %(now)s)),
+    count(accepted_at),
+    percentile_cont(array[0.5, 0.95]) within group (order by extract(epoch from accepted_at - sent_at) * 1000)
+        filter (where accepted_at is not null)
+from handoffs_envelope
+where workspace_id = %(workspace)s and sent_at >= %(since)s and sent_at < %(until)s
+group by 1, 2
+"""
+OPEN = """
+select sender_key, receiver_key, max(sender), max(receiver), count(*), count(*) filter (where state = 'sent'),
+    min(sent_at) filter (where state = 'sent')
+from handoffs_envelope
+where workspace_id = %(workspace)s and state in ('sent', 'accepted')
+    and (state = 'accepted' or expires_at is null or expires_at > %(now)s)
+group by 1, 2
+"""
+BOUNCED = """
+select sender_key, receiver_key, max(sender), max(receiver), field, sum(n)
+from handoffs_bounce where workspace_id = %(workspace)s and day >= %(first)s and day <= %(last)s
+group by 1, 2, 5
+"""
+
+
+@dataclass(slots=True)
+class Line:
+    """One pair. `seen`: handoffs of it, declared or not, each once; `sent`: declared ones. `missing`: the fields that
+    were at fault most often in what was sent back."""
+
+    pair: Pair
+    sender: str
+    receiver: str
+    seen: int = 0
+    sent: int = 0
+    completed: int = 0
+    rejected: int = 0
+    expired: int = 0
+    bounced: int = 0
+    accepted: int = 0
+    p50_ms: float | None = None
+    p95_ms: float | None = None
+    open: int = 0
+    waiting: int = 0
+    oldest: datetime | None = None
+    missing: tuple[tuple[str, int], ...] = ()
+
+    @property
+    def tries(self) -> int:
+        return self.sent + self.bounced
+
+    @property
+    def ended(self) -> int:
+        """Sent and over: what came of the others is not known yet."""
+        return self.completed + self.rejected + self.expired
+
+    @property
+    def interval(self) -> tuple[float, float] | None:
+        """Of the share that was completed."""
+        return wilson(self.completed, self.ended)
+
+    @property
+    def named(self) -> bool:
+        return bool(self.pair[0] and self.pair[1])
+
+
+def pairs(workspace_id: int, since: datetime, until: datetime, now: datetime) -> list[Line]:
+    """Those with most trouble first: sent back, then waiting, then by how much is handed over."""
+    values = {"workspace": workspace_id, "since": since, "until": until, "now": now}
+    values |= {"first": since.date(), "last": until.date()}
+    found: dict[Pair, Line] = {}
+    for a, b, sender, receiver, seen, sent in _rows(PAIRS, values):
+        found[a, b] = Line((a, b), sender, receiver, int(seen), int(sent))
+    for a, b, completed, rejected, expired, accepted, waits in _rows(STATES, values):
+        line = found[a, b]
+        line.completed, line.rejected, line.expired, line.accepted = completed, rejected, expired, accepted
+        line.p50_ms, line.p95_ms = (float(each) for each in waits) if waits else (None, None)
+    for a, b, sender, receiver, open_, waiting, oldest in _rows(OPEN, values):
+        line = found.setdefault((a, b), Line((a, b), sender, receiver))
+        line.open, line.waiting, line.oldest = open_, waiting, oldest
+    _count_bounced(found, _rows(BOUNCED, values))
+    return sorted(found.values(), key=lambda line: (-line.bounced, -line.waiting, -line.seen, line.pair))[:MOST_PAIRS]
+
+
+def _count_bounced(found: dict[Pair, Line], rows: list[Any]) -> None:
+    missing: dict[Pair, list[tuple[str, int]]] = {}
+    for a, b, sender, receiver, field, n in rows:
+        line = found.setdefault((a, b), Line((a, b), sender, receiver))
+        if field:
+            missing.setdefault((a, b), []).append((field, int(n)))
+        else:
+            line.bounced = int(n)
+    for pair, fields in missing.items():
+        found[pair].missing = tuple(sorted(fields, key=lambda each: (-each[1], each[0])))
+
+
+def _rows(statement: str, values: Mapping[str, Any]) -> list[Any]:
+    with connection.cursor() as cursor:
+        cursor.execute(statement, values)
+        return list(cursor.fetchall())
