@@ -39,7 +39,9 @@ def answer(workspace_id: int, cases: Iterable[Escalation], asked: Asked, now: da
     """Answers what may be answered, of new cases that are stored already; returns these, closed. The transaction is the
     caller's."""
     covered = [case for case in cases if case.open and case.precedent_id and case.hold_id in asked]
-    allowed = _allowed(workspace_id, covered, asked)
+    allowed = _allowed(workspace_id, covered, asked) if covered else []
+    if not allowed:
+        return []
     found = _by_their_people(workspace_id, _unopposed(allowed))
     told = {case.hold_id: _said(precedent) for case, precedent in found}
     done = as_before.answer(workspace_id, told, now) if told else set()
