@@ -38,6 +38,7 @@ PLACES = (
     Place("Observe", "workflows", "Workflows", "flow", "w", ("workflow",)),
     Place("Observe", "runs", "Runs", "run", "r", ("run",), docked=True),
     Place("Observe", "agents", "Agents", "agent", "a", ("agent",), docked=True),
+    Place("Observe", "handoffs", "Handoffs", "out", inside=("handoff", "handoff_pair")),
     Place("Decide", "inbox", "Inbox", "inbox", "i", INBOX, docked=True, screen="escalations"),
     Place("Decide", "policies", "Policies", "policy", "p", ("policy", "edit_policy", "policy_version", "policy_diff")),
     Place("Decide", "actions", "Actions", "retry", inside=("action",)),

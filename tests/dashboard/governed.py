@@ -12,6 +12,8 @@ from orchestration.autonomy import ordering
 from orchestration.autonomy.aims import Aim
 from orchestration.autonomy.models import Kind, Target
 from orchestration.autonomy.ordering import Wish
+from orchestration.handoffs import sending
+from orchestration.handoffs.given import Speaker
 from orchestration.holds.models import Hold
 from orchestration.ledger import chain, entries
 from orchestration.outbox.models import Endpoint
@@ -31,6 +33,7 @@ class Governed:
     batch: UUID
     action: UUID
     precedent: UUID
+    handoff: UUID
 
     @property
     def names(self) -> dict[str, object]:
@@ -42,6 +45,7 @@ class Governed:
             "hook": self.hook.pk,
             "action": self.action,
             "precedent": self.precedent,
+            "handoff": self.handoff,
         }
 
 
@@ -64,6 +68,9 @@ def govern(space: Workspace, by: User) -> Governed:
     paused = ordering.order(
         space.pk, Wish(Kind.PAUSE, f"person:{SECRET}", SECRET, SECRET), Aim(Target.AGENT, "1", SECRET), proposed=True
     )
+    envelope = {"version": 1, "run": SECRET, "from": SECRET, "to": "billing", "asked": SECRET, "done": [SECRET]}
+    envelope |= {"evidence": [SECRET], "open_questions": [], "constraints": [], "data_classes": []}
+    handed = sending.send(Speaker(space.pk, 0), envelope, "")
     now = datetime.now(UTC)
     kept = Precedent.objects.create(
         workspace=space,
@@ -77,4 +84,4 @@ def govern(space: Workspace, by: User) -> Governed:
         said_at=now,
         expires_at=now + timedelta(days=30),
     )
-    return Governed(policy, hold, entry, hook, batch, paused.pk, kept.pk)
+    return Governed(policy, hold, entry, hook, batch, paused.pk, kept.pk, handed.pk)

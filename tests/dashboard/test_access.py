@@ -76,6 +76,9 @@ PAGES: dict[str, set[str]] = {
     "/actions/": MEMBER,
     "/actions/?state=attention": MEMBER,
     "/actions/{action}/": MEMBER,
+    "/handoffs/": MEMBER,
+    "/handoffs/between/?from=rosebud&to=billing": MEMBER,
+    "/handoffs/{handoff}/": MEMBER,
     "/routing/": MEMBER,
     "/routing.csv": MEMBER,
     "/routing.json": MEMBER,
@@ -111,6 +114,7 @@ WRITES: dict[str, set[str]] = {
     },
     "/policies/second/": ADMIN,
     "/actions/limits/": ADMIN,
+    "/handoffs/between/save/": ADMIN,
     "/routing/limits/": ADMIN,
     "/routing/move/": OPERATOR,
     "/runs/cancel/": OPERATOR,
@@ -141,6 +145,7 @@ OBJECTS = [
     "/inbox/{batch}/",
     "/inbox/cases/{hold}/",
     "/actions/{action}/",
+    "/handoffs/{handoff}/",
     "/inbox/precedents/{precedent}/",
 ]
 OBJECTS += [
@@ -173,6 +178,8 @@ LISTS = {
     "/live/counts/": "",
     "/": "answers",
     "/actions/": "acts",
+    "/handoffs/": "pairs",
+    "/handoffs/?state=sent": "passed",
     "/runs/?q=rosebu": "list",
 }
 JSON = {
@@ -186,6 +193,9 @@ JSON = {
     "holds/{hold}": 404,
     "actions": 200,
     "actions/{action}": 404,
+    "handoffs": 200,
+    "handoffs/{handoff}": 404,
+    "runs/{run}/context": 404,
     "runs": 200,
     "runs/{run}": 404,
     "agents": 200,
@@ -228,7 +238,7 @@ def named(path: str) -> str:
     return (
         resolve(
             path.partition("?")[0].format(
-                run=one, hold=one, batch=one, entry=one, action=one, precedent=one, hook=1, policy="p"
+                run=one, hold=one, batch=one, entry=one, action=one, precedent=one, handoff=one, hook=1, policy="p"
             )
         ).url_name
         or ""
