@@ -18,6 +18,8 @@ from orchestration.holds.models import Hold
 from orchestration.ledger import chain, entries
 from orchestration.outbox.models import Endpoint
 from orchestration.policies.models import Policy
+from orchestration.workflows import declared
+from orchestration.workflows.definition import parse
 from orchestration.workspaces.models import User, Workspace
 from tests.dashboard.policy_scene import decided, draft, published
 
@@ -62,6 +64,8 @@ def govern(space: Workspace, by: User) -> Governed:
         space.pk, "decision", ("decision", str(asked.pk)), f"agent:{SECRET}", told, datetime.now(UTC)
     )
     chain.link()
+    steps = [{"id": SECRET, "owner": {"agent": SECRET}}]
+    declared.save(space.pk, parse({"name": "Refund", "steps": steps}), f"person:{SECRET}")  # version 1, a draft
     hook = Endpoint.objects.create(workspace=space, url=f"https://{SECRET}.example/", events=["hold.opened"])
     intake.take_in()
     batch = Batch.objects.get(workspace=space).pk

@@ -27,6 +27,13 @@ PAGES: dict[str, set[str]] = {
     "/": MEMBER,
     "/workflows/": MEMBER,
     "/workflows/refund/": MEMBER,
+    "/workflows/new/": ADMIN,
+    "/workflows/refund/edit/": ADMIN,
+    "/workflows/refund/learn/": MEMBER,
+    "/workflows/refund/versions/": MEMBER,
+    "/workflows/refund/versions/1/": MEMBER,
+    "/workflows/refund/versions/1.json": MEMBER,
+    "/workflows/refund/diff/1..1/": MEMBER,
     "/runs/": MEMBER,
     "/runs/{run}/": MEMBER,
     "/runs/{run}/?tab=steps": MEMBER,
@@ -133,6 +140,7 @@ WRITES: dict[str, set[str]] = {
     "/inbox/verdicts/00000000-0000-0000-0000-000000000999/undo/": {"reviewer", "admin"},
     "/inbox/precedents/00000000-0000-0000-0000-000000000999/revoke/": {"reviewer", "admin"},
     "/workflows/999/wishes/": ADMIN,
+    **{f"/workflows/999/{step}/": ADMIN for step in ("publish", "revert", "retire", "discard")},
 }
 # Asked of nobody in particular, or by their own tests: the stream, invitations, what a person sets for himself, a key.
 ELSEWHERE = {"live", "join", "workspace", "theme", "density", "key", "keep_precedent"}
@@ -149,10 +157,12 @@ OBJECTS = [
     "/inbox/precedents/{precedent}/",
 ]
 OBJECTS += [
-    path for path in PAGES if path.startswith(("/policies/rosebud/", "/ledger/{entry}/", "/settings/webhooks/{"))
+    path
+    for path in PAGES
+    if path.startswith(("/policies/rosebud/", "/ledger/{entry}/", "/settings/webhooks/{", "/workflows/refund/"))
 ]
 REGIONS = {"/workflows/refund/": "funnel", "/runs/{run}/": "waterfall", "/agents/desk-billing/": "matrix"}
-REGIONS |= {"/inbox/{batch}/": "batch"}
+REGIONS |= {"/inbox/{batch}/": "batch", "/workflows/refund/edit/": "picture"}
 REGIONS |= {"/policies/rosebud/": "decided", "/policies/rosebud/edit/": "check", "/ledger/{entry}/?verify=1": "verify"}
 ACTS = ["/inbox/verdicts/{hold}/undo/", "/inbox/{batch}/cases/{hold}/run/"]
 ACTS += [f"/inbox/{{batch}}/{act}/" for act in ("decide", "claim", "leave")]
@@ -164,6 +174,7 @@ ACTS += [
     "/workflows/refund/pause/",
     "/runs/{run}/cancel/",
     "/workflows/refund/wishes/",
+    *(f"/workflows/refund/{act}/" for act in ("edit", "learn", "publish", "revert", "retire", "discard")),
     "/inbox/precedents/{precedent}/revoke/",
 ]
 ACTS += [f"/actions/{{action}}/{act}/" for act in ("undo", "approve", "decline", "retry")]
