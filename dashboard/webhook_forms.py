@@ -15,14 +15,21 @@ class EndpointForm(OnceForm):
     url = forms.CharField(
         max_length=2000,
         label="Address",
-        help_text="https, on the internet",
+        help_text="https, on the internet; or mailto: and an address, which is told what people have to know",
         widget=forms.TextInput(attrs=PLAIN | {"inputmode": "url", "spellcheck": "false"}),
     )
     events = forms.MultipleChoiceField(
         choices=Event.choices,
         initial=[Event.HOLD_APPLIED.value],
         widget=forms.CheckboxSelectMultiple(attrs=CHECK),
-        error_messages={"required": "Choose at least one."},
+        required=False,
+    )
+    agent = forms.CharField(
+        max_length=200,
+        required=False,
+        label="Or an agent's own address",
+        help_text="Its slug: what it is asked to do goes there and nowhere else, and no events do",
+        widget=forms.TextInput(attrs=PLAIN | {"spellcheck": "false"}),
     )
 
 

@@ -16,9 +16,10 @@ from dashboard.webhook_forms import EndpointForm, TrialForm, TurnForm
 from orchestration.control import administration
 from orchestration.lib.fragments import render_page_or_fragment
 from orchestration.lib.templatetags.baton import plural
-from orchestration.outbox import endpoints, send, sweep
+from orchestration.outbox import endpoints, mail, send, sweep
 from orchestration.outbox.models import Endpoint, Event, Message, State
 from orchestration.outbox.targets import Refused
+from orchestration.registry.models import Agent
 from orchestration.workspaces.current import Here, needs
 
 LATELY = 50  # deliveries that are shown
@@ -30,6 +31,7 @@ class Line:
     """An endpoint, and how it went with the messages that are still kept."""
 
     endpoint: Endpoint
+    agent: str  # whose own it is, "" for events
     done: int
     waiting: int
     dead: int
@@ -41,15 +43,28 @@ class Line:
 def page(request: Here) -> HttpResponse:
     form = EndpointForm(request.POST or None)
     if request.method == "POST" and form.is_valid():
-        said = form.cleaned_data
+        made = add(request, form)
+        if made:
+            secret = "" if mail.is_mail(made.url) else endpoints.shown(made, request.user, form.cleaned_data["once"])
+            return listing(request, EndpointForm(), made, secret)
+    return listing(request, form)
+
+
+def add(request: Here, form: EndpointForm) -> Endpoint | None:
+    """None: the form says why not."""
+    said = form.cleaned_data
+    agent = Agent.objects.filter(workspace=request.workspace, slug=said["agent"].strip()).first()
+    if said["agent"].strip() and agent is None:
+        form.add_error("agent", "There is no agent of this slug.")
+    elif not said["events"] and agent is None:
+        form.add_error("events", "Choose at least one.")
+    else:
         try:
-            url = said["url"].strip()
-            made = administration.add_webhook(request.workspace, url, said["events"], request.user, said["once"])
+            url, once = said["url"].strip(), said["once"]
+            return administration.add_webhook(request.workspace, url, said["events"], request.user, once, agent=agent)
         except Refused as refused:
             form.add_error("url", str(refused))
-        else:
-            return listing(request, EndpointForm(), made, endpoints.shown(made, request.user, said["once"]))
-    return listing(request, form)
+    return None
 
 
 def listing(request: Here, form: EndpointForm, made: Endpoint | None = None, secret: str = "") -> HttpResponse:
@@ -156,7 +171,11 @@ def lines_of(request: Here) -> list[Line]:
         dead=Count("messages", filter=Q(messages__state=State.DEAD)),
         last_at=Max("messages__created_at"),
     )
-    return [Line(each, each.done, each.waiting, each.dead) for each in found.order_by("id")]
+    rows = list(found.order_by("id"))
+    ids = [each.agent_id for each in rows if each.agent_id]
+    names = dict(Agent.objects.filter(workspace=request.workspace, pk__in=ids).values_list("pk", "name"))
+    whose = {each.pk: names.get(each.agent_id, "an agent that is gone") if each.agent_id else "" for each in rows}
+    return [Line(each, whose[each.pk], each.done, each.waiting, each.dead) for each in rows]
 
 
 def endpoint_of(request: Here, endpoint_id: int) -> Endpoint:

@@ -16,7 +16,7 @@ from ninja import Field, Query, Router, Schema
 from orchestration.api.auth import KeyAuth
 from orchestration.api.refusals import Refused as Problem
 from orchestration.api.shapes import Asked, PageIn, Text
-from orchestration.autonomy import aims, lists, ordering
+from orchestration.autonomy import aims, lists, ordering, verifying
 from orchestration.autonomy.models import Action, Kind, Order, Target
 from orchestration.autonomy.ordering import KeyUsed, Refused, Wish
 from orchestration.control import choosing
@@ -33,10 +33,11 @@ KindName = Literal[
     "retry",
     "compensate",
     "notify",
+    "verify",
     "reroute",
     "restore",
 ]
-TargetName = Literal["agent", "workflow", "run", "message", "workspace"]
+TargetName = Literal["agent", "workflow", "run", "decision", "message", "workspace"]
 TOO_LATE: dict[str, Any] = {"responses": {"409": {"description": "It has gone on meanwhile"}}}
 StateName = Literal["proposed", "queued", "running", "done", "failed", "dead", "undone", "declined"]
 
@@ -138,6 +139,11 @@ class ActionsIn(PageIn):
 
 class ReasonIn(Schema):
     reason: Text = ""
+
+
+class AnswerIn(Schema):
+    answer: Literal["approve", "reject"] = Field(description="Whether what was to be checked is as it should be")
+    note: Text = ""
 
 
 @router.post("/actions", response=OrderedOut, auth=KeyAuth("admin"), summary="Have Baton do something")
@@ -245,6 +251,25 @@ def decline(request: Asked, action_id: UUID, wanted: ReasonIn) -> dict[str, Any]
 )
 def retry(request: Asked, action_id: UUID) -> dict[str, Any]:
     return _turned(request, action_id, lambda action: ordering.retry(action, _actor(request)))
+
+
+@router.post(
+    "/actions/{action_id}/answer",
+    response=ActionOut,
+    auth=KeyAuth("decide"),
+    summary="Answer a check that an agent was asked for",
+    openapi_extra=TOO_LATE,
+)
+def answer(request: Asked, action_id: UUID, wanted: AnswerIn) -> dict[str, Any]:
+    """By the agent that was asked; a key that vouches for other agents alone is refused. The first answer stands."""
+    action = _action(request, action_id)
+    by, vouched = verifying.by_whom(action), request.auth.bearer.agents if request.auth.bearer else frozenset()
+    if vouched and by.rpartition("/")[2] not in {each.rpartition("/")[2] for each in vouched}:
+        raise Problem(403, "forbidden", "This key does not vouch for the agent that was asked.")
+    if not verifying.answer(action, wanted.answer, wanted.note, _actor(request)):
+        raise Problem(409, "conflict", "Nobody waits for this answer.")
+    action.refresh_from_db()
+    return told(action)
 
 
 def told(action: Action, undoable: bool | None = None) -> dict[str, Any]:

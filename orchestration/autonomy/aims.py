@@ -8,15 +8,17 @@ from uuid import UUID
 
 from orchestration.autonomy.models import Kind, Target
 from orchestration.outbox.models import Message
+from orchestration.policies.models import Decision
 from orchestration.registry.models import Agent
 from orchestration.workflows.models import Run, Trace, TraceKey, Workflow
 from orchestration.workflows.run_search import find_run
 from orchestration.workspaces.models import Workspace
 
 FITS: Mapping[Target, tuple[Kind, ...]] = {
-    Target.AGENT: (Kind.QUARANTINE, Kind.RELEASE, Kind.PAUSE, Kind.RESUME, Kind.REROUTE, Kind.RESTORE),
+    Target.AGENT: (Kind.QUARANTINE, Kind.RELEASE, Kind.PAUSE, Kind.RESUME, Kind.REROUTE, Kind.RESTORE, Kind.VERIFY),
     Target.WORKFLOW: (Kind.PAUSE, Kind.RESUME),
-    Target.RUN: (Kind.CANCEL, Kind.REOPEN, Kind.RETRY, Kind.COMPENSATE),
+    Target.RUN: (Kind.CANCEL, Kind.REOPEN, Kind.RETRY, Kind.COMPENSATE, Kind.VERIFY),
+    Target.DECISION: (Kind.VERIFY,),
     Target.MESSAGE: (Kind.RETRY,),
     Target.WORKSPACE: (Kind.NOTIFY,),
 }
@@ -85,6 +87,10 @@ def _run(workspace_id: int, called: str) -> Aim | None:
     return next(iter(aims(workspace_id, Target.RUN, [str(run_id)])), None) if run_id else None
 
 
+def _decision(workspace_id: int, called: str) -> Aim | None:
+    return next(iter(aims(workspace_id, Target.DECISION, [called])), None)
+
+
 def _message(workspace_id: int, called: str) -> Aim | None:
     return next(iter(aims(workspace_id, Target.MESSAGE, [called])), None)
 
@@ -108,6 +114,12 @@ def _workflows(workspace_id: int, ids: Sequence[str]) -> dict[str, str]:
 def _runs(workspace_id: int, ids: Sequence[str]) -> dict[str, str]:
     rows = Run.objects.filter(workspace_id=workspace_id, id__in=_uuids(ids), merged_into=None)
     return {str(pk): title[:300] or f"Run {str(pk)[:8]}" for pk, title in rows.values_list("id", "title")}
+
+
+def _decisions(workspace_id: int, ids: Sequence[str]) -> dict[str, str]:
+    rows = Decision.objects.filter(workspace_id=workspace_id, id__in=_uuids(ids))
+    named = rows.values_list("id", "action_type", "agent")
+    return {str(pk): f"{kind} by {agent}"[:300] for pk, kind, agent in named}
 
 
 def _messages(workspace_id: int, ids: Sequence[str]) -> dict[str, str]:
@@ -138,6 +150,7 @@ _FINDERS: Mapping[Target, Callable[[int, str], Aim | None]] = {
     Target.AGENT: _agent,
     Target.WORKFLOW: _workflow,
     Target.RUN: _run,
+    Target.DECISION: _decision,
     Target.MESSAGE: _message,
     Target.WORKSPACE: _workspace,
 }
@@ -145,6 +158,7 @@ _NAMED: Mapping[Target, Callable[[int, Sequence[str]], dict[str, str]]] = {
     Target.AGENT: _agents,
     Target.WORKFLOW: _workflows,
     Target.RUN: _runs,
+    Target.DECISION: _decisions,
     Target.MESSAGE: _messages,
     Target.WORKSPACE: _workspaces,
 }

@@ -13,11 +13,11 @@ from typing import Any
 from django.db import connection
 from django.utils import timezone
 
-from orchestration.autonomy import aims, rerouting
+from orchestration.autonomy import aims, rerouting, verifying
 from orchestration.autonomy.models import Action, Kind, Stop, Target
 from orchestration.autonomy.stops import CANCELLED_FOR
 from orchestration.holds.withdrawing import withdraw
-from orchestration.outbox import send, sweep
+from orchestration.outbox import own, send, sweep
 from orchestration.outbox.models import Event, Message
 from orchestration.outbox.models import State as Sent
 from orchestration.workflows.models import Run, RunStatus
@@ -40,9 +40,36 @@ class Effect:
     waits: bool = False
 
 
+ASKED_TOO = (Kind.PAUSE, Kind.RESUME, Kind.CANCEL, Kind.QUARANTINE, Kind.RELEASE)  # where an agent has an own address
+
+
 def perform(action: Action, names: Names) -> Effect:
     """Raises Impossible."""
-    return _PERFORM[action.kind](action, names)
+    effect = _PERFORM[action.kind](action, names)
+    if effect.changed and action.kind in ASKED_TOO and (n := _tell_own(action, concerned(action))):
+        return replace(effect, told={**effect.told, "asked": n})
+    return effect
+
+
+def concerned(action: Action) -> list[int]:
+    """The agents that it is about: the one, or all of the run."""
+    if action.target_kind == Target.AGENT:
+        return [int(action.target)]
+    if action.target_kind != Target.RUN:
+        return []
+    runs = Run.objects.filter(workspace_id=action.workspace_id, id=action.target)
+    return [pk for agents in runs.values_list("agents", flat=True) for pk in agents]
+
+
+def _tell_own(action: Action, agents: Sequence[int]) -> int:
+    """At their own addresses; returns how many have one."""
+    return own.tell(action.workspace_id, agents, Event.ACTION_ASKED.value, str(action.pk), told(action))
+
+
+def answers(action: Action) -> list[dict[str, Any]] | None:
+    """What receivers answered; None while a message is on its way."""
+    event = Event.ACTION_NOTICE if action.kind == Kind.NOTIFY else Event.ACTION_ASKED
+    return own.answers(action.workspace_id, f"{event.value} {action.pk}")
 
 
 def names(actions: Sequence[Action]) -> Names:
@@ -72,6 +99,8 @@ def told(action: Action) -> dict[str, Any]:
 
 def arrived(action: Action) -> bool | str:
     """Whether all that is on its way has arrived; why not, when something was given up."""
+    if action.kind == Kind.VERIFY and not _lost(action):
+        return verifying.answered(action)
     messages = list(_messages(action).values_list("state", "error"))
     lost = [error for state, error in messages if state == Sent.DEAD]
     if lost:
@@ -169,10 +198,27 @@ def _ask(action: Action, names: Names) -> Effect:
     by which it knows a second delivery."""
     if action.target_kind == Target.MESSAGE:
         return _resend(action)
-    sent = send.announce(action.workspace_id, Event.ACTION_ASKED.value, str(action.pk), told(action))
+    sent = _tell_own(action, concerned(action))
+    sent = sent or send.announce(action.workspace_id, Event.ACTION_ASKED.value, str(action.pk), told(action))
     if not sent:
         raise Impossible("Nobody takes it: no webhook is told when an agent is asked for something.")
     return Effect(True, {"receivers": sent}, waits=True)
+
+
+def _verify(action: Action, names: Names) -> Effect:
+    """A person is asked in the inbox, or another agent at its own address."""
+    if not (by := verifying.by_whom(action)):
+        verifying.ask_person(action)
+        return Effect(True, {"receivers": 1}, waits=True)
+    asked = {"question": verifying.question_of(action), "evidence": verifying.evidence_of(action)}
+    agents = verifying.asked_agents(action)
+    if own.tell(action.workspace_id, agents, Event.ACTION_ASKED.value, str(action.pk), told(action) | asked):
+        return Effect(True, {"receivers": 1}, waits=True)
+    raise Impossible(f"{by} cannot be asked: no agent of this name has an address of its own.")
+
+
+def _lost(action: Action) -> bool:
+    return bool(_messages(action).filter(state=Sent.DEAD).exists())
 
 
 def _resend(action: Action) -> Effect:
@@ -183,7 +229,7 @@ def _resend(action: Action) -> Effect:
 def _notify(action: Action, names: Names) -> Effect:
     sent = send.announce(action.workspace_id, Event.ACTION_NOTICE.value, str(action.pk), told(action))
     if not sent:
-        raise Impossible("Nobody takes it: no webhook is told what people have to know.")
+        raise Impossible("Nobody takes it: no webhook and no mail address is told what people have to know.")
     return Effect(True, {"receivers": sent}, waits=True)
 
 
@@ -214,6 +260,7 @@ _PERFORM: Mapping[str, Callable[[Action, Names], Effect]] = {
     Kind.RETRY: _ask,
     Kind.COMPENSATE: _ask,
     Kind.NOTIFY: _notify,
+    Kind.VERIFY: _verify,
     Kind.REROUTE: lambda action, names: _moved(action, rerouting.move),
     Kind.RESTORE: lambda action, names: _moved(action, rerouting.restore),
 }

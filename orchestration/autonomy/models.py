@@ -33,6 +33,7 @@ class Target(models.TextChoices):
     AGENT = "agent", "Agent"
     WORKFLOW = "workflow", "Workflow"
     RUN = "run", "Run"
+    DECISION = "decision", "Decision"
     MESSAGE = "message", "Message"
     WORKSPACE = "workspace", "Workspace"
 
@@ -82,7 +83,8 @@ class Order(models.Model):
 class Action(models.Model):
     """Something Baton does. `due_at`: when it is to be tried; of a running one, when its lease ends and somebody else
     may. `fence` grows with each claim, so that who lost the lease writes nothing any more. `minutes`: how long what it
-    does is to last. `waits`: of a running one, that its effect is on its way to a receiver."""
+    does is to last. `waits`: of a running one, that its effect is on its way to a receiver; of one that is
+    done, that an agent's answer to it is."""
 
     id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
     workspace = models.ForeignKey(Workspace, on_delete=models.CASCADE)
@@ -116,6 +118,7 @@ class Action(models.Model):
         constraints: ClassVar = [models.UniqueConstraint(fields=["workspace", "key"], name="acted_once")]
         indexes: ClassVar = [
             models.Index(fields=["due_at"], name="action_due", condition=Q(state__in=["queued", "running", "failed"])),
+            models.Index(fields=["due_at"], name="action_answer", condition=Q(state="done", waits=True)),
             models.Index(fields=["workspace", "-created_at", "-id"], name="action_recent"),
             models.Index(fields=["workspace", "target_kind", "target", "-created_at"], name="action_of"),
             models.Index(

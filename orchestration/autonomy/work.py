@@ -40,7 +40,8 @@ log = structlog.get_logger(__name__)
 AT_ONCE = 50
 BUDGET_S = 20.0  # after which a task claims no more
 PAUSES_S = (2, 10, 60, 300, 1800)  # before each further try
-LOOK_S = 2.0  # how often it is looked whether something has arrived
+LOOK_S = 2.0  # how often it is looked whether something has arrived, and ever more seldom
+LOOK_MOST_S = 60.0
 TOPICS = {Target.AGENT: "agent", Target.WORKFLOW: "run", Target.RUN: "run"}
 
 
@@ -54,7 +55,21 @@ def carry_out(budget_s: float = BUDGET_S) -> int:
         tried += done
         if done < AT_ONCE:
             break
+    note_answers()
     return tried
+
+
+@transaction.atomic
+def note_answers() -> int:
+    """What agents answered, at their own addresses, to what was done already."""
+    done = Action.objects.select_for_update(skip_locked=True).filter(state=State.DONE, waits=True)
+    due = list(done.filter(due_at__lte=timezone.now()).order_by("due_at")[:AT_ONCE])
+    for action in due:
+        found = effects.answers(action)
+        action.waits, action.due_at = found is None, timezone.now() + timedelta(seconds=LOOK_S)
+        action.result = action.result if found is None else {**action.result, "answers": found}
+    Action.objects.bulk_update(due, ("waits", "due_at", "result"))
+    return len(due)
 
 
 def carry_out_one(action: Action) -> Action:
@@ -162,7 +177,12 @@ def _one(action: Action, together: _Round) -> bool:
 
 
 def _done(action: Action, together: _Round) -> None:
-    _mark(action, State.DONE)
+    if action.waits and (answers := effects.answers(action)):
+        action.result = {**action.result, "answers": answers}
+    asked = bool(action.result.get("asked"))
+    _mark(action, State.DONE, timezone.now() + timedelta(seconds=LOOK_S) if asked else None, waits=asked)
+    if asked:
+        transaction.on_commit(hasten_messages)
     changed = bool(action.result.get("changed"))
     together.note(action, "done", {"changed": changed})
     if not changed:
@@ -171,7 +191,7 @@ def _done(action: Action, together: _Round) -> None:
         together.lifted += action.result.get("lifted_all") or [lifted]
     if action.undoes_id:
         together.lifted.append(str(action.undoes_id))
-    if action.kind not in (Kind.RETRY, Kind.COMPENSATE, Kind.NOTIFY):
+    if action.kind not in (Kind.RETRY, Kind.COMPENSATE, Kind.NOTIFY, Kind.VERIFY):
         together.told.setdefault(action.workspace_id, {})[str(action.pk)] = effects.told(action)
 
 
@@ -181,7 +201,8 @@ def _look(action: Action, together: _Round) -> None:
     if found is True:
         _done(action, together)
     elif found is False:
-        wait = LOOK_S * random.uniform(1, 1.5)  # noqa: S311  not a secret
+        age = (timezone.now() - action.created_at).total_seconds()
+        wait = max(LOOK_S, min(age / 20, LOOK_MOST_S)) * random.uniform(1, 1.5)  # noqa: S311  not a secret
         action.due_at = timezone.now() + timedelta(seconds=wait)
     else:
         _give_up(action, together, str(found))

@@ -20,6 +20,7 @@ from orchestration.ledger import entries
 from orchestration.ledger.models import Entry
 from orchestration.outbox import endpoints
 from orchestration.outbox.models import Endpoint
+from orchestration.registry.models import Agent
 from orchestration.workspaces import invitations, keys, members, second_step
 from orchestration.workspaces.invitations import Offer
 from orchestration.workspaces.keys import Limit
@@ -169,11 +170,13 @@ def remove_second_step(membership: Membership, by: User) -> bool:
 
 
 @transaction.atomic
-def add_webhook(workspace: Workspace, url: str, events: Iterable[str], by: User, once: str = "") -> Endpoint:
-    """Raises Refused."""
-    made, new = endpoints.add(workspace, url, events, by, once)
+def add_webhook(
+    workspace: Workspace, url: str, events: Iterable[str], by: User, once: str = "", *, agent: Agent | None = None
+) -> Endpoint:
+    """Of an agent: its own address, to which what it is asked to do is sent. Raises Refused."""
+    made, new = endpoints.add(workspace, url, events, by, once, agent_id=agent.pk if agent else 0)
     if new:
-        _note_webhook("webhook.created", made, by, {"events": made.events})
+        _note_webhook("webhook.created", made, by, {"events": made.events} | ({"agent": agent.slug} if agent else {}))
     return made
 
 
@@ -195,4 +198,6 @@ def remove_webhook(endpoint: Endpoint, by: User) -> None:
 def _note_webhook(kind: str, endpoint: Endpoint, by: User, told: Mapping[str, Any]) -> None:
     parts = urlsplit(endpoint.url)
     host = f"{parts.scheme}://{parts.hostname or ''}" + (f":{parts.port}" if parts.port else "")
+    if parts.scheme == "mailto":
+        host = f"mailto:{parts.path.rpartition('@')[2]}"
     note(endpoint.workspace_id, kind, ("webhook", str(endpoint.pk)), by, {"host": host, **told})

@@ -13,7 +13,7 @@ from datetime import datetime, timedelta
 from django.utils import timezone
 from django.utils.crypto import salted_hmac
 
-from orchestration.outbox import targets
+from orchestration.outbox import mail, targets
 from orchestration.outbox.models import Endpoint, Event
 from orchestration.outbox.targets import Refused
 from orchestration.workspaces.models import User, Workspace
@@ -27,19 +27,26 @@ class SecretLost(ValueError):
     """Baton's own secret is another one than when this endpoint's was made."""
 
 
-def add(workspace: Workspace, url: str, events: Iterable[str], by: User, once: str = "") -> tuple[Endpoint, bool]:
-    """The endpoint, and whether it is new. Raises Refused."""
+def add(
+    workspace: Workspace, url: str, events: Iterable[str], by: User, once: str = "", *, agent_id: int = 0
+) -> tuple[Endpoint, bool]:
+    """The endpoint, and whether it is new. An agent's own (`agent_id`) is told no events. Raises Refused."""
     salt = _salt(once, by)
     made = Endpoint.objects.filter(workspace=workspace, salt=salt).first()
     if made:
         return made, False
-    wanted = [event for event in Event.values if event in set(events)]
-    if not wanted:
+    wanted = [] if agent_id else [event for event in Event.values if event in set(events)]
+    if not wanted and not agent_id:
         raise Refused("Choose at least one event.")
     if Endpoint.objects.filter(workspace=workspace).count() >= MOST:
         raise Refused(f"A workspace has at most {MOST} endpoints.")
-    targets.resolve(url)
-    fields = {"url": url, "events": wanted, "check_sum": _check(_secret(salt)), "created_by": by}
+    if mail.is_mail(url):
+        mail.address_of(url)
+        if set(wanted) != set(mail.EVENTS):
+            raise Refused(f"By mail {mail.EVENTS[0]} is told, and nothing else.")
+    else:
+        targets.resolve(url)
+    fields = {"url": url, "agent_id": agent_id, "events": wanted, "check_sum": _check(_secret(salt)), "created_by": by}
     return Endpoint.objects.get_or_create(salt=salt, defaults=fields | {"workspace": workspace})
 
 

@@ -23,7 +23,7 @@ import orjson
 from django.db import connection
 from django.utils import timezone
 
-from orchestration.outbox import endpoints, webhooks
+from orchestration.outbox import endpoints, mail, webhooks
 from orchestration.outbox.endpoints import SecretLost
 from orchestration.outbox.models import Endpoint, Message, State
 from orchestration.outbox.webhooks import Letter, Outcome
@@ -145,6 +145,8 @@ def _send(claimed: list[Claimed]) -> None:
 
 def _post(claimed: Claimed) -> Outcome:
     """In a thread, without the database."""
+    if mail.is_mail(claimed.url):
+        return mail.send(claimed.url, claimed.letter)
     try:
         secrets = endpoints.signing(*claimed.secret)
     except SecretLost:
