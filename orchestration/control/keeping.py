@@ -16,6 +16,7 @@ from orchestration.handoffs import forgetting as coordination
 from orchestration.handoffs.models import Handoff
 from orchestration.holds import forgetting
 from orchestration.ledger import chain
+from orchestration.policies import readings
 from orchestration.policies.vocabulary import WINDOWS
 from orchestration.telemetry import deliveries, retention
 from orchestration.telemetry.models import Intake, Refusal, SpanDay, SpanHour, SpanMinute
@@ -41,6 +42,7 @@ HEARD_LATELY = "coalesce(r.heard_at, r.started_at) >= %s"
 RUN_LIVES = "exists (select from workflows_run n where n.workspace_id = r.workspace_id and n.id = r.run_id)"
 NOTHING = "false"
 PAST = timedelta(seconds=max(WINDOWS.values())) + timedelta(days=1)
+READINGS = timedelta(days=31)  # as far as rules on signals are tried
 FORGET_FACTS = """
 update policies_decision set facts = '{}', answer = '{}', reason = null, forgotten_at = now()
 where workspace_id = %(workspace)s and id = any(array(
@@ -87,6 +89,7 @@ def keep() -> dict[str, Any]:
         words = coordination.forget_words(workspace.pk, now - timedelta(days=workspace.decision_days))
         done["envelopes"] = done.get("envelopes", 0) + words + coordination.forget_rows(workspace.pk, before)
         _forget_past(workspace.pk, now - PAST)
+        readings.forget(workspace.pk, now - max(timedelta(days=workspace.span_days), READINGS))
     return done
 
 
