@@ -9,7 +9,7 @@ from django.conf import settings
 
 from orchestration.lib.nudge import Nudge
 
-SPACING_S = 0.4  # each message costs the worker a look, however little there is to see
+SPACING_S = 0.7  # each message costs the worker a look, however little there is to see
 
 _nudge = Nudge(settings.HOLDS_TASK, spacing_s=SPACING_S)
 hasten = _nudge.want

@@ -65,14 +65,14 @@ class _Circle:
     def evaluate(self, facts: Facts) -> Answer:
         if not self._rules:
             return self._silent
-        activation = bound(facts)
         if self._together is None:
             self._asked += 1
             if self._asked < WORTH:
+                activation = bound(facts)
                 judged = (judge(rule, facts, activation) for rule in self._rules)
                 return concluded([match for match in judged if match], self._default)
             self._together = Together([rule.program for rule in self._rules])
-        true, untold = self._together.test(activation)
+        true, untold = self._together.test(self._together.bind(facts))
         if untold:
             return self._answer(true, dict(untold), facts)
         found = self._answers.get(true)
