@@ -230,6 +230,7 @@ ACTS: Mapping[str, str] = {
     "action.given_up": "gave up to",
     "action.tried_again": "tried again to",
     "limits.changed": "set what Baton may do by itself:",
+    "rule.held_back": "held back the rule",
     "routing.changed": "set what routing may do by itself:",
     "route.changed": "gives work from now on to",
     "handoff.sent": "handed over:",
@@ -309,12 +310,15 @@ _WHAT: Mapping[str, Callable[[Told], str]] = {
         ("handoff.sent", "handoff.accepted", "handoff.rejected", "handoff.completed", "handoff.expired"),
         lambda told: f"{told.get('from', '')} to {told.get('to', '')}, run {told.get('run', '')}",
     ),
-    "handoff.demands": lambda told: f"{told.get('from', '')} to {told.get('to', '')}, version {told.get('version', '')}",
+    "handoff.demands": lambda told: (
+        f"{told.get('from', '')} to {told.get('to', '')}, version {told.get('version', '')}"
+    ),
     **dict.fromkeys(
         ("claim.granted", "claim.finished", "claim.released"),
         lambda told: f"{told.get('work', '')} of run {told.get('run', '')}",
     ),
     "limits.changed": _limits,
+    "rule.held_back": lambda told: f"{told.get('policy', '')} v{told.get('version', '')} on {told.get('of', '')}",
     "routing.changed": lambda told: f"healing {(told.get('after') or {}).get('healing', '')}",
     "route.changed": lambda told: f"{told.get('to', '')}, before: {told.get('from', '')}",
     **dict.fromkeys(

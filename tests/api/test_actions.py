@@ -182,3 +182,19 @@ def test_what_another_workspace_did_is_not_there(acts: Door, workspace: Workspac
     assert post(acts, f"actions/{theirs.pk}/undo", {})[0] == 404
     assert get(acts, f"/api/v1/actions/orders/{uuid7()}")["status"] == 404
     assert get(acts, "/api/v1/actions")["items"] == []
+
+
+def test_a_check_is_answered_by_the_agent_that_was_asked_and_by_no_other(
+    acts: Door, tenant: Workspace, bot: Agent
+) -> None:
+    told = {"by": "checker"}
+    action = done(tenant, Kind.VERIFY, aimed(bot), told={"about": told})
+    path = f"actions/{action.pk}/answer"
+    checker = Door(acts.port, create_key(tenant, "c", ["decide", "read"], ["checker"])[1])
+    stranger = Door(acts.port, create_key(tenant, "s", ["decide", "read"], ["other"])[1])
+
+    assert post(stranger, path, {"answer": "approve"})[0] == 403
+    assert post(checker, path, {"answer": "perhaps"})[0] == 422
+    assert post(checker, path, {"answer": "approve"})[0] == 409  # it had no address and was given up
+    Action.objects.filter(pk=action.pk).update(state="running")
+    assert post(checker, path, {"answer": "approve", "note": "Fine"})[1]["result"]["answer"] == "approve"
