@@ -27,6 +27,11 @@ One file, standard library only. Import it, or copy it into a program of your ow
     customer = work.result
     baton.hand_off("invoice-4711", "refund", "billing", "Pay 620 EUR back", done=["Checked the customer"])
 
+    baton.start("Refund", {"order": 17}, key="order-17")   # a workflow declared in Baton; the same key is the same run
+    for step in baton.work(agent="payer", skill="payments"):   # for ever: steps as they become due
+        with step:
+            step.result = pay(step.input["order"], once=step.key)
+
     baton.close()
 
 Spans and events wait in bounded queues and leave in batches, from threads of their own: the caller never waits and
@@ -50,7 +55,7 @@ import re
 import threading
 import time
 from collections import deque
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from email.utils import parsedate_to_datetime
 from types import TracebackType
@@ -310,6 +315,75 @@ class Claim:
             self.finish(self.result)
 
 
+class StepFailed(Exception):
+    """Raise it while working at a step: this attempt failed, and `error_class` says by which of the step's retry rules
+    it is tried again."""
+
+    def __init__(self, error_class: str, words: str = "") -> None:
+        super().__init__(words or error_class)
+        self.error_class = error_class
+
+
+class Work:
+    """A step of a declared workflow that this agent has taken. In a `with` block it is kept alive; when the block ends
+    `result` is told and the run goes on, and after an exception the attempt has failed. `key` is the same at every
+    attempt: pass it on to what you act upon. `undo`: the effect of an earlier step that is to be taken back. `effects`:
+    append what you did that may have to be. `lost`: it is another's by now. `stopped`: the run was ended."""
+
+    def __init__(self, asks: _Asks, told: Json) -> None:
+        self.told: Json = told
+        self.result: Json = {}
+        self.effects: list[Json] = []  # each with name, and if need be key and data
+        self.id, self.run, self.step, self.key = (str(told[name]) for name in ("id", "run", "step", "key"))
+        self.input, self.results, self.undo = told["input"], told["results"], told["undo"]
+        self.attempt, self.lost, self.stopped = int(told["attempt"]), False, False
+        self._asks, self._over = asks, threading.Event()
+
+    def complete(self, result: Json | None = None, timeout_s: float = 30.0) -> bool:
+        """Tell that it is done; False when it came too late, and the step went on without you."""
+        self.result = self.result if result is None else result
+        return self._say("complete", {"result": self.result, "effects": self.effects}, timeout_s)
+
+    def fail(self, error_class: str = "error", words: str = "", timeout_s: float = 30.0) -> bool:
+        """Tell that this attempt failed."""
+        body = {"error_class": error_class, "error": words[:4000], "effects": self.effects}
+        return self._say("fail", body, timeout_s)
+
+    def _say(self, word: str, body: Json, timeout_s: float) -> bool:
+        self._over.set()
+        return self._ask(word, body, timeout_s) is not None
+
+    def _ask(self, word: str, body: Json, timeout_s: float) -> Json | None:
+        try:
+            return self._asks.ask("POST", f"/api/v1/leases/{self.id}/{word}", body, "", timeout_s)
+        except Refused as refused:
+            if refused.status != 409:
+                raise
+            self.lost = True
+            log.warning("a step was lost: %s", refused.told.get("detail"))
+            return None
+
+    def _keep(self) -> None:
+        pause = float(self.told["lease_s"]) / 3
+        while not self.lost and not self._over.wait(pause):
+            said = self._ask("heartbeat", {}, pause)
+            self.stopped = self.stopped or bool(said and said["stop"])
+
+    def __enter__(self) -> Work:
+        threading.Thread(target=self._keep, name="baton-work", daemon=True).start()
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> bool:
+        if not self._over.is_set():
+            if error is None:
+                self.complete()
+            elif isinstance(error, StepFailed):
+                self.fail(error.error_class, str(error))
+            else:
+                self.fail("error", f"{type(error).__name__}: {error}")
+        return isinstance(error, StepFailed)
+
+
 class Baton:
     """The connection of one program to Baton. `service` is its name there (`service.name`); safe between threads."""
 
@@ -482,6 +556,44 @@ class Baton:
         """What is known and under way in a run: summary, agents, done, facts, in_hand, requests, policies, holds,
         handoffs. None: Baton is away. Raises Refused (status 404) when nobody has told of such a run."""
         return self._asks.ask("GET", f"/api/v1/runs/{quote(run, safe='')}/context", None, "", timeout_s)
+
+    def start(
+        self, workflow: str, input: Json | None = None, *, title: str = "", key: str = "", timeout_s: float = 5.0
+    ) -> Json | None:
+        """Begin a run of a workflow that is declared in Baton: id, state, steps, effects. The same `key` of yours is
+        the same run. None: Baton is away; try again with the same key. Raises Refused."""
+        body = {"workflow": workflow, "input": input or {}, "title": title}
+        return self._asks.ask("POST", "/api/v1/runs", body, key or self.entropy(16).hex(), timeout_s)
+
+    def lease(
+        self, *, agent: str, skill: str | Sequence[str] = (), most: int = 1, wait_s: float = 30.0
+    ) -> list[Work] | None:
+        """Take steps that name the agent or one of its skills, waiting for the first. None: Baton is away. Raises
+        Refused, also (status 403) while the agent is quarantined."""
+        skills = [skill] if isinstance(skill, str) else list(skill)
+        body = {"agent": agent, "skills": [name for name in skills if name], "most": most}
+        wait_s = min(wait_s, _POLL_S)
+        said = self._asks.ask("POST", "/api/v1/leases", body | {"wait": wait_s}, "", wait_s + 5)
+        if said and said["retry_after_s"]:
+            time.sleep(min(wait_s, said["retry_after_s"]))  # the agent is paused
+        return None if said is None else [Work(self._asks, each) for each in said["items"]]
+
+    def work(
+        self,
+        *,
+        agent: str,
+        skill: str | Sequence[str] = (),
+        wait_s: float = 30.0,
+        stop: threading.Event | None = None,
+    ) -> Iterator[Work]:
+        """Steps as they become due, one after the other, until `stop` is set; for ever without it, also while Baton is
+        away. Work on each in a `with` block. Raises Refused."""
+        stop = stop or threading.Event()
+        while not stop.is_set():
+            found = self.lease(agent=agent, skill=skill, wait_s=wait_s)
+            if found is None:
+                stop.wait(random.uniform(0.5, 1.5))  # noqa: S311  not a secret
+            yield from found or ()
 
     def flush(self, timeout_s: float = 10.0) -> bool:
         """Send what waits, now; True when all of it has left."""
