@@ -245,6 +245,7 @@ ACTS: Mapping[str, str] = {
     "breaker.opened": "opened the circuit of",
     "breaker.half_opened": "half opened the circuit of",
     "breaker.closed": "closed the circuit of",
+    "slice.found": "found worse than the rest",
     "healing.probing": "tries again",
     "healing.waits": "waits before it gives back the work of",
 }
@@ -319,6 +320,7 @@ _WHAT: Mapping[str, Callable[[Told], str]] = {
     ),
     "limits.changed": _limits,
     "rule.held_back": lambda told: f"{told.get('policy', '')} v{told.get('version', '')} on {told.get('of', '')}",
+    "slice.found": lambda told: f"{told.get('traits', '')}, {told.get('failures', '')} of {told.get('n', '')}",
     "routing.changed": lambda told: f"healing {(told.get('after') or {}).get('healing', '')}",
     "route.changed": lambda told: f"{told.get('to', '')}, before: {told.get('from', '')}",
     **dict.fromkeys(

@@ -8,7 +8,7 @@ from django.utils import timezone
 from dashboard.finding import Finding, Part, foreign, say
 from orchestration.control.route_figures import Figures, MovedWork, Record
 from orchestration.lib.templatetags.baton import ENOUGH, plural
-from orchestration.routing.models import Breaker, Circuit
+from orchestration.routing.models import Breaker, Circuit, Slice
 
 TONES = {Circuit.OPEN.value: "crit", Circuit.HALF.value: "human", Circuit.CLOSED.value: "ok"}
 LABELS = {Circuit.OPEN.value: "Open", Circuit.HALF.value: "Half open", Circuit.CLOSED.value: "Closed"}
@@ -49,13 +49,26 @@ def success(record: Record | None) -> str:
     return f"{record.success * 100:.0f}% ({record.low * 100:.0f} to {record.high * 100:.0f}, n={record.n})"
 
 
+def slice_words(row: Slice) -> tuple[list[tuple[str, str]], str, str, str]:
+    """Its traits, how much of it fails, how much of the rest, and how sure that is."""
+    traits = [(str(name).removeprefix("context.").removeprefix("arguments."), str(value)) for name, value in row.traits]
+    sure = f"{row.evidence:,.0f} to 1" if row.evidence < 1e6 else "more than a million to 1"
+    return traits, _share(row.failures, row.n), _share(row.rest_failures, row.rest), sure
+
+
+def _share(part: int, whole: int) -> str:
+    return f"{part / whole * 100:.0f}% ({part:,} of {whole:,})" if whole >= ENOUGH else f"{part:,} of {whole:,}"
+
+
 def _moved(moves: list[MovedWork]) -> Finding:
     first = moves[0]
     where = say(" on ", foreign(first.system)) if first.system else ()
     title = say(
         "Work moved from ", foreign(first.agent), " to ", foreign(first.to), *where, f" since {since(first.since)}"
     )
-    why = say(f"{success(first.before)} against {success(first.after)}. ") if first.before and first.after else ()
+    measured = f"{success(first.before)} against {success(first.after)}. " if first.before and first.after else ""
+    reason = say("Because ", foreign(first.reason.rstrip(".")), ". ") if first.reason else ()
+    why = reason if first.by.startswith("baton:") else say(*reason, measured) if measured else reason
     tried = say(f"{first.share:.0%} of it goes back as probes. ") if first.share else ()
     more = say(Part(plural(len(moves) - 1, "more move,more moves"), "#moved"), " below.") if len(moves) > 1 else ()
     return Finding(title, say(*why, *tried, *more) or say(foreign(first.words)))

@@ -25,7 +25,7 @@ from orchestration.control.route_figures import Figures, MovedWork, Record
 from orchestration.lib.fragments import render_page_or_fragment
 from orchestration.lib.templatetags.baton import ENOUGH, NO_VALUE, number
 from orchestration.routing import limits
-from orchestration.routing.models import Breaker, Choice
+from orchestration.routing.models import Breaker, Choice, Slice
 from orchestration.workspaces.current import MEMBER, Here, needs
 
 KINDS = (
@@ -66,6 +66,15 @@ class CircuitRow:
 
 
 @dataclass(frozen=True, slots=True)
+class SliceRow:
+    row: Slice
+    traits: list[tuple[str, str]]
+    share: str
+    rest: str
+    evidence: str
+
+
+@dataclass(frozen=True, slots=True)
 class ChoiceRow:
     choice: Choice
     agent: str
@@ -94,6 +103,7 @@ def shown(
         "moves": [MoveRow(each, words.success(each.before), words.success(each.after)) for each in found.moves],
         "circuits": [CircuitRow(row, words.LABELS[row.state], words.TONES[row.state]) for row in found.circuits],
         "proposed": found.proposed,
+        "slices": [SliceRow(each, *words.slice_words(each)) for each in found.slices],
         "choices": [choice(each) for each in found.choices],
         "as_of": found.as_of,
         "kinds": KINDS,

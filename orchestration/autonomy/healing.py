@@ -16,6 +16,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 from django.db import transaction
 
@@ -24,13 +25,15 @@ from orchestration.autonomy.aims import Aim
 from orchestration.autonomy.models import Action, Cause, Kind, State, Target
 from orchestration.autonomy.ordering import Wish
 from orchestration.ledger import entries
+from orchestration.lib.names import normal
 from orchestration.lib.pulse import publish
 from orchestration.lib.stats import wilson
 from orchestration.policies import live
+from orchestration.registry.models import Agent, System
 from orchestration.routing import limits
 from orchestration.routing.choose import interval, pooled
 from orchestration.routing.limits import May
-from orchestration.routing.models import Breaker, Cell, Circuit, Healing, Move
+from orchestration.routing.models import Breaker, Cell, Circuit, Healing, Move, Slice
 from orchestration.routing.moves import PROBES, probe
 from orchestration.workspaces.models import Workspace
 
@@ -61,7 +64,7 @@ def heal(workspace_id: int, now: datetime) -> int:
     may = limits.bounds(workspace_id)
     rows = list(Breaker.objects.filter(workspace_id=workspace_id).select_related("agent", "system"))
     mine = _mine(workspace_id)
-    done = _end_proposals(workspace_id, rows)
+    done = _end_proposals(workspace_id, rows) + propose_for_slices(workspace_id, may)
     if not rows or (may.healing == Healing.OFF and not mine):
         return done
     for row in rows:
@@ -73,6 +76,44 @@ def heal(workspace_id: int, now: datetime) -> int:
     if done:
         publish(workspace_id, "agent")
     return done
+
+
+def propose_for_slices(workspace_id: int, may: May) -> int:
+    """What is proven worse: its work goes to who does it better, where that can be told apart by system or act; else a
+    check is asked for. At most once a day for each; a move that nobody has agreed to lasts a day."""
+    done = 0
+    for row in Slice.objects.filter(workspace_id=workspace_id) if may.healing != Healing.OFF else ():
+        named = row.named
+        agent = Agent.objects.filter(workspace_id=workspace_id, slug=named.get("agent", "")).first()
+        key = f"slice:{row.pk}:{row.at:%Y%m%d}"
+        if agent is None or Action.objects.filter(workspace_id=workspace_id, key=key).exists():
+            continue
+        share = f"{row.failures} of {row.n} cases failed, against {row.rest_failures} of {row.rest} others"
+        other = _instead(workspace_id, agent, named)
+        told: dict[str, Any] = {"about": {"question": f"{share}: what is wrong with {agent.name} there?"}}
+        if other is not None:
+            told = {"about": {"to": other.slug, "system": named.get("system", ""), "task": named.get("act", "")}}
+        kind, minutes = (Kind.REROUTE, 1440) if other else (Kind.VERIFY, None)
+        wish = Wish(kind, receipts.BATON, key, share, minutes, Cause.FINDING, f"slice:{row.pk}", told)
+        proposed = other is None or may.healing == Healing.PROPOSE
+        ordering.order(workspace_id, wish, Aim(Target.AGENT, str(agent.pk), agent.name), proposed=proposed)
+        done += 1
+    return done
+
+
+def _instead(workspace_id: int, agent: Agent, named: Mapping[str, str]) -> Fallback | None:
+    """Who does this work surely better; nobody where the slice has traits by which work cannot be moved."""
+    if not named.keys() - {"agent"} or named.keys() - {"agent", "system", "act"}:
+        return None
+    system = System.objects.filter(workspace_id=workspace_id, key=normal(named.get("system", ""))).first()
+    row = Cell.objects.filter(workspace_id=workspace_id, agent=agent, system=system) if system else Cell.objects.none()
+    own = _fallback(list(row.select_related("agent"))) if row else None
+    if system is None or own is None:
+        return None
+    stands = Breaker(
+        workspace_id=workspace_id, agent=agent, system=system, n=own.n, failures=round(own.n * (1 - own.mean))
+    )
+    return fallback(stands, list(Breaker.objects.filter(workspace_id=workspace_id)))
 
 
 def dwell(moves: int, may: May) -> timedelta:

@@ -37,6 +37,7 @@ SCHEDULE = {
     "circuits": every(5, "orchestration.routing.tasks.sweep"),
     "healing": every(5, "orchestration.autonomy.tasks.heal"),
     "reliability": every(60, "orchestration.routing.tasks.measure"),
+    "slices": every(300, "orchestration.routing.tasks.look"),
     "old choices": every(3600, "orchestration.routing.tasks.forget"),
     "messages": every(5, "orchestration.outbox.tasks.deliver"),
     "old messages": every(3600, "orchestration.outbox.tasks.forget_old"),

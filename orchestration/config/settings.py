@@ -235,6 +235,7 @@ CELERY_TASK_ROUTES = {
     "orchestration.autonomy.tasks.heal": "actions",
     "orchestration.routing.tasks.sweep": "actions",
     "orchestration.routing.tasks.measure": "replay",
+    "orchestration.routing.tasks.look": "replay",
 }
 HOLDS_TASK = "escalations.tasks.take_in"  # which is told at once that a hold has been opened or decided
 CELERY_TASK_SERIALIZER = "json"

@@ -13,10 +13,11 @@ from django.utils import timezone
 from orchestration.autonomy.models import Action, Kind, State
 from orchestration.registry.models import Agent
 from orchestration.routing.choose import interval, pooled
-from orchestration.routing.models import Breaker, Cell, Choice, Circuit, Move
+from orchestration.routing.models import Breaker, Cell, Choice, Circuit, Move, Slice
 
 LATELY = timedelta(hours=24)  # how long a circuit that closed again is shown
 MOST_LISTED = 20
+FIRST = 10**15  # more calls than there are
 LINE = ("id", "agent", "system", "kind", "success", "low", "high", "calls", "failures", "worth", "circuit")
 
 
@@ -54,6 +55,7 @@ class MovedWork:
     share: float
     words: str
     by: str
+    reason: str
     before: Record | None
     after: Record | None
 
@@ -69,6 +71,7 @@ class Figures:
     circuits: list[Breaker]
     proposed: list[Action]
     choices: list[Choice]
+    slices: list[Slice]
     as_of: datetime | None
 
 
@@ -84,6 +87,10 @@ def figures(workspace_id: int, kind: str = "") -> Figures:
     for (agent, system), each in records.items():
         weight[agent] = weight.get(agent, 0) + each.n
         weight[-system] = weight.get(-system, 0) + each.n
+    for circuit in circuits:  # what is broken stands first
+        for place in (circuit.agent_id, -circuit.system_id):
+            if circuit.state != Circuit.CLOSED and place in weight:
+                weight[place] += FIRST
     agents = {row.agent_id: (row.agent.name, row.agent.slug) for row in rows}
     systems = {row.system_id: (row.system.name, row.system.slug) for row in rows if row.system_id and row.system}
     return Figures(
@@ -94,6 +101,7 @@ def figures(workspace_id: int, kind: str = "") -> Figures:
         circuits,
         list(_proposed(workspace_id)),
         list(Choice.objects.filter(workspace_id=workspace_id).order_by("-at")[:MOST_LISTED]),
+        list(Slice.objects.filter(workspace_id=workspace_id).order_by("-evidence")[:MOST_LISTED]),
         max((row.at for row in rows), default=None),
     )
 
@@ -153,7 +161,7 @@ def _moves(workspace_id: int, records: Mapping[tuple[int, int], Record]) -> list
     rows = list(
         Move.objects.filter(workspace_id=workspace_id).select_related("agent", "to", "system").order_by("-since")[:100]
     )
-    by = dict(Action.objects.filter(pk__in=[row.action for row in rows]).values_list("pk", "by"))
+    acts = Action.objects.filter(workspace_id=workspace_id).in_bulk([row.action for row in rows])
     return [
         MovedWork(
             action=row.action,
@@ -167,7 +175,8 @@ def _moves(workspace_id: int, records: Mapping[tuple[int, int], Record]) -> list
             until=row.until,
             share=row.share,
             words=row.words,
-            by=by.get(row.action, ""),
+            by=acts[row.action].by if row.action in acts else "",
+            reason=acts[row.action].reason if row.action in acts else "",
             before=records.get((row.agent_id, row.system_id)) if row.system_id else None,
             after=records.get((row.to_id, row.system_id)) if row.system_id else None,
         )

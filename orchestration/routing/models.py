@@ -152,6 +152,33 @@ class Incumbent(models.Model):
         return f"{self.what}: {self.agent_id}"
 
 
+class Slice(models.Model):
+    """Cases that fail more than the rest beyond doubt, as of the last look: traits as [name, value]. `evidence`: how
+    often more likely what was seen is if they are worse than if they are not (an e-value)."""
+
+    id = models.BigAutoField(primary_key=True)
+    workspace = models.ForeignKey(Workspace, on_delete=models.CASCADE)
+    what = models.TextField()
+    traits: models.JSONField[Any, Any] = models.JSONField(default=list)
+    n = models.IntegerField()
+    failures = models.IntegerField()
+    rest = models.IntegerField()
+    rest_failures = models.IntegerField()
+    evidence = models.FloatField()
+    since = models.DateTimeField()
+    at = models.DateTimeField()
+
+    class Meta:
+        constraints: ClassVar = [models.UniqueConstraint(fields=["workspace", "what"], name="one_slice")]
+
+    def __str__(self) -> str:
+        return f"{self.what}: {self.failures} of {self.n}"
+
+    @property
+    def named(self) -> dict[str, str]:
+        return {str(name): str(value) for name, value in self.traits}
+
+
 class Healing(models.TextChoices):
     OFF = "off", "Do nothing"
     PROPOSE = "propose", "Propose it to a person"

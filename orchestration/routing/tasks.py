@@ -16,6 +16,14 @@ def measure() -> int:
 
 
 @shared_task(ignore_result=True)
+def look() -> int:
+    """For slices that are worse; on the same queue."""
+    from orchestration.routing import slicing  # noqa: PLC0415
+
+    return slicing.look()
+
+
+@shared_task(ignore_result=True)
 def sweep() -> int:
     return circuits.sweep()
 

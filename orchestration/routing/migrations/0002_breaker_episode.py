@@ -4,15 +4,14 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-
     dependencies = [
-        ('routing', '0001_initial'),
+        ("routing", "0001_initial"),
     ]
 
     operations = [
         migrations.AddField(
-            model_name='breaker',
-            name='episode',
-            field=models.IntegerField(default=0, help_text='How often it broke, from closed to closed'),
+            model_name="breaker",
+            name="episode",
+            field=models.IntegerField(default=0, help_text="How often it broke, from closed to closed"),
         ),
     ]
