@@ -13,16 +13,18 @@ from django.utils import timezone
 from django.utils.http import urlencode
 from django.views.decorators.http import require_safe
 
-from dashboard import standing, telling
+from dashboard import run_shared, standing, telling
 from dashboard.charts.bars import Piece, placed
 from dashboard.charts.lane_parts import PEOPLE, Who, covered, parts_of
 from dashboard.charts.lane_parts import Part as LanePart
 from dashboard.charts.lanes import Drawing, draw
 from dashboard.finding import Part
+from dashboard.run_shared import Handed, Shared
+from orchestration.control import run_context
 from orchestration.control.gates import Gate, gates
 from orchestration.lib.fragments import render_page_or_fragment, wanted
 from orchestration.lib.templatetags.baton import duration, plural
-from orchestration.workflows import account
+from orchestration.workflows import account, progress
 from orchestration.workflows.account import RunDetail
 from orchestration.workflows.account_lines import SpanDetail, StepLine
 from orchestration.workflows.models import Run
@@ -90,6 +92,11 @@ class RunPage:
     @property
     def path(self) -> str:
         return reverse("dashboard:run", args=[self.run.id])
+
+    @property
+    def version(self) -> int | None:
+        """Of the declared workflow by which it goes."""
+        return progress.version_of(self.request.workspace.pk, self.run.id)
 
     @cached_property
     def rows(self) -> list[Row]:
@@ -187,7 +194,20 @@ class RunPage:
     def reads_content(self) -> bool:
         return may_read_content(self.request.membership)
 
+    @cached_property
+    def shared(self) -> Shared | None:
+        found = run_context.context(self.request.workspace.pk, str(self.run.id), self.detail, self.gates)
+        return run_shared.shared(found) if found else None
+
+    @cached_property
+    def handed(self) -> list[Handed]:
+        return run_shared.handed(self.detail.story, self.shared.context.declared if self.shared else [])
+
     @property
+    def handed_shown(self) -> list[Handed]:
+        return self.handed[:LISTED]
+
+    @cached_property
     def gates(self) -> list[Gate]:
         return gates(self.request.workspace.pk, self.run)
 

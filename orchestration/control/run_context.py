@@ -17,6 +17,7 @@ from uuid import UUID
 from django.db.models import Q
 from django.utils import timezone
 
+from orchestration.control.coordinating import coordinates
 from orchestration.control.gates import Gate, gates
 from orchestration.control.run_words import Words, said, sentence
 from orchestration.handoffs.given import agent_key
@@ -100,7 +101,8 @@ class Waiting:
 
 @dataclass(frozen=True, slots=True)
 class Context:
-    """`words` is the sentence at the top, `line` None for a run of which only claims and handoffs are known."""
+    """`words` is the sentence at the top, `line` None for a run of which only claims and handoffs are known.
+    `coordination`: its agents are to tell each other what they do."""
 
     run: str
     line: RunLine | None
@@ -112,7 +114,9 @@ class Context:
     requests: list[Request]
     policies: list[InForce]
     holds: list[Waiting]
-    handoffs: list[Envelope]
+    handoffs: list[Envelope]  # that are open
+    declared: list[Envelope]  # all
+    coordination: bool
     as_of: datetime
 
     @property
@@ -124,21 +128,33 @@ class Context:
         return "".join(text for text, _ in self.words)
 
 
-def context(workspace_id: int, run: str, detail: RunDetail | None = None) -> Context | None:
-    """Of the run that is called so; None when nothing of that name is known. `detail`: where it was told already."""
+def context(
+    workspace_id: int,
+    run: str,
+    detail: RunDetail | None = None,
+    gone_by: Sequence[Gate] | None = None,
+    *,
+    workflow: str = "",
+) -> Context | None:
+    """Of the run that is called so; None when nothing of that name is known. `detail` and `gone_by`: where the run and
+    its gates were told already. `workflow`: what the run is one of, where nothing may have come of it yet."""
     detail = detail or account.run(workspace_id, run, steps=0)
-    gathered = _Gathered(workspace_id, run, detail)
-    known = detail or gathered.claims or gathered.envelopes or gathered.holds
+    gathered = _Gathered(workspace_id, run, detail, gone_by, workflow)
+    known = detail or gathered.claims or gathered.envelopes or gathered.holds or workflow
     return gathered.context() if known else None
 
 
 class _Gathered:
     """What the rows say, read once."""
 
-    def __init__(self, workspace_id: int, run: str, detail: RunDetail | None) -> None:
+    def __init__(
+        self, workspace_id: int, run: str, detail: RunDetail | None, gone_by: Sequence[Gate] | None, workflow: str
+    ) -> None:
         self.workspace_id, self.run, self.detail, self.now = workspace_id, run, detail, timezone.now()
         self.line = line = detail.run if detail else None
+        self.workflow = line.workflow if line else workflow
         self.names = [run, str(line.id), line.id.hex, *line.trace_ids, line.external_key or run] if line else [run]
+        self.gates = (gates(workspace_id, line) if line else []) if gone_by is None else gone_by
         self.calls: list[ToolCall] = detail.story.tool_calls if detail else []
         claims = Claim.objects.filter(self._mine("ref"), workspace=workspace_id, state__in=STANDING)
         self.claims = list(claims.order_by("since")[:MOST])
@@ -159,11 +175,11 @@ class _Gathered:
             facts=self._facts(),
             in_hand=self.in_hand,
             requests=requests,
-            policies=in_force(
-                self.workspace_id, self.line.workflow if self.line else "", [each.name for each in agents]
-            ),
+            policies=in_force(self.workspace_id, self.workflow, [each.name for each in agents]),
             holds=self.holds,
             handoffs=open_,
+            declared=self.envelopes,
+            coordination=coordinates(self.workspace_id, self.workflow, self.line and self.line.started_at),
             as_of=self.now,
         )
 
@@ -227,8 +243,7 @@ class _Gathered:
             for row in asked
             if row in self.in_hand or (row.state == Holding.DONE and row.result is None)
         ]
-        gone_by = gates(self.workspace_id, self.line) if self.line else []
-        found += [Request(gate.words or gate.what, gate.agent, gate.at, "decision") for gate in unanswered(gone_by)]
+        found += [Request(gate.words or gate.what, gate.agent, gate.at, "decision") for gate in unanswered(self.gates)]
         if self.detail and not self.holds:
             asked_in = [each for each in self.detail.story.escalations if each.state == "open"]
             found += [Request(each.question, each.agent, _at(each.at_ns), "step") for each in asked_in]

@@ -11,12 +11,15 @@ from django.utils import timezone
 
 from dashboard.handoff_forms import DemandForm
 from dashboard.handoff_words import finding
+from dashboard.run_shared import handed
 from orchestration.handoffs import quality, sending
 from orchestration.handoffs.demands import Demanded, Fact
 from orchestration.handoffs.given import Wrong
 from orchestration.handoffs.models import Demand, Envelope, Handoff
 from orchestration.handoffs.quality import Line
 from orchestration.ledger.models import Entry
+from orchestration.workflows.fold import fold
+from orchestration.workflows.story import Handoff as Seen
 from orchestration.workspaces.models import Membership, User, Workspace
 from tests import make
 from tests.handoffs.spoken import envelope, speaker
@@ -85,6 +88,17 @@ def test_what_was_declared_and_seen_counts_once(workspace: Workspace) -> None:
     line = lines(workspace)["supporttriage", "billing"]
 
     assert (line.seen, line.sent) == (3, 2)
+
+
+def test_a_run_shows_a_handoff_once_that_was_declared_and_seen(workspace: Workspace) -> None:
+    story = fold([])
+    for n in range(2):
+        story.handoffs.append(Seen("desk", "Support_Triage", "desk", "billing", n, "explicit", bytes([n]) * 8))
+    row = sending.send(speaker(workspace), envelope(), "")
+
+    said = [(line.sender, line.words) for line in handed(story, [row])]
+
+    assert said == [("Support_Triage", "the span says so"), ("support-triage", "Sent")]
 
 
 def test_the_finding_says_what_is_sent_back_and_why() -> None:
