@@ -16,7 +16,7 @@ from pathlib import Path
 import django
 
 from tests.bench.stand import stand
-from tests.judge import alike, cases, causes, duty, mixed, policies, services, shape
+from tests.judge import alike, cases, causes, duty, mixed, policies, reliability, services, shape
 from tests.judge.agreement import Agreement
 from tests.judge.imported import Imports
 
@@ -30,6 +30,7 @@ SUBJECTS: dict[str, tuple[str, Subject]] = {
     "mixed": ("a hundred mixed cases as batches", mixed.judge),
     "alike": ("texts that are about the same, and those about nothing that is there", alike.judge),
     "duty": ("who is asked first to decide mixed cases", duty.judge),
+    "reliability": ("intervals of reliability, and what rings where nothing changed", reliability.judge),
     "cases": ("event logs as runs with human and automatic steps", cases.judge),
 }
 
