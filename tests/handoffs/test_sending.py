@@ -8,14 +8,15 @@ from typing import Any
 import pytest
 from django.utils import timezone
 
-from orchestration.handoffs import bounces, demands, forgetting, lists, sending
+from orchestration.handoffs import bounces, claims, demands, forgetting, lists, sending, tasks
 from orchestration.handoffs.demands import ChangedMeanwhile, Demanded, Fact
 from orchestration.handoffs.given import KeyUsed, NotYours, TooLate, Wrong
 from orchestration.handoffs.lists import Asked
 from orchestration.handoffs.models import Bounce, Demand, Envelope
 from orchestration.ledger.models import Entry
 from orchestration.workspaces.models import User, Workspace
-from tests.handoffs.spoken import envelope, speaker
+from tests import make
+from tests.handoffs.spoken import envelope, speaker, work
 
 pytestmark = pytest.mark.django_db
 
@@ -188,3 +189,16 @@ def test_a_list_goes_on_from_page_to_page(workspace: Workspace) -> None:
             if cursor is None:
                 break
         assert found == expected
+
+
+def test_a_run_that_becomes_known_later_is_recognised(workspace: Workspace) -> None:
+    trace = bytes(range(16))
+    all_of = speaker(workspace)
+    row = sending.send(all_of, envelope(run=trace.hex()), "")
+    held, _ = claims.claim(all_of, work(run=trace.hex()))
+    run = make.run(workspace, traces=[trace])
+
+    assert (tasks.sweep(), tasks.sweep()) == (2, 0)
+
+    assert Envelope.objects.get(pk=row.pk).run_id == run.id
+    assert claims.claim(all_of, work(run=str(run.id), agent="billing"))[0].pk == held.pk
