@@ -13,9 +13,11 @@ from dashboard import standing
 from dashboard.charts.lines import spark
 from dashboard.finding import Finding, Part, foreign, say
 from dashboard.period import Period, period_of
+from dashboard.routing_words import LABELS, TONES
 from dashboard.views.agents import fails_much, state_words
-from orchestration.control import fleet, usage
+from orchestration.control import fleet, route_figures, usage
 from orchestration.control.fleet import AgentLine
+from orchestration.control.route_figures import Record
 from orchestration.control.usage import CALLS, Use
 from orchestration.lib.fragments import render_page_or_fragment, wanted
 from orchestration.lib.templatetags.baton import ENOUGH, NO_VALUE, ago, number, percent, plural
@@ -53,6 +55,9 @@ class SystemRow:
     cells: list[Cell]
     total: Cell
     p95_ms: float | None
+    expected: Cell  # weighed by age, and by what like agents and systems do
+    circuit: str  # "" where it is closed
+    tone: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,22 +111,36 @@ def matrix_of(request: Here, agent: AgentLine, period: Period) -> Matrix:
     found = usage.by_system(request.workspace.pk, agent.row, (period.since, period.until))
     uses = {key: use for key, use in found.items() if key != PEOPLE}
     systems = System.objects.filter(workspace=request.workspace, id__in={system for system, _ in uses})
-    return matrix(uses, dict(systems.values_list("id", "name")))
+    weighed = route_figures.of_agent(request.workspace.pk, agent.row)
+    return matrix(uses, dict(systems.values_list("id", "name")), weighed)
 
 
-def matrix(uses: Mapping[tuple[int, int], Use], names: Mapping[int, str]) -> Matrix:
+def matrix(
+    uses: Mapping[tuple[int, int], Use], names: Mapping[int, str], weighed: Mapping[int, Record] | None = None
+) -> Matrix:
     kinds = [kind for kind in CALLS if any(each == kind for _, each in uses)]
     systems = sorted({system for system, _ in uses}, key=lambda i: (-sum_of(uses, i).n, names.get(i, "")))
     rows = []
     for system in systems[:MOST_SYSTEMS]:
         whole = sum_of(uses, system)
         cells = [cell(uses.get((system, kind))) for kind in kinds]
-        rows.append(SystemRow(names.get(system, ""), cells, cell(whole), whole.percentile(0.95)))
+        record = (weighed or {}).get(system)
+        circuit = LABELS[record.circuit] if record and record.circuit != "closed" else ""
+        told = expected(record), circuit, TONES[record.circuit] if record else ""
+        rows.append(SystemRow(names.get(system, ""), cells, cell(whole), whole.percentile(0.95), *told))
     return Matrix([HEADS[kind] for kind in kinds], rows, max(0, len(systems) - MOST_SYSTEMS))
 
 
 def sum_of(uses: Mapping[tuple[int, int], Use], system: int) -> Use:
     return usage.total(use for (each, _), use in uses.items() if each == system)
+
+
+def expected(record: Record | None) -> Cell:
+    """What is to be expected of its next call there, with the interval of that."""
+    if record is None or record.n < ENOUGH:
+        return Cell(NO_VALUE, "", "nil")
+    small = f"{record.low * 100:.0f} to {record.high * 100:.0f}"
+    return Cell(f"{record.success * 100:.0f}%", small, shade(record.success))
 
 
 def cell(use: Use | None) -> Cell:

@@ -109,7 +109,7 @@ def figures(workspace_id: int, kind: str = "") -> Figures:
 def of_agent(workspace_id: int, agent_id: int) -> dict[int, Record]:
     """What is measured of one agent, by system, all kinds of call together."""
     rows = list(Cell.objects.filter(workspace_id=workspace_id, agent_id=agent_id, system__isnull=False))
-    found = _records(rows, _circuits(workspace_id).copy())
+    found = _records(rows, _circuits(workspace_id))
     return {system: each for (_, system), each in found.items()}
 
 
