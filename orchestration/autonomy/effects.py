@@ -20,7 +20,10 @@ from orchestration.holds.withdrawing import withdraw
 from orchestration.outbox import own, send, sweep
 from orchestration.outbox.models import Event, Message
 from orchestration.outbox.models import State as Sent
+from orchestration.workflows import engine
+from orchestration.workflows.declared_models import DeclaredRun
 from orchestration.workflows.models import Run, RunStatus
+from orchestration.workflows.moving import moving
 
 Names = Mapping[tuple[int, Target], Mapping[str, Iterable[str]]]  # by workspace and kind of target, and then its id
 GOING_ON = (RunStatus.RUNNING, RunStatus.WAITING, RunStatus.STALLED)
@@ -170,7 +173,8 @@ def _cancel(action: Action, names: Names) -> Effect:
     """The run is over for Baton: marked, whoever asks for it is told so, and people are not asked about it any more."""
     runs = Run.objects.filter(workspace_id=action.workspace_id, id=action.target, merged_into=None)
     marked = {"status": RunStatus.CANCELLED, "cancelled_at": timezone.now()}
-    if not runs.filter(status__in=GOING_ON).update(**marked):
+    declared = _cancel_declared(action)
+    if not runs.filter(status__in=GOING_ON).update(**marked) and not declared:
         return Effect(False, {"was": "over"})
     stopped = _stopped(action, names, timezone.now() + CANCELLED_FOR)
     called = names[action.workspace_id, Target.RUN].get(action.target, ())
@@ -179,9 +183,21 @@ def _cancel(action: Action, names: Names) -> Effect:
     return replace(stopped, told={**stopped.told, "withdrawn": withdrawn})
 
 
+def _cancel_declared(action: Action) -> bool:
+    """Of a run that Baton coordinates, nothing more begins."""
+    declared = moving(action.workspace_id, aims.uuid_of(action.target))
+    if declared is None or not engine.cancel(declared, action.by, action.reason):
+        return False
+    declared.save()
+    return True
+
+
 def _reopen(action: Action, names: Names) -> Effect:
     """Told again from its spans, so that it has the state it would have. Questions that were withdrawn with it stay
     so: an agent that goes on asks anew."""
+    declared = DeclaredRun.objects.filter(workspace_id=action.workspace_id, id=aims.uuid_of(action.target))
+    if declared.exists():
+        raise Impossible("A run that Baton coordinates does not go on after it was cancelled: start it again.")
     runs = Run.objects.filter(workspace_id=action.workspace_id, id=action.target).exclude(cancelled_at=None)
     if not runs.update(cancelled_at=None, status=RunStatus.RUNNING):
         return Effect(False, {"was": "not cancelled"})

@@ -21,6 +21,7 @@ from orchestration.policies.vocabulary import WINDOWS
 from orchestration.telemetry import deliveries, retention
 from orchestration.telemetry.models import Intake, Refusal, SpanDay, SpanHour, SpanMinute
 from orchestration.telemetry.rollups import HOUR, closed_before, roll_hours
+from orchestration.workflows import forgetting as declared
 from orchestration.workflows.booking import TABLES
 from orchestration.workflows.models import Run, Step, Trace, WorkflowDay, WorkflowHour, WorkflowMinute
 from orchestration.workspaces.models import Workspace
@@ -88,6 +89,8 @@ def keep() -> dict[str, Any]:
         done["questions"] = done.get("questions", 0) + words
         words = coordination.forget_words(workspace.pk, now - timedelta(days=workspace.decision_days))
         done["envelopes"] = done.get("envelopes", 0) + words + coordination.forget_rows(workspace.pk, before)
+        carried = declared.forget_data(workspace.pk, now - timedelta(days=workspace.decision_days))
+        done["carried"] = done.get("carried", 0) + carried + declared.forget_runs(workspace.pk, before)
         _forget_past(workspace.pk, now - PAST)
         readings.forget(workspace.pk, now - max(timedelta(days=workspace.span_days), READINGS))
     return done

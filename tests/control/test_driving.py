@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import Any
 from uuid import UUID
 
@@ -16,15 +17,15 @@ from orchestration.holds.models import Answered, Hold
 from orchestration.holds.verdicts import Verdict
 from orchestration.ledger.models import Entry
 from orchestration.outbox.models import Endpoint, Message
-from orchestration.workflows import account, declared, leases
-from orchestration.workflows.declared_models import DefinitionVersion
+from orchestration.workflows import account, declared, forgetting, leases
+from orchestration.workflows.declared_models import DeclaredRun, DefinitionVersion, Effect, Task
 from orchestration.workflows.definition import parse
 from orchestration.workflows.engine import Done
 from orchestration.workflows.leases import LeaseId, NotYours
 from orchestration.workflows.starting import KeyUsed, Start
 from orchestration.workspaces.models import User, Workspace
 from tests import make
-from tests.autonomy.ordered import aimed, done
+from tests.autonomy.ordered import aimed, at_run, done
 from tests.control import flows
 
 pytestmark = pytest.mark.django_db
@@ -328,6 +329,31 @@ def test_a_run_that_has_ended_is_not_cancelled(workspace: Workspace) -> None:
 
     with pytest.raises(driving.NotNow, match="completed"):
         driving.cancel(workspace.pk, run.id, flows.BY, "A mistake")
+
+
+def test_the_button_that_cancels_runs_ends_a_declared_one_too(workspace: Workspace) -> None:
+    flows.declare(workspace, flows.step("a"), {"id": "sign", **HUMAN})
+    run = flows.begin(workspace)
+    shown = make.run(workspace, id=run.id, status="running")
+
+    action = done(workspace, Kind.CANCEL, at_run(shown))
+
+    assert (action.state, flows.state(run), Hold.objects.get().state) == ("done", "cancelled", "cancelled")
+    again = done(workspace, Kind.REOPEN, at_run(shown))
+    assert (again.state, "start it again" in again.error, flows.state(run)) == ("dead", True, "cancelled")
+
+
+def test_what_old_runs_carried_is_forgotten_and_then_that_they_were(workspace: Workspace) -> None:
+    flows.declare(workspace, flows.undoable("a"))
+    old, going = flows.begin(workspace, who="Ann"), flows.begin(workspace, who="Bob")
+    flows.finish(workspace, flows.one(workspace), paid=1)
+    later = old.started_at + timedelta(days=1)
+
+    assert forgetting.forget_data(workspace.pk, later) == 3
+    assert forgetting.forget_data(workspace.pk, later) == 0
+    assert DeclaredRun.objects.get(id=going.id).input == {"who": "Bob"}
+    assert forgetting.forget_runs(workspace.pk, later) == 1
+    assert (Task.objects.count(), Effect.objects.count(), DeclaredRun.objects.count()) == (1, 0, 1)
 
 
 def test_who_is_quarantined_or_paused_gets_nothing(workspace: Workspace) -> None:

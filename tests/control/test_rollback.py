@@ -132,11 +132,12 @@ OPS = ("take", "finish", "finish", "lose", "time", "roll", "cancel")
 @settings(max_examples=40, deadline=None, suppress_health_check=list(HealthCheck), derandomize=True)
 @given(
     shape=st.lists(st.sampled_from(["chain", "fork"]), min_size=1, max_size=4),
-    acts=st.lists(st.tuples(st.sampled_from(OPS), st.integers(0, 9), st.booleans()), max_size=20),
+    acts=st.lists(st.tuples(st.sampled_from(OPS), st.integers(0, 9), st.booleans()), max_size=12),
     deaths=st.lists(st.sampled_from(["dies", "speaks", "both"]), max_size=8),
+    first=st.integers(0, 5),
 )
 def test_nothing_is_taken_back_twice_and_the_order_is_kept(
-    workspace: Workspace, shape: list[str], acts: list[tuple[str, int, bool]], deaths: list[str]
+    workspace: Workspace, shape: list[str], acts: list[tuple[str, int, bool]], deaths: list[str], first: int
 ) -> None:
     with transaction.atomic():
         steps = [flows.undoable("s0")]
@@ -145,6 +146,9 @@ def test_nothing_is_taken_back_twice_and_the_order_is_kept(
             steps.append(flows.undoable(f"s{n}", after, retry={"rules": [{"attempts": 3, "wait_s": 0}]}))
         flows.declare(workspace, *steps)
         world = World(workspace, flows.begin(workspace))
+        for _ in range(first):
+            world.take()
+            world.say(flows.finish, -1)
         for op, which, cut in acts:
             _do(world, op, which, cut=cut)
         driving.roll_back(workspace.pk, world.run.id, flows.BY, "The end")
