@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 from functools import cached_property
 
 from django.http import HttpResponse
@@ -18,14 +18,18 @@ from dashboard.charts.lines import Spark, spark
 from dashboard.finding import Finding, foreign, say
 from dashboard.period import Period, period_of
 from dashboard.views.workflows import FlowRow, flow_rows
+from dashboard.workflow_check import owner_words
+from dashboard.workflow_states import RUN
 from orchestration.control.alone import Alone
 from orchestration.control.human_load import alone_of
 from orchestration.lib.fragments import render_page_or_fragment, wanted
 from orchestration.lib.templatetags.baton import duration, number, percent, plural
-from orchestration.workflows import anatomy, runs, stats
+from orchestration.workflows import anatomy, progress, runs, stats
 from orchestration.workflows.anatomy import Shared
+from orchestration.workflows.declared_models import DeclaredState
 from orchestration.workflows.models import Measure, Workflow
 from orchestration.workflows.paces import NOTHING, Booked
+from orchestration.workflows.progress import Ended, Standing, Waits
 from orchestration.workflows.runs import RunLine
 from orchestration.workflows.stats import StepFigure, WorkflowDetail, WorkflowLine
 from orchestration.workspaces.current import MEMBER, Here, needs, nothing_here
@@ -34,6 +38,7 @@ RECENT = 10
 POINTS = {"1h": 12, "6h": 12, "24h": 24, "7d": 14, "30d": 30}  # of the durations over time
 REGIONS = {
     "whole": "_workflow_head",
+    "declared": "_workflow_declared",
     "bottlenecks": "_workflow_bottlenecks",
     "durations": "_workflow_durations",
     "funnel": "_workflow_funnel",
@@ -110,6 +115,26 @@ class FlowPage:
     @cached_property
     def booked(self) -> Booked:
         return anatomy.booked(self.request.workspace.pk, self.line.id, self.period.since, self.period.until)
+
+    @cached_property
+    def declared(self) -> Standing | None:
+        """How its runs stand that Baton coordinates; None where it was never declared."""
+        return progress.standing(self.request.workspace.pk, self.line.name)
+
+    @property
+    def queues(self) -> list[tuple[str, int, datetime]]:
+        found = self.declared.queues if self.declared else ()
+        return [(owner_words(each.owner_kind, each.owner), each.steps, each.since) for each in found]
+
+    @property
+    def waits(self) -> list[tuple[Waits, str]]:
+        found = self.declared.longest if self.declared else ()
+        return [(each, owner_words(each.owner_kind, each.owner)) for each in found]
+
+    @property
+    def ended_badly(self) -> list[tuple[Ended, str, str]]:
+        found = self.declared.ended if self.declared else ()
+        return [(each, *RUN[DeclaredState(each.state)]) for each in found]
 
     @cached_property
     def steps(self) -> list[StepRow]:

@@ -1,5 +1,5 @@
-"""How declared workflows stand: which runs go on by which version, what waits for somebody and since when, what failed,
-what was taken back. One source for pages and API; nothing is changed here."""
+"""How a declared workflow stands: which runs go on by which version, what waits for somebody and since when, what ended
+badly and what of it stands. One source for pages and API; nothing is changed here."""
 
 from __future__ import annotations
 
@@ -22,7 +22,6 @@ from orchestration.workflows.declared_models import (
     TaskState,
     WorkflowDefinition,
 )
-from orchestration.workflows.plans import Definition
 
 GOING = (DeclaredState.RUNNING, DeclaredState.UNDOING)
 WAITING, SHOWN = 25, 10  # steps and runs that are named
@@ -86,55 +85,6 @@ class Standing:
         return sum(running for running, _ in self.by_version.values())
 
 
-@dataclass(frozen=True, slots=True)
-class StepNow:
-    """A step of one run. `since` is when it came into its state."""
-
-    id: str
-    name: str
-    owner_kind: str
-    owner: str
-    state: str
-    holder: str
-    attempt: int
-    since: datetime | None
-    due_at: datetime | None
-    hold: UUID | None
-    error: str
-    error_class: str
-
-
-@dataclass(frozen=True, slots=True)
-class EffectNow:
-    """Something done. `undoable`: somebody is named who takes it back."""
-
-    number: int
-    step: str
-    name: str
-    state: str
-    error: str
-    done_at: datetime
-    ended_at: datetime | None
-    undoable: bool
-    tries: int
-
-
-@dataclass(frozen=True, slots=True)
-class RunNow:
-    run: DeclaredRun
-    version: DefinitionVersion
-    plan: Definition
-    steps: Sequence[StepNow]
-    effects: Sequence[EffectNow]
-
-    def count(self, *states: str) -> int:
-        return sum(effect.state in states for effect in self.effects)
-
-    @property
-    def stands(self) -> int:
-        return self.count(EffectState.DONE)
-
-
 def standing(workspace_id: int, name: str) -> Standing | None:
     """Of a declared workflow; None where none of that name was."""
     definition = WorkflowDefinition.objects.filter(workspace_id=workspace_id, name=name).first()
@@ -165,21 +115,10 @@ def standing(workspace_id: int, name: str) -> Standing | None:
     )
 
 
-def run_now(workspace_id: int, run_id: UUID) -> RunNow | None:
-    """None where Baton did not start the run."""
-    run = DeclaredRun.objects.filter(workspace_id=workspace_id, id=run_id).first()
-    if run is None:
-        return None
-    version = DefinitionVersion.objects.select_related("definition").get(workspace_id=workspace_id, pk=run.version_id)
-    plan = plan_of(workspace_id, run.version_id)
-    tasks = list(Task.objects.filter(workspace_id=workspace_id, run_id=run_id))
-    undoing = {task.undoes: task for task in tasks if task.undoes}
-    mine = {task.step: task for task in tasks if not task.undoes}
-    names = {step.id: step.name for step in plan.steps}
-    steps = [_step(mine[step.id], names) for step in plan.steps if step.id in mine]
-    effects = Effect.objects.filter(workspace_id=workspace_id, run_id=run_id).order_by("-number")
-    told = [_effect(effect, plan, undoing.get(effect.id)) for effect in effects]
-    return RunNow(run, version, plan, steps, told)
+def version_of(workspace_id: int, run_id: UUID) -> int | None:
+    """The number of the version by which a run goes; None where Baton did not start it."""
+    run = DeclaredRun.objects.filter(workspace_id=workspace_id, id=run_id).values_list("version_id", flat=True).first()
+    return DefinitionVersion.objects.filter(pk=run).values_list("number", flat=True).first() if run else None
 
 
 def _by_version(workspace_id: int, versions: Mapping[UUID, DefinitionVersion]) -> dict[int, tuple[int, int]]:
@@ -240,36 +179,3 @@ def _ended(workspace_id: int, versions: Mapping[UUID, DefinitionVersion]) -> lis
 def _runs(workspace_id: int, ids: set[UUID]) -> dict[UUID, DeclaredRun]:
     rows = DeclaredRun.objects.filter(workspace_id=workspace_id, id__in=ids).defer("input")
     return {run.id: run for run in rows}
-
-
-def _step(task: Task, names: Mapping[str, str]) -> StepNow:
-    begun = {TaskState.READY: task.ready_at, TaskState.BLOCKED: None}
-    since = task.ended_at or begun.get(TaskState(task.state), task.leased_at or task.ready_at)
-    return StepNow(
-        task.step,
-        names[task.step],
-        task.owner_kind,
-        task.owner,
-        task.state,
-        task.holder,
-        task.attempt,
-        since,
-        task.due_at,
-        task.hold_id,
-        task.error,
-        task.error_class,
-    )
-
-
-def _effect(effect: Effect, plan: Definition, task: Task | None) -> EffectNow:
-    return EffectNow(
-        effect.number,
-        effect.step,
-        effect.name,
-        effect.state,
-        effect.error or (task.error if task else ""),
-        effect.done_at,
-        effect.ended_at,
-        plan.step(effect.step).compensation is not None,
-        task.attempt if task else 0,
-    )

@@ -13,6 +13,8 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from uuid import UUID
 
+from django.db import connection
+
 from orchestration.lib.names import normal
 from orchestration.telemetry.spans import AGENT, HUMAN, RETRIEVAL, STEP, TOOL
 from orchestration.workflows.fold import fold
@@ -106,6 +108,15 @@ def _act(each: Placed) -> Act:
 def trails(workspace_id: int, rows: Iterable[Run], level: str = ACTS) -> Iterator[Trail]:
     """Those of stored runs, in their order, as many as one reading may cost. Longer runs than `MOST_SPANS` are passed
     over: whoever counts has to count what came."""
+    for row, story in stories(workspace_id, rows):
+        yield told(row, story, level)
+
+
+def told(row: Run, story: Story, level: str = ACTS) -> Trail:
+    return Trail(row.id, row.started_at, row.status, tuple(row.agents), trail(story, level))
+
+
+def stories(workspace_id: int, rows: Iterable[Run]) -> Iterator[tuple[Run, Story]]:
     rows = [row for row in rows if 0 < row.spans <= MOST_SPANS]
     bounds = _bounds(workspace_id, rows)
     read = 0
@@ -113,8 +124,32 @@ def trails(workspace_id: int, rows: Iterable[Run], level: str = ACTS) -> Iterato
         read += row.spans
         if read > MOST_READ:
             return
-        story = fold(steps_of(workspace_id, bounds.get(row.id, [])))
-        yield Trail(row.id, row.started_at, row.status, tuple(row.agents), trail(story, level))
+        yield row, fold(steps_of(workspace_id, bounds.get(row.id, [])))
+
+
+def versions(workspace_id: int, rows: Sequence[Run]) -> dict[UUID, set[tuple[str, str]]]:
+    """By run, its agents (by name) with the versions that their spans tell; those that tell none are left out."""
+    of = {trace: run_id for run_id, found in _bounds(workspace_id, rows).items() for trace, _, _ in found}
+    found: dict[UUID, set[tuple[str, str]]] = {}
+    if not of:
+        return found
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "select distinct s.trace_id, a.name, s.attrs->'a'->>'gen_ai.agent.version' from telemetry_span s "
+            "join registry_agent a on a.id = s.agent_id and a.workspace_id = s.workspace_id "
+            "where s.workspace_id = %s and s.trace_id = any(%s) and s.started_at between %s and %s and s.kind = %s "
+            "and s.attrs->'a'->>'gen_ai.agent.version' is not null",
+            [
+                workspace_id,
+                list(of),
+                min(row.started_at for row in rows),
+                max(max(row.ended_at, row.started_at) for row in rows),
+                int(AGENT),
+            ],
+        )
+        for trace_id, name, version in cursor:
+            found.setdefault(of[bytes(trace_id)], set()).add((name, str(version)[:60]))
+    return found
 
 
 def _bounds(workspace_id: int, rows: Sequence[Run]) -> dict[UUID, list[Bounds]]:

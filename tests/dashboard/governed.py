@@ -21,6 +21,7 @@ from orchestration.policies.models import Policy
 from orchestration.workflows import declared
 from orchestration.workflows.definition import parse
 from orchestration.workspaces.models import User, Workspace
+from tests.control import flows
 from tests.dashboard.policy_scene import decided, draft, published
 
 SECRET = "rosebud"  # stands in everything, so that one word tells whether anything came through
@@ -36,6 +37,7 @@ class Governed:
     action: UUID
     precedent: UUID
     handoff: UUID
+    declared: UUID
 
     @property
     def names(self) -> dict[str, object]:
@@ -48,6 +50,7 @@ class Governed:
             "action": self.action,
             "precedent": self.precedent,
             "handoff": self.handoff,
+            "declared": self.declared,
         }
 
 
@@ -66,6 +69,8 @@ def govern(space: Workspace, by: User) -> Governed:
     chain.link()
     steps = [{"id": SECRET, "owner": {"agent": SECRET}}]
     declared.save(space.pk, parse({"name": "Refund", "steps": steps}), f"person:{SECRET}")  # version 1, a draft
+    flows.declare(space, flows.step("pay"), name=f"{SECRET} flow")
+    run = flows.begin(space, f"{SECRET} flow")
     hook = Endpoint.objects.create(workspace=space, url=f"https://{SECRET}.example/", events=["hold.opened"])
     intake.take_in()
     batch = Batch.objects.get(workspace=space).pk
@@ -88,4 +93,4 @@ def govern(space: Workspace, by: User) -> Governed:
         said_at=now,
         expires_at=now + timedelta(days=30),
     )
-    return Governed(policy, hold, entry, hook, batch, paused.pk, kept.pk, handed.pk)
+    return Governed(policy, hold, entry, hook, batch, paused.pk, kept.pk, handed.pk, run.id)

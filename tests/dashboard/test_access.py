@@ -35,6 +35,7 @@ PAGES: dict[str, set[str]] = {
     "/workflows/refund/versions/1.json": MEMBER,
     "/workflows/refund/diff/1..1/": MEMBER,
     "/runs/": MEMBER,
+    "/runs/{declared}/plan/": MEMBER,
     "/runs/{run}/": MEMBER,
     "/runs/{run}/?tab=steps": MEMBER,
     "/runs/{run}/?span={span}": MEMBER,
@@ -122,6 +123,7 @@ WRITES: dict[str, set[str]] = {
     "/policies/second/": ADMIN,
     "/actions/limits/": ADMIN,
     "/handoffs/between/save/": ADMIN,
+    **{f"/runs/00000000-0000-0000-0000-000000000999/plan/{act}/": OPERATOR for act in ("cancel", "rollback", "again")},
     "/routing/limits/": ADMIN,
     "/routing/move/": OPERATOR,
     "/runs/cancel/": OPERATOR,
@@ -145,6 +147,7 @@ WRITES: dict[str, set[str]] = {
 # Asked of nobody in particular, or by their own tests: the stream, invitations, what a person sets for himself, a key.
 ELSEWHERE = {"live", "join", "workspace", "theme", "density", "key", "keep_precedent"}
 OBJECTS = [
+    "/runs/{declared}/plan/",
     "/workflows/refund/",
     "/runs/{run}/",
     "/runs/{run}/?span={span}",
@@ -177,6 +180,7 @@ ACTS += [
     *(f"/workflows/refund/{act}/" for act in ("edit", "learn", "publish", "revert", "retire", "discard")),
     "/inbox/precedents/{precedent}/revoke/",
 ]
+ACTS += [f"/runs/{{declared}}/plan/{act}/" for act in ("cancel", "rollback", "again")]
 ACTS += [f"/actions/{{action}}/{act}/" for act in ("undo", "approve", "decline", "retry")]
 LISTS = {
     "/policies/": "list",
@@ -249,7 +253,16 @@ def named(path: str) -> str:
     return (
         resolve(
             path.partition("?")[0].format(
-                run=one, hold=one, batch=one, entry=one, action=one, precedent=one, handoff=one, hook=1, policy="p"
+                run=one,
+                hold=one,
+                batch=one,
+                entry=one,
+                action=one,
+                precedent=one,
+                handoff=one,
+                declared=one,
+                hook=1,
+                policy="p",
             )
         ).url_name
         or ""
