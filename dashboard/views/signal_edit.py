@@ -78,7 +78,9 @@ class SignalEditor:
 
     @property
     def whom(self) -> list[tuple[str, str]]:
-        names = {"workflow": "all runs of a workflow together"} if "run" in SIGNALS[self.draft.signal].of else {}
+        names = {"workspace": "all of the inbox"}
+        if "run" in SIGNALS[self.draft.signal].of:
+            names["workflow"] = "all runs of a workflow together"
         return [(of, names.get(of, f"each {of}")) for of in SIGNALS[self.draft.signal].of]
 
     @property

@@ -190,3 +190,22 @@ def test_history_and_changes_of_a_rule_are_shown_and_it_is_retired(
     proven.post(f"{address}retire/", {"reason": "No more"})
 
     assert Policy.objects.get().live is None
+
+
+def test_everybody_reads_a_rule_and_admins_alone_edit_it(
+    as_operator: Client, stranger: User, version: PolicyVersion
+) -> None:
+    elsewhere = Client()
+    elsewhere.force_login(stranger)
+    address = "/policies/when-it-fails/"
+
+    assert [as_operator.get(path).status_code for path in (address, EDIT)] == [200, 403]
+    assert as_operator.post(EDIT, sent(do="save", seen=version.digest)).status_code == 403
+    assert [elsewhere.get(path).status_code for path in (address, f"{address}versions/1/")] == [404, 404]
+
+
+@pytest.mark.parametrize("change", [{"signal": "\0"}, {"of": "moon"}, {"shape": ""}, {"row-group": []}, {"was": "x"}])
+def test_nonsense_from_a_browser_is_no_error_of_ours(
+    as_admin: Client, version: PolicyVersion, change: dict[str, Any]
+) -> None:
+    assert as_admin.post(EDIT, sent(do="save", seen=version.digest) | change).status_code in (302, 422)
