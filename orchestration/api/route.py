@@ -16,7 +16,8 @@ from orchestration.api.auth import KeyAuth
 from orchestration.api.refusals import Refused
 from orchestration.api.shapes import Asked, Text
 from orchestration.control import route_figures, routes
-from orchestration.control.routes import KeyUsed, Unknown, Work
+from orchestration.control.candidates import Unknown, Work
+from orchestration.control.routes import KeyUsed
 
 router = Router(auth=KeyAuth("decide"), tags=["Routing"])
 Name = Annotated[Text, Field(max_length=256)]

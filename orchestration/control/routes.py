@@ -8,9 +8,8 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import datetime, timedelta
-from decimal import Decimal
 from typing import Any
 from uuid import UUID
 
@@ -18,8 +17,9 @@ import orjson
 from django.db import connection, transaction
 from uuid_utils.compat import uuid7
 
-from orchestration.autonomy.stops import Stops, stops
+from orchestration.autonomy.stops import stops
 from orchestration.control import decide, facts
+from orchestration.control.candidates import Force, Work, agents_for, candidates, system_called
 from orchestration.ledger import entries
 from orchestration.lib.names import normal
 from orchestration.policies import live
@@ -28,14 +28,13 @@ from orchestration.policies.effects import Kind
 from orchestration.policies.evaluate import evaluate
 from orchestration.policies.live import Book
 from orchestration.registry.models import Agent, System
-from orchestration.routing import circuits, limits
-from orchestration.routing.choose import Candidate, Chosen, Held, Wanted, choose, expected, interval, pooled
-from orchestration.routing.models import Breaker, Cell, Choice, Circuit
-from orchestration.routing.moves import Moved, Moves, moves
+from orchestration.routing import limits
+from orchestration.routing.choose import Candidate, Chosen, Held, Wanted, choose
+from orchestration.routing.models import Choice
+from orchestration.routing.moves import moves
 
 BATON = "baton:routing"
 HIGH = "high"
-MOST_CANDIDATES = 50
 STORE = """
 with kept as (
     insert into routing_choice (workspace_id, id, at, key, digest, agent_id, system_id, task, explored, asked, answer)
@@ -54,56 +53,24 @@ select (select count(*) from kept), (select agent_id from before), (select agent
 """
 
 
-class Unknown(ValueError):
-    """Something that was named is not there; `field` says what."""
-
-    def __init__(self, field: str, words: str) -> None:
-        super().__init__(words)
-        self.field = field
-
-
 class KeyUsed(ValueError):
     """The same key came with another question."""
 
 
-@dataclass(frozen=True, slots=True)
-class Work:
-    """What is to be done. `kind`: of call (tool, llm …); `task`: as steps or actions are called; `candidates`: empty
-    for all that have done it."""
-
-    task: str = ""
-    system: str = ""
-    kind: str = ""
-    run: str = ""
-    candidates: tuple[str, ...] = ()
-    risk: str = "normal"
-    amount: Decimal | None = None
-    currency: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class _Force:
-    """What is in force while the generation stands."""
-
-    book: Book
-    stops: Stops
-    moves: Moves
-
-
-_force: dict[int, _Force] = {}
+_force: dict[int, Force] = {}
 
 
 def route(workspace_id: int, work: Work, key: str | None, at: datetime) -> dict[str, Any]:
-    """The answer, kept. Raises Unknown, KeyUsed."""
+    """The answer, kept. Raises candidates.Unknown, KeyUsed."""
     digest = hashlib.sha256(orjson.dumps(work, default=str)).hexdigest()
     if key and (before := _before(workspace_id, key, digest)):
         return before
-    system = _system(workspace_id, work.system)
-    agents = _agents(workspace_id, work, system)
+    system = system_called(workspace_id, work.system)
+    agents = agents_for(workspace_id, work, system)
     force = _in_force(workspace_id)
-    candidates = _candidates(workspace_id, work, (system, agents), force, at)
-    chosen, decision = _choose(workspace_id, work, (candidates, agents), force, at)
-    answer = _answer(chosen, candidates, decision, at)
+    found = candidates(workspace_id, work, (system, agents), force, at)
+    chosen, decision = _choose(workspace_id, work, (found, agents), force, at)
+    answer = _answer(chosen, found, decision, at)
     stored = _store(workspace_id, work, (key, digest, system), answer, (chosen, agents), at)
     return stored if stored is not None else _before(workspace_id, key or "", digest) or answer
 
@@ -122,103 +89,11 @@ def _before(workspace_id: int, key: str, digest: str) -> dict[str, Any] | None:
     return dict(row[1])
 
 
-def _system(workspace_id: int, called: str) -> System | None:
-    if not called:
-        return None
-    found = System.objects.filter(workspace_id=workspace_id)
-    row = found.filter(slug=called).first() or found.filter(key=normal(called)).order_by("-kind").first()
-    if row is None:
-        raise Unknown("system", f"No system is called {called}.")
-    return row
-
-
-def _agents(workspace_id: int, work: Work, system: System | None) -> dict[int, Agent]:
-    """The candidates by id: those that were named, else those that have done this work."""
-    found = Agent.objects.filter(workspace_id=workspace_id).select_related("application")
-    if not work.candidates:
-        cells = _cells(workspace_id, work, system).values_list("agent_id", flat=True).distinct()
-        return found.in_bulk(list(cells[:MOST_CANDIDATES]))
-    agents: dict[int, Agent] = {}
-    for called in work.candidates:
-        application, slash, name = called.rpartition("/")
-        same = found.filter(application__name=application, key=normal(name)) if slash else found.filter(slug=called)
-        rows = list(same[:2]) or list(found.filter(key=normal(called))[:2])
-        if len(rows) != 1:
-            raise Unknown("candidates", f"No agent is called {called}, or several are.")
-        agents[rows[0].pk] = rows[0]
-    return agents
-
-
-def _cells(workspace_id: int, work: Work, system: System | None) -> Any:
-    """By system and kind of call where a system is named; else by task, else all that is known of an agent."""
-    found = Cell.objects.filter(workspace_id=workspace_id)
-    if system is not None:
-        return found.filter(system=system, **({"kind": work.kind} if work.kind else {}))
-    if work.task:
-        return found.filter(task=work.task)
-    return found.filter(task="", **({"kind": work.kind} if work.kind else {}))
-
-
-def _candidates(
-    workspace_id: int, work: Work, of: tuple[System | None, Mapping[int, Agent]], force: _Force, at: datetime
-) -> list[Candidate]:
-    system, agents = of
-    measured: dict[int, list[tuple[float, float, int, int]]] = {}
-    rows = _cells(workspace_id, work, system).filter(agent_id__in=list(agents))
-    for agent, *cell in rows.values_list("agent_id", "alpha", "beta", "n", "failures"):
-        measured.setdefault(agent, []).append((cell[0], cell[1], cell[2], cell[3]))
-    circuit = circuits.standing(workspace_id) if system else {}
-    made = {pk: _candidate(pk, agents[pk], pooled(cells)) for pk, cells in measured.items()}
-    alpha, beta = expected(made)
-    made |= {pk: _candidate(pk, row, (alpha, beta, 0, 0)) for pk, row in agents.items() if pk not in made}
-    named = _named(agents)
-    found = []
-    for pk, each in made.items():
-        row = circuit.get((pk, system.pk)) if system else None
-        barred = _barred(agents[pk], work, row, force, at)
-        half = row is not None and row.state == Circuit.HALF
-        found.append(replace(each, name=named[pk], barred=barred, half_open=half))
-    return sorted(found, key=lambda each: each.id)
-
-
-def _candidate(pk: int, agent: Agent, counted: tuple[float, float, int, int]) -> Candidate:
-    """The interval is that of the pooled beta, as normal on the log odds: near enough to be told in whole percents."""
-    alpha, beta, n, failures = counted
-    low, high = interval(alpha, beta)
-    return Candidate(pk, agent.name, alpha, beta, low, high, n, failures)
-
-
-def _named(agents: Mapping[int, Agent]) -> dict[int, str]:
-    """By name, with the application where several are called so."""
-    keys = [agent.key for agent in agents.values()]
-    return {
-        pk: agent.name if keys.count(agent.key) == 1 else f"{agent.application.name}/{agent.name}"
-        for pk, agent in agents.items()
-    }
-
-
-def _barred(agent: Agent, work: Work, breaker: Breaker | None, force: _Force, at: datetime) -> str:
-    """Why it must not be chosen, in words; "" where it may."""
-    stopped = force.stops.found(agent.pk, agent.name, work.run, at) if force.stops else None
-    if stopped:
-        return stopped.words
-    moved = _moved(force.moves.get(str(agent.pk), ()), work, at)
-    if moved and not moved.share:
-        return moved.words
-    if breaker is not None and breaker.state == Circuit.OPEN:
-        return f"Its circuit to this system is open: {breaker.words}."
-    return ""
-
-
-def _moved(moved: Sequence[Moved], work: Work, at: datetime) -> Moved | None:
-    return next((each for each in moved if each.takes(work.system, work.task, at)), None)
-
-
 def _choose(
     workspace_id: int,
     work: Work,
     of: tuple[list[Candidate], Mapping[int, Agent]],
-    force: _Force,
+    force: Force,
     at: datetime,
 ) -> tuple[Chosen | None, dict[str, Any] | None]:
     """Whom policies forbid it is barred, and chosen anew: at most as often as there are candidates."""
@@ -346,11 +221,11 @@ def _name(pk: int, agents: Mapping[int, Agent]) -> str:
     return found.name if found else str(pk)
 
 
-def _in_force(workspace_id: int) -> _Force:
+def _in_force(workspace_id: int) -> Force:
     found = _force.get(workspace_id)
     with connection.cursor() as cursor:
         cursor.execute("select generation from policies_rulebook where workspace_id = %s", [workspace_id])
         row = cursor.fetchone()
     if found is None or row is None or found.book.generation != row[0]:
-        found = _force[workspace_id] = _Force(live.book(workspace_id), stops(workspace_id), moves(workspace_id))
+        found = _force[workspace_id] = Force(live.book(workspace_id), stops(workspace_id), moves(workspace_id))
     return found

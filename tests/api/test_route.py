@@ -13,6 +13,7 @@ from django.utils import timezone
 
 from orchestration.autonomy.models import Kind
 from orchestration.control import routes
+from orchestration.control.candidates import Work
 from orchestration.policies import lifecycle
 from orchestration.policies.models import Policy
 from orchestration.registry.models import Agent, System
@@ -119,7 +120,7 @@ def test_who_has_the_work_keeps_it_until_another_is_surely_better(
     door: Door, pair: tuple[Agent, Agent], tenant: Workspace
 ) -> None:
     weak, strong = pair
-    work = routes.Work(system="customer-db")
+    work = Work(system="customer-db")
     row = {"workspace": tenant, "what": routes.what_of(work), "agent_id": weak.pk}
     Incumbent.objects.create(since=timezone.now(), **row)
 

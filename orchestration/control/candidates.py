@@ -1,0 +1,145 @@
+"""Who may get a piece of work: those that were named, or that have done it before, with what is measured of each and
+what stands in the way."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+from decimal import Decimal
+from typing import Any
+
+from orchestration.autonomy.stops import Stops
+from orchestration.lib.names import normal
+from orchestration.policies.live import Book
+from orchestration.registry.models import Agent, System
+from orchestration.routing import circuits
+from orchestration.routing.choose import Candidate, expected, interval, pooled
+from orchestration.routing.models import Breaker, Cell, Circuit
+from orchestration.routing.moves import Moved, Moves
+
+MOST_CANDIDATES = 50
+
+
+class Unknown(ValueError):
+    """Something that was named is not there; `field` says what."""
+
+    def __init__(self, field: str, words: str) -> None:
+        super().__init__(words)
+        self.field = field
+
+
+@dataclass(frozen=True, slots=True)
+class Work:
+    """What is to be done. `kind`: of call (tool, llm …); `task`: as steps or actions are called; `candidates`: empty
+    for all that have done it."""
+
+    task: str = ""
+    system: str = ""
+    kind: str = ""
+    run: str = ""
+    candidates: tuple[str, ...] = ()
+    risk: str = "normal"
+    amount: Decimal | None = None
+    currency: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Force:
+    """What is in force while the generation stands."""
+
+    book: Book
+    stops: Stops
+    moves: Moves
+
+
+def system_called(workspace_id: int, called: str) -> System | None:
+    if not called:
+        return None
+    found = System.objects.filter(workspace_id=workspace_id)
+    row = found.filter(slug=called).first() or found.filter(key=normal(called)).order_by("-kind").first()
+    if row is None:
+        raise Unknown("system", f"No system is called {called}.")
+    return row
+
+
+def agents_for(workspace_id: int, work: Work, system: System | None) -> dict[int, Agent]:
+    """The candidates by id: those that were named, else those that have done this work."""
+    found = Agent.objects.filter(workspace_id=workspace_id).select_related("application")
+    if not work.candidates:
+        cells = _cells(workspace_id, work, system).values_list("agent_id", flat=True).distinct()
+        return found.in_bulk(list(cells[:MOST_CANDIDATES]))
+    agents: dict[int, Agent] = {}
+    for called in work.candidates:
+        application, slash, name = called.rpartition("/")
+        same = found.filter(application__name=application, key=normal(name)) if slash else found.filter(slug=called)
+        rows = list(same[:2]) or list(found.filter(key=normal(called))[:2])
+        if len(rows) != 1:
+            raise Unknown("candidates", f"No agent is called {called}, or several are.")
+        agents[rows[0].pk] = rows[0]
+    return agents
+
+
+def _cells(workspace_id: int, work: Work, system: System | None) -> Any:
+    """By system and kind of call where a system is named; else by task, else all that is known of an agent."""
+    found = Cell.objects.filter(workspace_id=workspace_id)
+    if system is not None:
+        return found.filter(system=system, **({"kind": work.kind} if work.kind else {}))
+    if work.task:
+        return found.filter(task=work.task)
+    return found.filter(task="", **({"kind": work.kind} if work.kind else {}))
+
+
+def candidates(
+    workspace_id: int, work: Work, of: tuple[System | None, Mapping[int, Agent]], force: Force, at: datetime
+) -> list[Candidate]:
+    system, agents = of
+    measured: dict[int, list[tuple[float, float, int, int]]] = {}
+    rows = _cells(workspace_id, work, system).filter(agent_id__in=list(agents))
+    for agent, *cell in rows.values_list("agent_id", "alpha", "beta", "n", "failures"):
+        measured.setdefault(agent, []).append((cell[0], cell[1], cell[2], cell[3]))
+    circuit = circuits.standing(workspace_id) if system else {}
+    made = {pk: _candidate(pk, agents[pk], pooled(cells)) for pk, cells in measured.items()}
+    alpha, beta = expected(made)
+    made |= {pk: _candidate(pk, row, (alpha, beta, 0, 0)) for pk, row in agents.items() if pk not in made}
+    named = _named(agents)
+    found = []
+    for pk, each in made.items():
+        row = circuit.get((pk, system.pk)) if system else None
+        barred = _barred(agents[pk], work, row, force, at)
+        half = row is not None and row.state == Circuit.HALF
+        found.append(replace(each, name=named[pk], barred=barred, half_open=half))
+    return sorted(found, key=lambda each: each.id)
+
+
+def _candidate(pk: int, agent: Agent, counted: tuple[float, float, int, int]) -> Candidate:
+    """The interval is that of the pooled beta, as normal on the log odds: near enough to be told in whole percents."""
+    alpha, beta, n, failures = counted
+    low, high = interval(alpha, beta)
+    return Candidate(pk, agent.name, alpha, beta, low, high, n, failures)
+
+
+def _named(agents: Mapping[int, Agent]) -> dict[int, str]:
+    """By name, with the application where several are called so."""
+    keys = [agent.key for agent in agents.values()]
+    return {
+        pk: agent.name if keys.count(agent.key) == 1 else f"{agent.application.name}/{agent.name}"
+        for pk, agent in agents.items()
+    }
+
+
+def _barred(agent: Agent, work: Work, breaker: Breaker | None, force: Force, at: datetime) -> str:
+    """Why it must not be chosen, in words; "" where it may."""
+    stopped = force.stops.found(agent.pk, agent.name, work.run, at) if force.stops else None
+    if stopped:
+        return stopped.words
+    moved = _moved(force.moves.get(str(agent.pk), ()), work, at)
+    if moved and not moved.share:
+        return moved.words
+    if breaker is not None and breaker.state == Circuit.OPEN:
+        return f"Its circuit to this system is open: {breaker.words}."
+    return ""
+
+
+def _moved(moved: Sequence[Moved], work: Work, at: datetime) -> Moved | None:
+    return next((each for each in moved if each.takes(work.system, work.task, at)), None)
