@@ -98,9 +98,10 @@ def claim(speaker: Speaker, given: Any, once: str = "") -> tuple[Claim, bool]:
 
 
 def _standing(workspace_id: int, place: Place, wanted: Wanted) -> Claim | None:
-    """Locked: its holder may be bringing the result this very moment."""
+    """Locked: its holder may be bringing the result this very moment. They are one or two, and sorted here: asked for
+    the first by time, PostgreSQL would rather look through all claims in the order of time."""
     found = Claim.objects.filter(workspace=workspace_id, digest=wanted.digest, ref__in=place.names, state__in=STANDING)
-    return found.select_for_update().order_by("since").first()
+    return min(found.select_for_update(), key=lambda row: row.since, default=None)
 
 
 def _over(row: Claim, wanted: Wanted, now: datetime) -> bool:
