@@ -48,7 +48,7 @@ def live(space: Workspace, by: User, said: Mapping[str, Any], *, shadow: bool = 
 
 def failing(space: Workspace, name: str = "refund") -> Agent:
     agent = make.agent(space, name)
-    make.calls(space, agent, n=40, failures=30)
+    make.calls(space, agent, n=40, failures=30, at=NOW)
     return agent
 
 
@@ -59,7 +59,7 @@ def sweep(space: Workspace, minutes: float = 0) -> int:
 def test_an_agent_that_fails_is_paused_by_the_rule_that_says_so(workspace: Workspace, admin: User) -> None:
     version = live(workspace, admin, body("agent_failures", "agent", "pause"))
     agent = failing(workspace)
-    make.calls(workspace, make.agent(workspace, "well"), n=40)
+    make.calls(workspace, make.agent(workspace, "well"), n=40, at=NOW)
 
     assert sweep(workspace) == 1
 
@@ -166,8 +166,10 @@ def looped(space: Workspace) -> None:
 
 PLANTED: dict[str, Callable[[Workspace], object]] = {  # as telemetry and pages leave it
     "agent_failures": failing,
-    "workflow_failures": lambda space: make.ended(make.workflow(space), *[100.0] * 30, failed=25),
-    "system_failures": lambda space: make.calls(space, make.agent(space), n=40, failures=30, on=make.system(space)),
+    "workflow_failures": lambda space: make.ended(make.workflow(space), *[100.0] * 30, failed=25, at=NOW),
+    "system_failures": lambda space: make.calls(
+        space, make.agent(space), n=40, failures=30, on=make.system(space), at=NOW
+    ),
     "breaker": lambda space: Breaker.objects.create(
         workspace=space, agent=make.agent(space), system=make.system(space), state="open"
     ),
@@ -175,7 +177,7 @@ PLANTED: dict[str, Callable[[Workspace], object]] = {  # as telemetry and pages 
     "loop": looped,
     "silence": lambda space: make.pulse(make.agent(space), NOW - timedelta(minutes=31)),
     "run_cost": lambda space: make.run(space, status="running", heard_at=NOW, cost=6_000_000_000),
-    "agent_cost": lambda space: make.calls(space, make.agent(space), n=2, cost=60_000_000_000),
+    "agent_cost": lambda space: make.calls(space, make.agent(space), n=2, cost=60_000_000_000, at=NOW),
     "queue": asked,
 }
 

@@ -16,7 +16,7 @@ from orchestration.control import signals
 from orchestration.policies import lifecycle
 from orchestration.policies.models import Policy, PolicyVersion, Reading
 from orchestration.workspaces.models import User, Workspace
-from tests.control.test_signals import body, failing, live
+from tests.control.test_signals import NOW, body, failing, live
 from tests.dashboard.conftest import region
 
 EDIT = "/policies/when-it-fails/edit/"
@@ -158,7 +158,7 @@ def test_what_a_rule_did_stands_with_the_rule_and_with_what_came_of_it(
 ) -> None:
     published = live(workspace, admin, body("agent_failures", "agent", "pause"))
     failing(workspace)
-    signals.sweep_one(workspace)
+    signals.sweep_one(workspace, NOW)
     work.carry_out()
     slug = published.policy.slug
 
