@@ -552,10 +552,12 @@ class Baton:
         path = f"/api/v1/handoffs/{quote(handoff, safe='')}/{step}"
         return self._asks.ask("POST", path, body, key or self.entropy(16).hex(), timeout_s)
 
-    def context(self, run: str, *, timeout_s: float = 5.0) -> Json | None:
+    def context(self, run: str, *, workflow: str = "", timeout_s: float = 5.0) -> Json | None:
         """What is known and under way in a run: summary, agents, done, facts, in_hand, requests, policies, holds,
-        handoffs. None: Baton is away. Raises Refused (status 404) when nobody has told of such a run."""
-        return self._asks.ask("GET", f"/api/v1/runs/{quote(run, safe='')}/context", None, "", timeout_s)
+        handoffs, and whether its agents are to coordinate (`coordination`). None: Baton is away. Raises Refused (status
+        404) when nobody has told of such a run, unless `workflow` says what it is that begins."""
+        more = f"?workflow={quote(workflow, safe='')}" if workflow else ""
+        return self._asks.ask("GET", f"/api/v1/runs/{quote(run, safe='')}/context{more}", None, "", timeout_s)
 
     def start(
         self, workflow: str, input: Json | None = None, *, title: str = "", key: str = "", timeout_s: float = 5.0

@@ -91,6 +91,10 @@ class ContextOut(Schema):
     policies: list[PolicyOut]
     holds: list[OpenHoldOut]
     handoffs: list[HandoffOut]
+    coordination: bool = Field(
+        description="Its agents are to look here before they fetch anything, to claim look-ups, requests to the "
+        "customer and acts, and to hand over by envelopes; an admin said so before the run began"
+    )
     as_of: datetime
 
 
@@ -101,10 +105,12 @@ class ContextOut(Schema):
     auth=KeyAuth("read", "work"),
     summary="What is known and under way in a run",
 )
-def get_context(request: Asked, run_id: Text) -> dict[str, Any]:
-    """By any name of the run. Scope work or read; a key that only works sees runs that its agents have a part in."""
-    found = run_context.context(request.auth.workspace_id, run_id)
-    if found is None or not _concerns(request.auth, found):
+def get_context(request: Asked, run_id: Text, workflow: Text = "") -> dict[str, Any]:
+    """By any name of the run. Scope work or read; a key that only works sees runs that its agents have a part in.
+    Whoever begins a run names its `workflow`, so that there is an answer before anything has come of it."""
+    found = run_context.context(request.auth.workspace_id, run_id, workflow=workflow)
+    new = found is not None and found.line is None and bool(workflow) and not (found.agents or found.holds)
+    if found is None or not (new or _concerns(request.auth, found)):
         raise Http404("There is no such run in this workspace.")
     member = request.auth.membership
     return shown(found, content=member is None or may_read_content(member))
@@ -124,6 +130,7 @@ def shown(found: Context, *, content: bool) -> dict[str, Any]:
         "policies": [_values(each) for each in found.policies],
         "holds": [_values(each) | ({} if content else {"question": None}) for each in found.holds],
         "handoffs": [told(row, content=content) for row in found.handoffs],
+        "coordination": found.coordination,
         "as_of": found.as_of,
     }
 

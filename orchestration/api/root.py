@@ -25,6 +25,7 @@ from orchestration.api import (
     hold_lists,
     lease_words,
     ledger,
+    mess,
     policies,
     route,
     starts,
@@ -104,6 +105,7 @@ api.add_router("", ledger.router)
 api.add_router("", actions.router)
 api.add_router("", handoffs.router)
 api.add_router("", context.router)
+api.add_router("", mess.router)
 api.add_router("", route.router)
 
 

@@ -32,6 +32,7 @@ SCHEDULE = {
     "pauses": every(5, "orchestration.control.tasks.sweep_pauses"),
     "signals": every(5, "orchestration.control.tasks.sweep_signals"),
     "declared runs": every(1, "orchestration.control.tasks.drive"),
+    "coordination": every(15, "orchestration.control.tasks.sweep_coordination"),
     "actions": every(2, "orchestration.autonomy.tasks.carry_out"),
     "handoffs": every(5, "orchestration.handoffs.tasks.sweep"),
     "circuits": every(5, "orchestration.routing.tasks.sweep"),

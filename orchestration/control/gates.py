@@ -11,7 +11,7 @@ from typing import Any
 from uuid import UUID
 
 from django.db import connection
-from django.db.models import Q
+from django.db.models import Q, QuerySet
 
 from orchestration.holds.models import Answered, Hold, State
 from orchestration.ledger.models import Entry
@@ -46,9 +46,8 @@ class Gate:
 
 def gates(workspace_id: int, run: RunLine) -> list[Gate]:
     """In the order of time, the first `MOST`."""
-    names = [str(run.id), run.id.hex, *run.trace_ids, *([run.external_key] if run.external_key else [])]
-    names = [name[:TEXT_CHARS] for name in names]
-    decided = _decisions(workspace_id, run.id, names)
+    names = _names(run)
+    decided = list(_decisions(workspace_id, run.id, names).defer("facts", "shadow")[:MOST])
     holds = _holds(workspace_id, run.id, names, [row.id for row in decided])
     of_decision = {hold.decision_id: hold for hold in holds if hold.decision_id}
     asked = [hold for hold in holds if not hold.decision_id]
@@ -58,7 +57,17 @@ def gates(workspace_id: int, run: RunLine) -> list[Gate]:
     return sorted(found, key=lambda gate: gate.at)[:MOST]
 
 
-def _decisions(workspace_id: int, run_id: UUID, names: Sequence[str]) -> list[Decision]:
+def decisions_of(workspace_id: int, run: RunLine) -> list[Decision]:
+    """With the facts they were made on, as far as these are kept; in the order of time, the first `MOST`."""
+    return list(_decisions(workspace_id, run.id, _names(run)).defer("shadow")[:MOST])
+
+
+def _names(run: RunLine) -> list[str]:
+    names = [str(run.id), run.id.hex, *run.trace_ids, *([run.external_key] if run.external_key else [])]
+    return [name[:TEXT_CHARS] for name in names]
+
+
+def _decisions(workspace_id: int, run_id: UUID, names: Sequence[str]) -> QuerySet[Decision]:
     """By what the asks called the run, which is remembered for rules that look back."""
     with connection.cursor() as cursor:
         cursor.execute(
@@ -67,8 +76,7 @@ def _decisions(workspace_id: int, run_id: UUID, names: Sequence[str]) -> list[De
             [workspace_id, list(names), MOST],
         )
         ids = [row[0] for row in cursor]
-    found = Decision.objects.filter(Q(id__in=ids) | Q(run_id=run_id), workspace_id=workspace_id)
-    return list(found.defer("facts", "shadow").order_by("at")[:MOST])
+    return Decision.objects.filter(Q(id__in=ids) | Q(run_id=run_id), workspace_id=workspace_id).order_by("at")
 
 
 def _holds(workspace_id: int, run_id: UUID, names: Sequence[str], decided: Sequence[UUID]) -> list[Hold]:

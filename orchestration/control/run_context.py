@@ -17,6 +17,7 @@ from uuid import UUID
 from django.db.models import Q
 from django.utils import timezone
 
+from orchestration.control.coordinating import coordinates
 from orchestration.control.gates import Gate, gates
 from orchestration.control.run_words import Words, said, sentence
 from orchestration.handoffs.given import agent_key
@@ -100,7 +101,8 @@ class Waiting:
 
 @dataclass(frozen=True, slots=True)
 class Context:
-    """`words` is the sentence at the top, `line` None for a run of which only claims and handoffs are known."""
+    """`words` is the sentence at the top, `line` None for a run of which only claims and handoffs are known.
+    `coordination`: its agents are to tell each other what they do."""
 
     run: str
     line: RunLine | None
@@ -114,6 +116,7 @@ class Context:
     holds: list[Waiting]
     handoffs: list[Envelope]  # that are open
     declared: list[Envelope]  # all
+    coordination: bool
     as_of: datetime
 
     @property
@@ -176,6 +179,7 @@ class _Gathered:
             holds=self.holds,
             handoffs=open_,
             declared=self.envelopes,
+            coordination=coordinates(self.workspace_id, self.workflow, self.line.started_at if self.line else None),
             as_of=self.now,
         )
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from celery import shared_task
 
-from orchestration.control import clocks, keeping, pauses, replaying, settling, shadows, signals
+from orchestration.control import clocks, coordinating, keeping, pauses, replaying, settling, shadows, signals
 from orchestration.control import digest as digesting
 from orchestration.telemetry.rollups import roll_hours as roll
 from orchestration.workflows.booking import TABLES
@@ -68,3 +68,9 @@ def sweep_signals() -> int:
 def drive() -> int:
     """The clocks of declared workflows."""
     return clocks.sweep()
+
+
+@shared_task(ignore_result=True, soft_time_limit=60, time_limit=90)
+def sweep_coordination() -> int:
+    """What agents get in each other's way with, in workflows where it is counted."""
+    return coordinating.sweep()

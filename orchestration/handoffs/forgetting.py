@@ -8,6 +8,7 @@ from datetime import datetime
 from django.db import connection
 from django.utils import timezone
 
+from orchestration.handoffs.mess_models import Mess
 from orchestration.handoffs.models import OPEN, Bounce, Claim, Envelope, Holding
 
 SLICE = 5_000
@@ -46,6 +47,7 @@ def forget_rows(workspace_id: int, before: datetime) -> int:
     envelopes = Envelope.objects.filter(workspace=workspace_id, sent_at__lt=before)
     claims = Claim.objects.filter(workspace=workspace_id, since__lt=before)
     bounces = Bounce.objects.filter(workspace=workspace_id, day__lt=before.date())
+    counted = Mess.objects.filter(workspace_id=workspace_id, at__lt=before)
     # A claim that is in hand still is not old, whenever it began: its holder keeps extending it.
     claims = claims.exclude(state=Holding.HELD, until__gt=timezone.now())
-    return sum(found.delete()[0] for found in (envelopes, claims, bounces))
+    return sum(found.delete()[0] for found in (envelopes, claims, bounces, counted))

@@ -9,6 +9,7 @@ from django.db.models import Q
 from django.utils import timezone
 from uuid_utils.compat import uuid7
 
+from orchestration.handoffs import mess_models  # noqa: F401  Django looks for models here
 from orchestration.telemetry.models import workspace_value
 from orchestration.workspaces.models import Workspace
 
