@@ -49,7 +49,7 @@ def _worst(lines: Sequence[Line]) -> tuple[Part, ...]:
     worst = max((line for line in lines if line.bounced), key=lambda line: line.bounced, default=None)
     if worst is None:
         return say("Their senders named no pair of agents.")
-    lacks = f", most often for want of {_field(worst.missing[0][0])}" if worst.missing else ""
+    lacks = f", most often because of “{_field(worst.missing[0][0])}”" if worst.missing else ""
     return say(*who(worst), f" lost {plural(worst.bounced, 'try,tries')}{lacks}.")
 
 

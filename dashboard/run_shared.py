@@ -10,15 +10,16 @@ from datetime import UTC, datetime, timedelta
 from django.urls import reverse
 
 from dashboard.finding import Part
-from orchestration.control.run_context import Context, Fact
+from orchestration.control.run_context import ASKS, Context, Fact
 from orchestration.control.run_words import Words, said
 from orchestration.handoffs.given import agent_key
-from orchestration.handoffs.models import Envelope
+from orchestration.handoffs.models import Claim, Envelope
 from orchestration.lib.templatetags.baton import number, plural, seen_by
 from orchestration.workflows.story import Story
 
 MOST = 12  # of each list; the API has all
 VALUE_CHARS = 120
+SHORT = 16
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
@@ -29,6 +30,11 @@ class FactLine:
     tone: str  # of the dot: ok, or human where the same was fetched more than once
     note: str
     agent: str
+
+    @property
+    def short(self) -> bool:
+        """It stands beside its name."""
+        return 0 < len(self.value) <= SHORT
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +54,11 @@ class Shared:
     sentence: tuple[Part, ...]
     facts: list[FactLine]
     more: int  # facts that are not shown
+
+    @property
+    def in_hand(self) -> list[Claim]:
+        """What the customer was asked stands elsewhere."""
+        return [row for row in self.context.in_hand if not row.key.startswith(ASKS)]
 
     @property
     def count(self) -> int:

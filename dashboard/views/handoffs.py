@@ -134,7 +134,7 @@ def detail(request: Here, handoff_id: UUID) -> HttpResponse:
         "facts": [(name, said(value)) for name, value in (row.body.get("facts") or {}).items()],
         "result": "" if row.result is None else said(row.result),
         "pair": address_of_pair(row.sender, row.receiver),
-        "steps": [(line, act_of(line.kind)) for line in receipts],
+        "steps": [(line, act_of(line.kind).rstrip(":")) for line in receipts],
     }
     regions = {"handoff": "dashboard/_handoff_head.html"}
     return render_page_or_fragment(request, "dashboard/handoff.html", regions, context)

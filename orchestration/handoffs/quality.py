@@ -92,6 +92,10 @@ class Line:
         return self.sent + self.bounced
 
     @property
+    def under_way(self) -> int:
+        return self.open - self.waiting
+
+    @property
     def ended(self) -> int:
         """Sent and over: what came of the others is not known yet."""
         return self.completed + self.rejected + self.expired
