@@ -3,6 +3,7 @@ what stands in the way."""
 
 from __future__ import annotations
 
+import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -18,7 +19,10 @@ from orchestration.routing.choose import Candidate, expected, interval, pooled
 from orchestration.routing.models import Breaker, Cell, Circuit
 from orchestration.routing.moves import Moved, Moves
 
-MOST_CANDIDATES = 50
+MOST_CANDIDATES, MOST_CELLS = 50, 500
+FRESH_S, REMEMBERED = 10.0, 5_000
+
+Counted = tuple[float, float, int, int]  # alpha, beta, calls, failures
 
 
 class Unknown(ValueError):
@@ -53,22 +57,49 @@ class Force:
     moves: Moves
 
 
+_systems: dict[tuple[int, str], tuple[float, System]] = {}
+
+
 def system_called(workspace_id: int, called: str) -> System | None:
+    """By slug or name; remembered for some seconds, since the same few are asked about."""
     if not called:
         return None
+    known = _systems.get((workspace_id, called))
+    if known and known[0] > time.monotonic():
+        return known[1]
     found = System.objects.filter(workspace_id=workspace_id)
     row = found.filter(slug=called).first() or found.filter(key=normal(called)).order_by("-kind").first()
     if row is None:
         raise Unknown("system", f"No system is called {called}.")
+    if len(_systems) >= REMEMBERED:
+        _systems.clear()
+    _systems[workspace_id, called] = time.monotonic() + FRESH_S, row
     return row
 
 
-def agents_for(workspace_id: int, work: Work, system: System | None) -> dict[int, Agent]:
-    """The candidates by id: those that were named, else those that have done this work."""
+def forget() -> None:
+    """Empty the memory, between tests."""
+    _systems.clear()
+
+
+def measured_for(
+    workspace_id: int, work: Work, system: System | None
+) -> tuple[dict[int, Agent], dict[int, list[Counted]]]:
+    """The candidates by id, those that were named, else those that have done this work; and their cells."""
+    named = _named_ones(workspace_id, work) if work.candidates else None
+    rows = _cells(workspace_id, work, system).select_related("agent__application").order_by("-n")
+    agents: dict[int, Agent] = dict(named or {})
+    cells: dict[int, list[Counted]] = {}
+    for row in rows.filter(agent__in=list(named)) if named is not None else rows[:MOST_CELLS]:
+        if row.agent_id not in agents and len(agents) >= MOST_CANDIDATES:
+            continue
+        agents.setdefault(row.agent_id, row.agent)
+        cells.setdefault(row.agent_id, []).append((row.alpha, row.beta, row.n, row.failures))
+    return agents, cells
+
+
+def _named_ones(workspace_id: int, work: Work) -> dict[int, Agent]:
     found = Agent.objects.filter(workspace_id=workspace_id).select_related("application")
-    if not work.candidates:
-        cells = _cells(workspace_id, work, system).values_list("agent_id", flat=True).distinct()
-        return found.in_bulk(list(cells[:MOST_CANDIDATES]))
     agents: dict[int, Agent] = {}
     for called in work.candidates:
         application, slash, name = called.rpartition("/")
@@ -91,13 +122,13 @@ def _cells(workspace_id: int, work: Work, system: System | None) -> Any:
 
 
 def candidates(
-    workspace_id: int, work: Work, of: tuple[System | None, Mapping[int, Agent]], force: Force, at: datetime
+    workspace_id: int,
+    work: Work,
+    of: tuple[System | None, Mapping[int, Agent], Mapping[int, list[Counted]]],
+    force: Force,
+    at: datetime,
 ) -> list[Candidate]:
-    system, agents = of
-    measured: dict[int, list[tuple[float, float, int, int]]] = {}
-    rows = _cells(workspace_id, work, system).filter(agent_id__in=list(agents))
-    for agent, *cell in rows.values_list("agent_id", "alpha", "beta", "n", "failures"):
-        measured.setdefault(agent, []).append((cell[0], cell[1], cell[2], cell[3]))
+    system, agents, measured = of
     circuit = circuits.standing(workspace_id) if system else {}
     made = {pk: _candidate(pk, agents[pk], pooled(cells)) for pk, cells in measured.items()}
     alpha, beta = expected(made)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping, Sequence
+from contextlib import nullcontext
 from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
@@ -19,7 +20,8 @@ from uuid_utils.compat import uuid7
 
 from orchestration.autonomy.stops import stops
 from orchestration.control import decide, facts
-from orchestration.control.candidates import Force, Work, agents_for, candidates, system_called
+from orchestration.control.candidates import Force, Work, candidates, measured_for, system_called
+from orchestration.control.candidates import forget as forget_systems
 from orchestration.ledger import entries
 from orchestration.lib.names import normal
 from orchestration.policies import live
@@ -61,23 +63,24 @@ _force: dict[int, Force] = {}
 
 
 def route(workspace_id: int, work: Work, key: str | None, at: datetime) -> dict[str, Any]:
-    """The answer, kept. Raises candidates.Unknown, KeyUsed."""
+    """The answer, kept. Raises candidates.Unknown, KeyUsed. A key is looked at as the answer is stored: hardly any
+    comes twice, and each round trip is waited for."""
     digest = hashlib.sha256(orjson.dumps(work, default=str)).hexdigest()
-    if key and (before := _before(workspace_id, key, digest)):
-        return before
     system = system_called(workspace_id, work.system)
-    agents = agents_for(workspace_id, work, system)
-    force = _in_force(workspace_id)
-    found = candidates(workspace_id, work, (system, agents), force, at)
-    chosen, decision = _choose(workspace_id, work, (found, agents), force, at)
+    work = replace(work, system=system.name if system else "")
+    agents, cells = measured_for(workspace_id, work, system)
+    force, held = _standing(workspace_id, work)
+    found = candidates(workspace_id, work, (system, agents, cells), force, at)
+    chosen, decision = _choose(workspace_id, work, (found, agents), (force, held), at)
     answer = _answer(chosen, found, decision, at)
-    stored = _store(workspace_id, work, (key, digest, system), answer, (chosen, agents), at)
-    return stored if stored is not None else _before(workspace_id, key or "", digest) or answer
+    stored = _store(workspace_id, work, (key, digest, system), answer, (chosen, agents, held), at)
+    return stored or _before(workspace_id, key or "", digest) or answer
 
 
 def forget() -> None:
     """Empty the memory, between tests."""
     _force.clear()
+    forget_systems()
 
 
 def _before(workspace_id: int, key: str, digest: str) -> dict[str, Any] | None:
@@ -93,7 +96,7 @@ def _choose(
     workspace_id: int,
     work: Work,
     of: tuple[list[Candidate], Mapping[int, Agent]],
-    force: Force,
+    now: tuple[Force, Held | None],
     at: datetime,
 ) -> tuple[Chosen | None, dict[str, Any] | None]:
     """Whom policies forbid it is barred, and chosen anew: at most as often as there are candidates."""
@@ -101,7 +104,7 @@ def _choose(
     may = limits.remembered(workspace_id)
     risky = work.risk == HIGH
     wanted = Wanted(may.exploration, timedelta(minutes=may.dwell_minutes), risky, at)
-    held = _held(workspace_id, work)
+    force, held = now
     while (chosen := choose(candidates, held, wanted)) is not None:
         decision = _judged(workspace_id, work, agents[chosen.agent.id], force.book, at)
         if decision is None or decision["effect"] != Kind.DENY.value:
@@ -130,16 +133,6 @@ def _judged(workspace_id: int, work: Work, agent: Agent, book: Book, at: datetim
     answer = evaluate(book.rules, known, book.default)
     words = " ".join(str(reason["words"]) for reason in answer.reasons[:2]) or "No policy speaks of this."
     return {"effect": answer.effect.kind.value, "words": words}
-
-
-def _held(workspace_id: int, work: Work) -> Held | None:
-    with connection.cursor() as cursor:
-        cursor.execute(
-            "select agent_id, since from routing_incumbent where workspace_id = %s and what = %s",
-            [workspace_id, what_of(work)],
-        )
-        row = cursor.fetchone()
-    return Held(*row) if row else None
 
 
 def what_of(work: Work) -> str:
@@ -186,11 +179,11 @@ def _store(
     work: Work,
     by: tuple[str | None, str, System | None],
     answer: dict[str, Any],
-    of: tuple[Chosen | None, Mapping[int, Agent]],
+    of: tuple[Chosen | None, Mapping[int, Agent], Held | None],
     at: datetime,
 ) -> dict[str, Any] | None:
     """None where the key was used meanwhile. Who takes over from another gets a receipt."""
-    (key, digest, system), (chosen, agents) = by, of
+    (key, digest, system), (chosen, agents, held) = by, of
     values = {
         "workspace": workspace_id,
         "id": UUID(answer["id"]),
@@ -206,7 +199,8 @@ def _store(
         "what": what_of(work),
         "keeps": bool(chosen and chosen.keeps),
     }
-    with transaction.atomic(), connection.cursor() as cursor:
+    changes = held is not None and chosen is not None and held.agent != chosen.agent.id
+    with transaction.atomic() if changes else nullcontext(), connection.cursor() as cursor:
         cursor.execute(STORE, values)
         kept, before, now = cursor.fetchone()
         if kept and before and now and before != now:
@@ -221,11 +215,17 @@ def _name(pk: int, agents: Mapping[int, Agent]) -> str:
     return found.name if found else str(pk)
 
 
-def _in_force(workspace_id: int) -> Force:
+def _standing(workspace_id: int, work: Work) -> tuple[Force, Held | None]:
+    """What is in force, and who has this work; in one round trip while the generation stands."""
     found = _force.get(workspace_id)
     with connection.cursor() as cursor:
-        cursor.execute("select generation from policies_rulebook where workspace_id = %s", [workspace_id])
-        row = cursor.fetchone()
-    if found is None or row is None or found.book.generation != row[0]:
+        cursor.execute(
+            "select b.generation, i.agent_id, i.since from workspaces_workspace w "
+            "left join policies_rulebook b on b.workspace_id = w.id "
+            "left join routing_incumbent i on i.workspace_id = w.id and i.what = %s where w.id = %s",
+            [what_of(work), workspace_id],
+        )
+        generation, agent, since = cursor.fetchone() or (None, None, None)
+    if found is None or found.book.generation != generation:
         found = _force[workspace_id] = Force(live.book(workspace_id), stops(workspace_id), moves(workspace_id))
-    return found
+    return found, Held(agent, since) if agent and since else None
