@@ -33,9 +33,13 @@ class Place:
 
 
 INBOX = ("batch", "decide", "undo", "samples")
+DECLARED = (
+    *("new_workflow", "edit_workflow", "learn_workflow", "workflow_conformance", "run_plan"),
+    *("workflow_versions", "workflow_version", "workflow_diff"),
+)
 PLACES = (
     Place("Observe", "overview", "Overview", "overview", "o", docked=True),
-    Place("Observe", "workflows", "Workflows", "flow", "w", ("workflow",)),
+    Place("Observe", "workflows", "Workflows", "flow", "w", ("workflow", *DECLARED)),
     Place("Observe", "runs", "Runs", "run", "r", ("run",), docked=True),
     Place("Observe", "agents", "Agents", "agent", "a", ("agent",), docked=True),
     Place("Observe", "handoffs", "Handoffs", "out", inside=("handoff", "handoff_pair")),

@@ -18,6 +18,7 @@ from ninja.renderers import BaseRenderer
 
 from orchestration.api import (
     actions,
+    conformance,
     context,
     description,
     figures,
@@ -97,6 +98,7 @@ api = Api(
     renderer=Renderer(),
 )
 api.add_router("", figures.router)
+api.add_router("", conformance.router)
 api.add_router("", starts.router)
 api.add_router("", lease_words.router)
 api.add_router("", hold_lists.router)

@@ -3,7 +3,7 @@ order, with the step where it left the way. Pure but for `of_workflow`.
 
 A step of the path is met by an act of the same name, without case and signs between words; what else was done is no
 fault. A run is told at the level, acts or turns, at which more of the path's names are met. A step that a guard may
-leave out, or that comes after such ones alone, is not missed. A run with no name of the path cannot be compared, and is not.
+leave out, or that comes after such ones alone, is not missed. A run with no name of the path is not compared.
 """
 
 from __future__ import annotations
@@ -16,12 +16,11 @@ from datetime import datetime
 from enum import StrEnum
 from uuid import UUID
 
-from orchestration.workflows import declared
+from orchestration.workflows import declared, learning
 from orchestration.workflows.definition import Definition
-from orchestration.workflows.learning import learn
 from orchestration.workflows.models import Run, RunStatus, Workflow
 from orchestration.workflows.story import Story
-from orchestration.workflows.trails import ACTS, TURNS, Act, stories, trail, versions
+from orchestration.workflows.trails import ACTS, TURNS, Act, stories, told, trail, versions
 
 MOST_RUNS = 100
 ENDED = (RunStatus.COMPLETED, RunStatus.FAILED, RunStatus.CANCELLED)
@@ -135,19 +134,20 @@ def _missed(path: Path, first: Mapping[str, Act], whole: bool) -> str:
 
 
 def of_workflow(flow: Workflow, since: datetime, until: datetime) -> Conformance:
-    """Of the newest runs that ended in the window, against what is live, else against what most runs do."""
+    """Of the newest runs that ended in the window, against what is live, else against what most of them do."""
     place, live = flow.workspace_id, declared.live(flow.workspace_id, flow.name)
-    path = path_of(declared.plan_of(place, live.pk)) if live else _learnt(flow)
+    rows = _rows(flow, since, until)
+    seen = list(stories(place, rows))
+    path = path_of(declared.plan_of(place, live.pk)) if live else _learnt(seen)
     if path is None:
         return Conformance("", None, (), {}, (), (), ())
-    rows = _rows(flow, since, until)
-    judged = [_judged(path, row, story) for row, story in stories(place, rows)]
+    judged = [_judged(path, row, story) for row, story in seen]
     source = "declared" if live else "learnt"
     return told_of(source, live.number if live else None, judged, versions(place, rows))
 
 
-def _learnt(flow: Workflow) -> Path | None:
-    found = learn(flow.workspace_id, flow.pk)
+def _learnt(seen: Sequence[tuple[Run, Story]]) -> Path | None:
+    found = learning.path_of([told(row, story) for row, story in seen if row.status == RunStatus.COMPLETED])
     if not found.enough or not found.steps:
         return None
     after = {key_of(step.name): frozenset(map(key_of, step.after)) for step in found.steps}

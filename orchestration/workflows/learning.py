@@ -23,7 +23,7 @@ from orchestration.workflows.trails import ACTS, Act, Trail, trails
 
 ENOUGH = 30  # runs; below, nothing is said
 SURE = 100  # times a step was done, from which a 99th percentile can be told from the greatest
-MOST_RUNS, MOST_KEPT = 300, 60
+MOST_RUNS, MOST_KEPT = 200, 60
 SHARE, ALWAYS = 0.8, 0.95
 _Dropped = tuple[str, str, int]
 _NICE_S = (1, 2, 5, 10, 15, 20, 30, 45, 60, 90, 120, 180, 300, 600, 900, 1200, 1800, 2700, 3600)

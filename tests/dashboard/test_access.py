@@ -31,6 +31,7 @@ PAGES: dict[str, set[str]] = {
     "/workflows/refund/edit/": ADMIN,
     "/workflows/refund/learn/": MEMBER,
     "/workflows/refund/versions/": MEMBER,
+    "/workflows/refund/conformance/": MEMBER,
     "/workflows/refund/versions/1/": MEMBER,
     "/workflows/refund/versions/1.json": MEMBER,
     "/workflows/refund/diff/1..1/": MEMBER,
@@ -222,6 +223,8 @@ JSON = {
     "overview": 200,
 }
 
+    "workflows/refund/conformance": 404,
+    "workflows/refund/standing": 404,
 
 def views(resolver: URLResolver | None = None) -> list[tuple[str, Any]]:
     found = []
