@@ -29,7 +29,7 @@ from orchestration.policies.signal_kinds import ACTS, SIGNALS
 from orchestration.policies.signal_rules import BOUNDS, SUBJECT
 from orchestration.policies.versions import BadBody, Wrong
 
-LASTING = ("pause", "quarantine")  # acts that may end by themselves
+LASTING = ("pause", "quarantine", "reroute")  # acts that may end by themselves
 _SECONDS = {"cool_down_s": 60, "clear_s": 1}  # a minute and a second of the form
 
 
@@ -39,6 +39,11 @@ class ActDraft:
     chosen: bool = False
     minutes: str = ""
     words: str = ""
+    to: str = ""
+
+    @property
+    def goes(self) -> bool:
+        return self.kind == "reroute"
 
     @property
     def lasts(self) -> bool:
@@ -88,7 +93,7 @@ class SignalDraft(Draft):
         minutes: int | None = None
         if act.lasts and act.minutes.strip():
             minutes = _whole(act.minutes, f"{act.kind}: minutes", faults)
-        return {"kind": act.kind, "minutes": minutes, "words": act.words}
+        return {"kind": act.kind, "minutes": minutes, "words": act.words} | ({"to": act.to} if act.goes else {})
 
     def _bound(self, name: str, faults: list[Wrong]) -> int:
         usual = BOUNDS[name][0]
@@ -137,7 +142,9 @@ def of_post(sent: QueryDict) -> SignalDraft:
         signal=signal,
         of=of,
         acts=[
-            ActDraft(kind, f"act-{kind}" in sent, sent.get(f"minutes-{kind}", ""), sent.get(f"words-{kind}", ""))
+            ActDraft(
+                kind, f"act-{kind}" in sent, *(sent.get(f"{part}-{kind}", "") for part in ("minutes", "words", "to"))
+            )
             for kind in ACTS[of]
         ],
         leave=sent.get("leave", ""),
@@ -170,7 +177,7 @@ def check(name: str, draft: SignalDraft, against: Mapping[str, Any] | None) -> C
 def _chosen(kind: str, act: Mapping[str, Any] | None) -> ActDraft:
     if act is None:
         return ActDraft(kind, minutes="60" if kind == "pause" else "")
-    return ActDraft(kind, True, plain(act["minutes"]) if act["minutes"] else "", act["words"])
+    return ActDraft(kind, True, plain(act["minutes"]) if act["minutes"] else "", act["words"], act.get("to", ""))
 
 
 def _whole(text: str, name: str, faults: list[Wrong]) -> int:

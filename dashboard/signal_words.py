@@ -45,7 +45,8 @@ def acts_words(body: Mapping[str, Any]) -> str:
 
 def act_words(act: Mapping[str, Any], of: str) -> str:
     lasts = f" for {duration(act['minutes'] * 60_000)}" if act.get("minutes") else ""
-    return f"{ACTS[act['kind']]} {WHOM[of]}{lasts}"
+    to = f" to {act['to']}" if act.get("to") else ""
+    return f"{ACTS[act['kind']]} {WHOM[of]}{to}{lasts}"
 
 
 def bounds_words(body: Mapping[str, Any]) -> str:

@@ -130,10 +130,19 @@ def _order(episode: Episode, rule: SignalRule, seen: Seen, act: Mapping[str, Any
             "of": {"kind": seen.kind, "id": seen.target, "name": seen.name},
             "cases": len(seen.cases),
             "facts": {name: value for name, value in seen.facts.items() if name.startswith("signal.")},
+            **_about(act, seen),
         },
     )
     target = str(episode.workspace_id) if place == Target.WORKSPACE else seen.target
     return order(episode.workspace_id, wish, Aim(place, target, seen.name), proposed=rule.proposes)
+
+
+def _about(act: Mapping[str, Any], seen: Seen) -> dict[str, Any]:
+    """To whom work is moved; where a breaker says on which system, only that work."""
+    if not act.get("to"):
+        return {}
+    system = seen.facts.get("signal.system")
+    return {"about": {"to": act["to"]} | ({"system": system} if system else {})}
 
 
 def _held_back(episode: Episode, rule: SignalRule, reason: str, at: datetime) -> None:

@@ -14,7 +14,7 @@ from orchestration.workspaces.models import Workspace
 KINDS: Mapping[str, tuple[str, ...]] = {
     "spans": ("telemetry_span",),
     "logs": ("telemetry_logrecord",),
-    "minute figures": ("telemetry_spanminute", "workflows_workflowminute"),
+    "minute figures": ("telemetry_spanminute", "workflows_workflowminute", "policies_reading"),
     "hour figures": ("telemetry_spanhour", "workflows_workflowhour"),
     "day figures": ("telemetry_spanday", "workflows_workflowday"),
     "runs": (
@@ -26,7 +26,7 @@ KINDS: Mapping[str, tuple[str, ...]] = {
         "handoffs_handoff",
     ),
     "facts of decisions": ("policies_decision", "policies_asked", "policies_past"),
-    "acts of Baton": ("autonomy_action", "autonomy_order"),
+    "acts of Baton": ("autonomy_action", "autonomy_order", "autonomy_episode"),
     "ledger": ("ledger_entry", "ledger_link", "ledger_block", "ledger_checkpoint"),
     "deliveries": ("telemetry_delivery",),
 }

@@ -95,7 +95,7 @@ SIGNALS: Mapping[str, SignalKind] = {
 }
 # What may be done to each
 ACTS: Mapping[str, tuple[str, ...]] = {
-    "agent": ("pause", "quarantine", "verify", "notify"),
+    "agent": ("pause", "quarantine", "reroute", "verify", "notify"),
     "workflow": ("pause", "notify"),
     "system": ("notify",),
     "run": ("cancel", "retry", "compensate", "verify", "notify"),

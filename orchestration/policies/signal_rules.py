@@ -24,6 +24,7 @@ LEAVES = ("propose", "apply")
 ACTS_SO, RESTS = "acts", "rests"  # what an example expects
 MOST_ACTS, MOST_EXAMPLES, WORDS_CHARS = 4, 20, 300
 MOST_MINUTES = 60 * 24 * 30
+ACT_PARTS = {"kind", "minutes", "words", "to"}
 BOUNDS: Mapping[str, tuple[int, int, int]] = {  # by default, least, most
     "an_hour": (6, 1, 1000),
     "cool_down_s": (600, 0, 86_400),
@@ -178,14 +179,22 @@ def _acts(given: Any) -> list[dict[str, Any]]:
 
 def _act(field: str, given: Any) -> dict[str, Any]:
     kinds = sorted({kind for each in ACTS.values() for kind in each})
-    if not isinstance(given, Mapping) or given.get("kind") not in kinds or set(given) - {"kind", "minutes", "words"}:
-        raise BadBody(Wrong(field, f"An act has kind (one of {', '.join(kinds)}), minutes and words."))
-    minutes, words = given.get("minutes"), given.get("words") or ""
+    if not isinstance(given, Mapping) or given.get("kind") not in kinds or set(given) - ACT_PARTS:
+        raise BadBody(Wrong(field, f"An act has kind (one of {', '.join(kinds)}), minutes, words and to."))
+    minutes = given.get("minutes")
     if minutes is not None and (type(minutes) is not int or not 1 <= minutes <= MOST_MINUTES):
         raise BadBody(Wrong(f"{field}.minutes", "It lasts at least a minute and at most 30 days."))
-    if not isinstance(words, str) or len(words) > WORDS_CHARS or "\0" in words:
-        raise BadBody(Wrong(f"{field}.words", f"A text of at most {WORDS_CHARS} characters."))
-    return {"kind": given["kind"], "minutes": minutes, "words": words.strip()}
+    words, to = _text(field, "words", given), _text(field, "to", given)
+    if (given["kind"] == "reroute") != bool(to):
+        raise BadBody(Wrong(f"{field}.to", "Work is moved to an agent, by slug or name; nothing else goes anywhere."))
+    return {"kind": given["kind"], "minutes": minutes, "words": words} | ({"to": to} if to else {})
+
+
+def _text(field: str, name: str, given: Mapping[str, Any]) -> str:
+    value = given.get(name) or ""
+    if not isinstance(value, str) or len(value) > WORDS_CHARS or "\0" in value:
+        raise BadBody(Wrong(f"{field}.{name}", f"A text of at most {WORDS_CHARS} characters."))
+    return value.strip()
 
 
 def _examples(given: Any) -> list[dict[str, Any]]:

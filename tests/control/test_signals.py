@@ -10,6 +10,7 @@ from uuid import UUID
 import pytest
 from django.utils import timezone
 
+from orchestration.autonomy import work
 from orchestration.autonomy.aims import Aim
 from orchestration.autonomy.models import Action, Cause, Episode, Kind, State, Target
 from orchestration.autonomy.ordering import Wish, order
@@ -20,7 +21,7 @@ from orchestration.policies import lifecycle
 from orchestration.policies.models import PolicyVersion, Reading
 from orchestration.policies.signal_kinds import SIGNALS
 from orchestration.registry.models import Agent
-from orchestration.routing.models import Breaker
+from orchestration.routing.models import Breaker, Move
 from orchestration.workspaces.models import User, Workspace
 from tests import make
 
@@ -151,6 +152,19 @@ def test_a_rule_that_is_retired_ends_its_episodes_and_acts_no_more(workspace: Wo
 
     assert sweep(workspace, 1) == 0
     assert not Episode.objects.filter(ended_at=None).exists()
+
+
+def test_work_moves_to_the_agent_that_the_rule_names(workspace: Workspace, admin: User) -> None:
+    act = [{"kind": "reroute", "minutes": 30, "to": "desk-standby"}]
+    live(workspace, admin, body("breaker", "agent", acts=act))
+    make.agent(workspace, "standby")
+    PLANTED["breaker"](workspace)
+
+    sweep(workspace)
+    work.carry_out()
+
+    assert Action.objects.get().told["about"] == {"to": "desk-standby", "system": "payments"}
+    assert Move.objects.get().to.name == "standby"
 
 
 def asked(space: Workspace, **fields: Any) -> Hold:

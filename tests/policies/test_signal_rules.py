@@ -67,6 +67,8 @@ def test_what_each_signal_begins_with_is_a_rule_and_fits_rows(signal: str) -> No
         ({"acts": [{"kind": "explode"}]}, "acts.0"),
         ({"acts": [{"kind": "pause", "minutes": 0}]}, "acts.0.minutes"),
         ({"acts": [{"kind": "quarantine"}]}, "acts.0.words"),
+        ({"acts": [{"kind": "reroute"}]}, "acts.0.to"),
+        ({"acts": [{"kind": "notify", "to": "me"}]}, "acts.0.to"),
         ({"leave": "perhaps"}, "leave"),
         ({"bounds": {"an_hour": 0}}, "bounds.an_hour"),
         ({"bounds": {"a_day": 1}}, "bounds"),
