@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Any
+from uuid import UUID
 
 from django.conf import settings
 from django.test import Client
@@ -17,6 +18,9 @@ from pytest_django import DjangoDbBlocker
 
 from escalations import intake
 from orchestration.control import digest
+from orchestration.handoffs import claims, sending
+from orchestration.handoffs.given import Speaker
+from orchestration.handoffs.models import Envelope
 from orchestration.holds import verdicts
 from orchestration.holds.models import Answered, Hold
 from orchestration.holds.verdicts import Verdict
@@ -32,6 +36,7 @@ from tests.emptying import empty
 from tests.waiting import LONG_S
 
 HOSTILE = "<img src=x onerror=alert(1)>\u202e"
+HANDED = UUID(int=7)
 SETTINGS = (
     "profile",
     "members",
@@ -51,6 +56,8 @@ LISTS = (
     "/workflows/",
     "/runs/",
     "/agents/",
+    "/handoffs/",
+    f"/handoffs/{HANDED}/",
     "/inbox/",
     "/policies/",
     "/ledger/",
@@ -104,6 +111,7 @@ def furnish(port: int, send: Callable[[Door], None]) -> Place:
     person = User.objects.create_user("admin", password="admin-password-12")
     Membership.objects.create(user=person, workspace=space, roles=["admin"])
     ask(space, person)
+    coordinate(space)
     client = Client()
     client.force_login(person)
     return Place(
@@ -113,6 +121,18 @@ def furnish(port: int, send: Callable[[Door], None]) -> Place:
         [f"/agents/{slug}/" for slug in Agent.objects.order_by("id").values_list("slug", flat=True)],
         [f"/workflows/{slug}/" for slug in Workflow.objects.order_by("id").values_list("slug", flat=True)],
     )
+
+
+def coordinate(space: Workspace) -> None:
+    """What agents tell each other of a run."""
+    who, run = Speaker(space.pk, 0), str(Run.objects.order_by("id").values_list("id", flat=True).first() or HOSTILE)
+    envelope: dict[str, Any] = {"version": 1, "run": run, "from": HOSTILE, "to": f"to {HOSTILE}", "asked": HOSTILE}
+    envelope |= {"done": [HOSTILE], "evidence": [{HOSTILE: HOSTILE}], "open_questions": [], "constraints": [HOSTILE]}
+    sent = sending.send(who, envelope | {"data_classes": [], "facts": {HOSTILE: HOSTILE}}, "")
+    Envelope.objects.filter(pk=sent.pk).update(id=HANDED)
+    for key in (HOSTILE, f"ask:{HOSTILE}", "done"):
+        row, _ = claims.claim(who, {"run": run, "key": key, "agent": HOSTILE})
+    claims.finish(who, row.pk, {"result": HOSTILE})
 
 
 def ask(space: Workspace, person: User) -> None:
