@@ -144,11 +144,10 @@ def drafted(request: Here, found: LearnPage) -> HttpResponse:
         return back
     reason = f"Learnt from {plural(found.found.runs, 'run,runs')}, steps in at least {found.share}% of them"
     try:
-        seen = request.POST.get("seen", "")
-        if found.base.draft and not seen and found.base.draft.digest != declared.digest_of(made):
-            raise declared.Changed(f"There is a draft already: v{found.base.draft.number}.")
-        by = f"person:{request.user.get_username()}"
-        kept = declared.save(request.workspace.pk, made, by, origin=Origin.LEARNT, reason=reason, seen=seen)
+        kept, by = found.base.draft, f"person:{request.user.get_username()}"
+        if kept is None or kept.digest != declared.digest_of(made):
+            seen = request.POST.get("seen", "")
+            kept = declared.save(request.workspace.pk, made, by, origin=Origin.LEARNT, reason=reason, seen=seen)
     except declared.NotNow as error:
         messages.error(request, f"Nothing was changed. {error}", extra_tags="crit")
         return back
