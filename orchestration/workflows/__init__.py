@@ -6,7 +6,9 @@ a stage a file), which traces belong together (`stitch`, pure), reading and book
 Workflows that Baton coordinates: what they say (`definition`, `plans`), their versions (`declared`), and the engine
 that moves their runs on (`starting`, `engine`, `leases`, `retries`, `rollback`), each move one transaction on a locked
 run (`moving`). They tell of themselves by events (`reporting`), so that a declared run is a run like any other. Guards
-need rules and people need holds, both further up: `control.driving` brings them.
+need rules and people need holds, both further up: `control.driving` brings them. What waits for whom says `progress`;
+what observed runs have in common (`trails`) becomes a draft (`learning`, `drafting`), and whether runs keep to their
+path says `conformance`.
 
 One fold serves the run page, the API, the run's row and the figures booked to rollups, so they cannot disagree. It
 takes steps in any order, as many as have come, and is done anew when more come: it keeps no state.

@@ -57,7 +57,7 @@ def test_a_draft_is_learnt_once_with_what_it_stands_on_and_what_was_left_out(
         assert as_admin.post(ADDRESS, {"share": "80"})["Location"] == "/workflows/refund/edit/"
 
     assert "30 of 40 completed runs" in page
-    assert "10 of 40 (25.0%)" in page
+    assert "10 of 40 (25%)" in page
     version = DefinitionVersion.objects.get()
     assert (version.state, version.origin, version.number) == ("draft", "learnt", 1)
     look, pay = version.body["steps"]
