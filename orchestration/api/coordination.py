@@ -9,36 +9,31 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping
 from datetime import UTC, datetime
-from math import isfinite
 from typing import Any
-from urllib.parse import parse_qs
 from uuid import UUID
 
 import orjson
 from django.core.exceptions import ObjectDoesNotExist
 
-from orchestration.api import auth
 from orchestration.api.answers import Answer, serve
-from orchestration.api.bodies import Receive, Scope, Send, header, read, room
+from orchestration.api.bodies import Receive, Scope, Send
+from orchestration.api.calls import JSON, Call, wrong
 from orchestration.api.coordination_waits import claims_over, handed
 from orchestration.api.pool import Pool, Unavailable
 from orchestration.api.refusals import Refused, problem, unavailable
 from orchestration.api.threads import Threads
-from orchestration.api.watching import Full, Watch
+from orchestration.api.watching import Watch
 from orchestration.handoffs import claims, demands, lists, sending
 from orchestration.handoffs.demands import Demanded
-from orchestration.handoffs.given import Fault, KeyUsed, NotYours, Speaker, TooLate, Wrong, agent_key
+from orchestration.handoffs.given import KeyUsed, NotYours, TooLate, Wrong, agent_key
 from orchestration.handoffs.lists import Asked
 from orchestration.handoffs.models import Claim, Holding, Passing
 from orchestration.handoffs.told import claimed, told
 from orchestration.lib.paging import BadCursor
 
 HANDOFFS, CLAIMS = "/api/v1/handoffs", "/api/v1/claims"
-MOST_BYTES = 1 << 20
-KEY_CHARS = 255
-LONGEST_S = 60.0
 MOST_LISTED = 100
-JSON, PROBLEM = "application/json", "application/problem+json"
+PROBLEM = "application/problem+json"
 READERS = ("work", "read")
 
 pool = Pool()
@@ -67,81 +62,6 @@ async def shutdown() -> None:
     await threads.close()
 
 
-class Call:
-    """One request: who speaks, what was said, and how long the answer may take."""
-
-    def __init__(self, scope: Scope, receive: Receive) -> None:
-        self.scope, self.receive = scope, receive
-        self.query = {name: values[-1] for name, values in parse_qs(scope["query_string"].decode("latin-1")).items()}
-        self.speaker = Speaker(0, 0)
-        self.given: Any = None
-        self.key = ""
-        self._gone: asyncio.Future[Any] | None = None
-
-    async def admit(self, *scopes: str) -> None:
-        """Any of the scopes will do."""
-        key = auth.key_in(self.scope["headers"], self.scope["query_string"])
-        for each in scopes:
-            try:
-                bearer = await auth.recognise(key, each)
-            except Refused as refused:
-                if refused.status != 403 or each == scopes[-1]:
-                    raise
-            else:
-                self.speaker = Speaker(bearer.workspace_id, bearer.key_id, bearer.agents)
-                return
-
-    async def listen(self) -> None:
-        """Read the body: JSON, or nothing at all."""
-        with room.share() as take:
-            body = await read(self.scope, self.receive, take)
-        if len(body) > MOST_BYTES:
-            raise Refused(413, "too_large", f"At most {MOST_BYTES >> 20} MiB.")
-        if body and header(self.scope, b"content-type").partition(";")[0].strip().lower() != JSON:
-            raise Refused(415, "unsupported", f"Send {JSON}.")
-        try:
-            self.given = orjson.loads(body) if body else None
-        except orjson.JSONDecodeError:
-            raise Refused(400, "undecodable", "The body is not JSON.") from None
-        inner = self.given.get("key") if isinstance(self.given, dict) and "to" in self.given else ""
-        key = header(self.scope, b"idempotency-key") or inner or ""
-        if not isinstance(key, str) or len(key) > KEY_CHARS or "\0" in key:
-            raise _wrong("key", f"An idempotency key is a text of at most {KEY_CHARS} characters.")
-        self.key = key
-
-    @property
-    def seconds(self) -> float:
-        """How long to wait at most. Longer than a minute is a minute."""
-        try:
-            seconds = float(self.query.get("wait", "0"))
-        except ValueError:
-            seconds = -1.0
-        if not isfinite(seconds) or seconds < 0:
-            raise _wrong("wait", "A number of seconds, 60 at most.")
-        return min(seconds, LONGEST_S)
-
-    async def wait(self, watch: Watch[Any], thing: Any, until: float) -> bool:
-        """Whether there is still somebody to answer, and time left."""
-        loop = asyncio.get_running_loop()
-        if self._gone is None:
-            self._gone = asyncio.ensure_future(_gone(self.receive))
-        left = until - loop.time()
-        if left <= 0:
-            return False
-        try:
-            await watch.wait(thing, self.speaker.key_id, left, self._gone)
-        except Full:
-            raise Refused(503, "busy", "Too many wait at the moment.", retry_after=5) from None
-        return not self._gone.done() and loop.time() < until
-
-    def close(self) -> None:
-        if self._gone is not None:
-            self._gone.cancel()
-
-
-Handler = Callable[[Call], Awaitable[Any]]
-
-
 async def application(scope: Scope, receive: Receive, send: Send) -> None:
     async def handle() -> Answer:
         call = Call(scope, receive)
@@ -156,8 +76,8 @@ async def application(scope: Scope, receive: Receive, send: Send) -> None:
 async def _answered(call: Call) -> Answer:
     try:
         found = await _route(call)
-    except Wrong as wrong:
-        return _problem(422, "This cannot be taken as it is.", errors=[fault.told for fault in wrong.faults])
+    except Wrong as error:
+        return _problem(422, "This cannot be taken as it is.", errors=[fault.told for fault in error.faults])
     except NotYours as error:
         return _problem(403, str(error))
     except KeyUsed:
@@ -210,7 +130,7 @@ async def _handoffs(call: Call, _: str) -> Any:
     asked, limit, cursor = _asked(call.query), _limit(call.query), call.query.get("cursor") or None
     until = asyncio.get_running_loop().time() + call.seconds
     if call.seconds and not (asked.receiver and asked.state == Passing.SENT):
-        raise _wrong("wait", "Only for what is sent `to` an agent, with state=sent.")
+        raise wrong("wait", "Only for what is sent `to` an agent, with state=sent.")
     if asked.receiver and call.seconds and not call.speaker.may(asked.receiver):
         raise NotYours(asked.receiver)
     thing = call.speaker.workspace_id, agent_key(asked.receiver)
@@ -218,7 +138,7 @@ async def _handoffs(call: Call, _: str) -> Any:
         try:
             page = await threads.run(lambda: lists.listing(call.speaker, asked, limit, cursor))
         except BadCursor:
-            raise _wrong("cursor", "One that this list gave out.") from None
+            raise wrong("cursor", "One that this list gave out.") from None
         if page.items or not call.seconds or not await call.wait(arriving, thing, until):
             return {"items": [told(row) for row in page.items], "next": page.next}
 
@@ -298,17 +218,17 @@ _CLAIMS: Steps = {
 def _asked(query: Mapping[str, str]) -> Asked:
     for name, value in query.items():
         if "\0" in value or len(value) > 300:
-            raise _wrong(name[:80], "A text of at most 300 characters.")
+            raise wrong(name[:80], "A text of at most 300 characters.")
     state = query.get("state", "")
     if state not in ("", "open", *Passing.values):
-        raise _wrong("state", f"One of open, {', '.join(Passing.values)}.")
+        raise wrong("state", f"One of open, {', '.join(Passing.values)}.")
     return Asked(query.get("from", ""), query.get("to", ""), state, query.get("run", ""), query.get("q", ""))
 
 
 def _limit(query: Mapping[str, str]) -> int:
     text = query.get("limit", "50")
     if not (text.isascii() and text.isdigit() and 1 <= int(text[:9]) <= MOST_LISTED):
-        raise _wrong("limit", f"From 1 to {MOST_LISTED}.")
+        raise wrong("limit", f"From 1 to {MOST_LISTED}.")
     return int(text)
 
 
@@ -317,15 +237,6 @@ def _id(text: str) -> UUID:
         return UUID(text)
     except ValueError:
         raise ObjectDoesNotExist from None
-
-
-def _wrong(field: str, message: str) -> Wrong:
-    return Wrong([Fault(field, "invalid", message)])
-
-
-async def _gone(receive: Receive) -> None:
-    while (await receive())["type"] != "http.disconnect":
-        pass
 
 
 def _problem(status: int, detail: str, **more: Any) -> Answer:
