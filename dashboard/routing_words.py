@@ -7,7 +7,7 @@ from django.utils import timezone
 
 from dashboard.finding import Finding, Part, foreign, say
 from orchestration.control.route_figures import Figures, MovedWork, Record
-from orchestration.lib.templatetags.baton import ENOUGH, plural
+from orchestration.lib.templatetags.baton import ENOUGH, number, plural
 from orchestration.routing.models import Breaker, Circuit, Slice
 
 TONES = {Circuit.OPEN.value: "crit", Circuit.HALF.value: "human", Circuit.CLOSED.value: "ok"}
@@ -46,7 +46,7 @@ def success(record: Record | None) -> str:
         return "not measured"
     if record.n < ENOUGH:
         return f"{record.n - record.failures} of {record.n} calls, too few for a rate"
-    return f"{record.success * 100:.0f}% ({record.low * 100:.0f} to {record.high * 100:.0f}, n={record.n})"
+    return f"{record.success * 100:.0f}% ({record.low * 100:.0f} to {record.high * 100:.0f}, n={number(record.n)})"
 
 
 def slice_words(row: Slice) -> tuple[list[tuple[str, str]], str, str, str]:
