@@ -76,19 +76,42 @@ def effect(action: Action) -> str:
     """What is otherwise since, or why nothing is."""
     if action.error:
         return action.error
+    if action.kind == Kind.VERIFY and action.state in (State.RUNNING, State.DONE):
+        return _checked(action)
+    if action.state != State.DONE:
+        return _not_done(action)
+    if action.result.get("changed") is False:
+        return f"Nothing was changed: it was {action.result.get('was', 'so before')}."
+    return _would(action) + _withdrawn(action) + _answered(action)
+
+
+def _not_done(action: Action) -> str:
     if action.state == State.PROPOSED:
         return f"Waits for a person. {_would(action)}"
     if action.state == State.RUNNING:
         return f"On its way to {plural(int(action.result.get('receivers') or 1), 'receiver,receivers')}."
-    if action.state == State.UNDONE:
-        return "It was taken back."
-    if action.state == State.DECLINED:
-        return "Nothing was done."
-    if action.state != State.DONE:
-        return "Not done yet."
-    if action.result.get("changed") is False:
-        return f"Nothing was changed: it was {action.result.get('was', 'so before')}."
-    return EFFECTS.get((action.kind, action.target_kind), "") + _withdrawn(action)
+    said = {State.UNDONE: "It was taken back.", State.DECLINED: "Nothing was done."}
+    return said.get(State(action.state), "Not done yet.")
+
+
+def _checked(action: Action) -> str:
+    said = {
+        "approve": "It is as it should be",
+        "reject": "It is not as it should be",
+        "amend": "It should have been otherwise",
+        "more": "More has to be known",
+    }
+    answer = said.get(str(action.result.get("answer")))
+    return f"{answer}, says {action.result.get('by')}." if answer else "Waits for the answer."
+
+
+def _answered(action: Action) -> str:
+    """What agents answered at their own addresses."""
+    if action.waits:
+        return " Its agent is told."
+    answers = action.result.get("answers") or []
+    told = [str(each.get("status") or each.get("error") or "nothing") for each in answers]
+    return f" Its agent answered {', '.join(told)}." if told and action.result.get("asked") else ""
 
 
 def _withdrawn(action: Action) -> str:

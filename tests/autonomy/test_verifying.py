@@ -8,6 +8,7 @@ import pytest
 from django.utils import timezone
 from uuid_utils.compat import uuid7
 
+from dashboard.action_words import effect
 from orchestration.autonomy import aims, ordering, verifying, work
 from orchestration.autonomy.aims import Aim
 from orchestration.autonomy.models import Action, Kind, State, Target
@@ -44,7 +45,7 @@ def test_a_person_is_asked_with_evidence_and_the_answer_stands_with_the_act(
     assert "3 errors" in hold.evidence[1]["text"]
     look_again()
     action.refresh_from_db()
-    assert action.state == State.RUNNING
+    assert (action.state, effect(action)) == (State.RUNNING, "Waits for the answer.")
 
     verdicts.decide(hold, Verdict(Answered.REJECT, "It did"), reviewer, revision=0)
     Hold.objects.update(apply_at=timezone.now() - timedelta(seconds=1))
@@ -53,6 +54,7 @@ def test_a_person_is_asked_with_evidence_and_the_answer_stands_with_the_act(
 
     action.refresh_from_db()
     assert (action.state, action.result["answer"], action.result["by"]) == (State.DONE, "reject", "reviewer")
+    assert effect(action) == "It is not as it should be, says reviewer."
 
 
 def test_it_is_asked_once_however_often_it_is_tried(workspace: Workspace) -> None:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable, Mapping
 from datetime import timedelta
 from typing import Any
 from uuid import UUID
 
 import pytest
+from django.db import connections
 from django.utils import timezone
 
 from orchestration.autonomy import work
@@ -222,3 +224,21 @@ def test_readings_are_kept_where_they_differ_and_say_when_it_is_clear_again(work
 
     kept = list(Reading.objects.filter(signal="queue").order_by("at").values_list("facts", flat=True))
     assert [bool(facts) for facts in kept] == [True, False]
+
+
+@pytest.mark.django_db(transaction=True)
+def test_two_sweeps_at_once_act_once(workspace: Workspace, admin: User) -> None:
+    live(workspace, admin, body("agent_failures", "agent", "pause"))
+    failing(workspace)
+
+    def run() -> None:
+        sweep(workspace)
+        connections.close_all()
+
+    threads = [threading.Thread(target=run) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+
+    assert (Action.objects.count(), Episode.objects.get().seen) == (1, 4)
