@@ -5,30 +5,32 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-
     dependencies = [
-        ('routing', '0002_breaker_episode'),
-        ('workspaces', '0005_facts_of_decisions'),
+        ("routing", "0002_breaker_episode"),
+        ("workspaces", "0005_facts_of_decisions"),
     ]
 
     operations = [
         migrations.CreateModel(
-            name='Slice',
+            name="Slice",
             fields=[
-                ('id', models.BigAutoField(primary_key=True, serialize=False)),
-                ('what', models.TextField()),
-                ('traits', models.JSONField(default=list)),
-                ('n', models.IntegerField()),
-                ('failures', models.IntegerField()),
-                ('rest', models.IntegerField()),
-                ('rest_failures', models.IntegerField()),
-                ('evidence', models.FloatField()),
-                ('since', models.DateTimeField()),
-                ('at', models.DateTimeField()),
-                ('workspace', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, to='workspaces.workspace')),
+                ("id", models.BigAutoField(primary_key=True, serialize=False)),
+                ("what", models.TextField()),
+                ("traits", models.JSONField(default=list)),
+                ("n", models.IntegerField()),
+                ("failures", models.IntegerField()),
+                ("rest", models.IntegerField()),
+                ("rest_failures", models.IntegerField()),
+                ("evidence", models.FloatField()),
+                ("since", models.DateTimeField()),
+                ("at", models.DateTimeField()),
+                (
+                    "workspace",
+                    models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, to="workspaces.workspace"),
+                ),
             ],
             options={
-                'constraints': [models.UniqueConstraint(fields=('workspace', 'what'), name='one_slice')],
+                "constraints": [models.UniqueConstraint(fields=("workspace", "what"), name="one_slice")],
             },
         ),
     ]
