@@ -216,6 +216,8 @@ ACTS: Mapping[str, str] = {
     "precedent.kept": "kept for cases to come that it",
     "precedent.used": "decided a case that a precedent covers:",
     "precedent.revoked": "revoked a precedent, which had decided",
+    "workflow.coordination_on": "told agents to coordinate in",
+    "workflow.coordination_off": "told agents to coordinate no more in",
     "workflow.target_set": "set how much is to end without a person, to",
     "workflow.failures_asked": "set whether people are asked about failed runs:",
     "workflow.drafted": "saved a draft of",
@@ -312,6 +314,10 @@ _WHAT: Mapping[str, Callable[[Told], str]] = {
     ),
     "precedent.used": lambda told: f"{told.get('verdict', '')}, {'as' if told.get('agreed') else 'not as'} before",
     "precedent.revoked": lambda told: plural(told.get("decided"), "case,cases"),
+    **dict.fromkeys(
+        ("workflow.coordination_on", "workflow.coordination_off"),
+        lambda told: f"{told.get('workflow', '')}: {told.get('reason') or 'no reason given'}",
+    ),
     "workflow.target_set": lambda told: told.get("target") or "nothing in particular",
     "workflow.failures_asked": lambda told: "yes" if told.get("on") else "no",
     **dict.fromkeys(

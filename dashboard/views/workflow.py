@@ -10,7 +10,7 @@ from functools import cached_property
 from django.http import HttpResponse
 from django.views.decorators.http import require_safe
 
-from dashboard import standing
+from dashboard import coordination_words, standing
 from dashboard.alone_words import Told, told
 from dashboard.charts.bars import Piece, stacked
 from dashboard.charts.durations import Chart, bands, histogram
@@ -22,6 +22,7 @@ from dashboard.workflow_check import owner_words
 from dashboard.workflow_states import RUN
 from orchestration.control.alone import Alone
 from orchestration.control.human_load import alone_of
+from orchestration.control.mess_figures import figures
 from orchestration.lib.fragments import render_page_or_fragment, wanted
 from orchestration.lib.templatetags.baton import duration, number, percent, plural
 from orchestration.workflows import anatomy, progress, runs, stats
@@ -107,6 +108,11 @@ class FlowPage:
         end = self.period.until - timedelta(seconds=1) if self.period.day else self.period.until
         known = alone_of(self.request.workspace.pk, self.line.id, end)
         return told(known or Alone(self.line.id, self.line.name, self.line.slug, 0, 0, None))
+
+    @cached_property
+    def coordination(self) -> coordination_words.Told:
+        """Whether its agents are to coordinate, and what came of it."""
+        return coordination_words.told(figures(self.flow, examples=False))
 
     @property
     def pace(self) -> Spark:

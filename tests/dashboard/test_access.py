@@ -29,6 +29,7 @@ PAGES: dict[str, set[str]] = {
     "/workflows/refund/": MEMBER,
     "/workflows/new/": ADMIN,
     "/workflows/refund/edit/": ADMIN,
+    "/workflows/refund/coordination/": MEMBER,
     "/workflows/refund/learn/": MEMBER,
     "/workflows/refund/versions/": MEMBER,
     "/workflows/refund/conformance/": MEMBER,
@@ -143,6 +144,7 @@ WRITES: dict[str, set[str]] = {
     "/inbox/verdicts/00000000-0000-0000-0000-000000000999/undo/": {"reviewer", "admin"},
     "/inbox/precedents/00000000-0000-0000-0000-000000000999/revoke/": {"reviewer", "admin"},
     "/workflows/999/wishes/": ADMIN,
+    "/workflows/999/coordination/switch/": ADMIN,
     **{f"/workflows/999/{step}/": ADMIN for step in ("publish", "revert", "retire", "discard")},
 }
 # Asked of nobody in particular, or by their own tests: the stream, invitations, what a person sets for himself, a key.
@@ -178,6 +180,7 @@ ACTS += [
     "/workflows/refund/pause/",
     "/runs/{run}/cancel/",
     "/workflows/refund/wishes/",
+    "/workflows/refund/coordination/switch/",
     *(f"/workflows/refund/{act}/" for act in ("edit", "learn", "publish", "revert", "retire", "discard")),
     "/inbox/precedents/{precedent}/revoke/",
 ]
@@ -220,11 +223,12 @@ JSON = {
     "systems/payments": 404,
     "workflows": 200,
     "workflows/refund": 404,
+    "workflows/refund/coordination": 404,
+    "workflows/refund/conformance": 404,
+    "workflows/refund/standing": 404,
     "overview": 200,
 }
 
-    "workflows/refund/conformance": 404,
-    "workflows/refund/standing": 404,
 
 def views(resolver: URLResolver | None = None) -> list[tuple[str, Any]]:
     found = []
