@@ -19,6 +19,7 @@ from tests.bench import (
     idle,
     inbox,
     latency,
+    leases,
     ledger,
     overload,
     replay,
@@ -64,6 +65,10 @@ BENCHES: dict[str, tuple[str, Bench]] = {
         lambda s, r, o: inbox.measure(
             s, r, asked=160 if o.quick else 1_000, stored=2_000 if o.quick else 10_000, tries=20 if o.quick else 60
         ),
+    ),
+    "leases": (
+        "steps a second beside a bare Celery task; every run ends once though all are killed (P7)",
+        lambda s, r, o: leases.measure(s, r, 300 if o.quick else 3_000, 100 if o.quick else 5_000 if o.full else 2_000),
     ),
     "ledger": (
         "what changes history is refused or found; verifying it (P11)",
