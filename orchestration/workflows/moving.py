@@ -54,6 +54,7 @@ class Moving:
     tasks: dict[str, Task]
     undoing: dict[UUID, Task]
     at: datetime
+    before: Mapping[str, Any] = field(default_factory=dict)  # of the run as it is stored
     withdrawn: bool = False  # persons that were asked have nothing to answer any more
     _effects: list[Effect] | None = None
     _changed: dict[UUID, Task] = field(default_factory=dict)
@@ -123,9 +124,9 @@ class Moving:
 
     def save(self) -> None:
         place = self.run.workspace_id
-        DeclaredRun.objects.filter(workspace_id=place, id=self.run.id).update(
-            **{name: getattr(self.run, name) for name in _RUN}
-        )
+        stands = _values(self.run)
+        if stands != self.before:
+            DeclaredRun.objects.filter(workspace_id=place, id=self.run.id).update(**stands)
         for task in self._changed.values():
             Task.objects.filter(workspace_id=place, id=task.id).update(**{name: getattr(task, name) for name in _TASK})
         for effect in self._changed_effects.values():
@@ -149,4 +150,9 @@ def moving(workspace_id: int, run_id: UUID, *, wait: bool = True) -> Moving | No
             undoing[task.undoes] = task
         else:
             tasks[task.step] = task
-    return Moving(run, plan, {step.id: tasks[step.id] for step in plan.steps}, undoing, timezone.now())
+    steps = {step.id: tasks[step.id] for step in plan.steps}
+    return Moving(run, plan, steps, undoing, timezone.now(), _values(run))
+
+
+def _values(run: DeclaredRun) -> dict[str, Any]:
+    return {name: getattr(run, name) for name in _RUN}
