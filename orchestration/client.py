@@ -366,7 +366,7 @@ class Work:
     def _keep(self) -> None:
         pause = float(self.told["lease_s"]) / 3
         while not self.lost and not self._over.wait(pause):
-            said = self._ask("heartbeat", {}, pause)
+            said = self._ask("heartbeat", {}, max(2.0, pause))
             self.stopped = self.stopped or bool(said and said["stop"])
 
     def __enter__(self) -> Work:
