@@ -86,7 +86,7 @@ def ensure_people(state: State, *, demo: bool) -> dict[str, str]:
 
 def ensure_demo_keys(state: State) -> tuple[str, str]:
     """The key of the simulated agents, and the one by which their past is told; kept beside the demo's passwords."""
-    agents = _kept_key(state.folder / "demo_key", "simulated agents", ["ingest", "decide"])
+    agents = _kept_key(state.folder / "demo_key", "simulated agents", ["ingest", "decide", "work"])
     return agents, _kept_key(state.folder / "demo_past_key", "past of the simulated agents", ["ingest", "admin"])
 
 

@@ -58,6 +58,10 @@ class Asking:
             return Way.EARLIER
         return Way.LIVE if self.line and self.line.works and ns > self.since_ns else Way.TOLD
 
+    def together(self, ns: int) -> Line | None:
+        """By which agents that live now may tell each other what they do."""
+        return self.line if self.way(ns) is not Way.TOLD else None
+
 
 @dataclass(slots=True)
 class Answer:

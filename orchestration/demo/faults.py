@@ -38,6 +38,25 @@ def draw(rng: Random) -> Faults:
     )
 
 
+@dataclass(frozen=True, slots=True)
+class Mess:
+    """How agents that know nothing of one another get in each other's way. `asks_*`: wants a proof of the customer,
+    each its own. `rereads`: the refund agent reads the bookings that billing has just read, while the core still holds
+    them locked (`locked`) and does not answer. `promises`: billing tells the customer an amount before it is paid, and
+    the refund agent, which `recounts`, takes a fee off it."""
+
+    asks_first: bool
+    asks_too: bool
+    rereads: bool
+    locked: bool
+    promises: bool
+    recounts: bool
+
+
+def mess(rng: Random) -> Mess:
+    return Mess(*(rng.random() < share for share in (0.45, 0.4, 0.4, 0.45, 0.55, 0.25)))
+
+
 def small_amount(rng: Random) -> float:
     """What a customer wants back and an agent may grant."""
     return round(min(NIGHT_LIMIT, rng.lognormvariate(3.9, 0.7)), 2)

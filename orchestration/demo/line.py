@@ -18,6 +18,7 @@ from urllib.request import Request, urlopen
 WAIT_S = 55
 TIMEOUT_S = 10.0
 PAUSE_S = 2.0
+AT_ONCE_S, QUIET_S = 2.0, 20.0
 NOT_FOR_US = (401, 403)
 AGAIN = (0, 409, 429, 502, 503, 504)
 OVER = ("applied", "expired", "cancelled")
@@ -54,6 +55,7 @@ class Line:
         self._url, self._key = url.rstrip("/"), key
         self._asks: SimpleQueue[Ticket] = SimpleQueue()
         self._one_by_one = threading.Lock()
+        self._quiet_until = 0.0
         self._started = False
 
     def ask(self, key: str, body: dict[str, Any]) -> Ticket:
@@ -65,6 +67,16 @@ class Line:
             threading.Thread(target=self._send, name="asks", daemon=True).start()
         self._asks.put(ticket)
         return ticket
+
+    def now(self, method: str, path: str, body: dict[str, Any] | None = None, key: str = "") -> dict[str, Any]:
+        """What is said to something that takes a moment, while the stage stands still; empty where nothing is said, and
+        for a while after that nobody is asked."""
+        if not self.works or time.monotonic() < self._quiet_until:
+            return {}
+        status, told = self._call(path, body, key, timeout_s=AT_ONCE_S, method=method)
+        if status in AGAIN and status != 409:
+            self._quiet_until = time.monotonic() + QUIET_S
+        return told if status == 200 else {}
 
     def _send(self) -> None:
         while True:
@@ -108,13 +120,18 @@ class Line:
             self.open += more
 
     def _call(
-        self, path: str, body: dict[str, Any] | None = None, key: str = "", timeout_s: float = TIMEOUT_S
+        self,
+        path: str,
+        body: dict[str, Any] | None = None,
+        key: str = "",
+        timeout_s: float = TIMEOUT_S,
+        method: str | None = None,
     ) -> tuple[int, dict[str, Any]]:
         """Status (0: no answer) and what was said."""
         headers = {"Authorization": f"Bearer {self._key}", "Content-Type": "application/json"}
         headers |= {"Idempotency-Key": key} if key else {}
-        data = json.dumps(body).encode() if body else None
-        request = Request(self._url + path, data, headers)  # noqa: S310  the address we send to
+        data = json.dumps(body).encode() if body is not None else None
+        request = Request(self._url + path, data, headers, method=method)  # noqa: S310  the address we send to
         try:
             with urlopen(request, timeout=timeout_s) as answer:  # noqa: S310
                 return 200, json.loads(answer.read(1 << 20))

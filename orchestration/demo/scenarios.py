@@ -9,14 +9,18 @@ from __future__ import annotations
 
 import json
 from collections.abc import Generator
+from dataclasses import replace
+from typing import Any
 
 from orchestration.client import Context, Span
 from orchestration.demo import agents, matters
 from orchestration.demo.asking import Answer, may, verdict
 from orchestration.demo.bank import SPLIT
+from orchestration.demo.emit import Actor
 from orchestration.demo.faults import large_amount, middle_amount, small_amount
 from orchestration.demo.matters import Refund, hour
-from orchestration.demo.scene import Act, Scene, passed_on, reviewed, think, use
+from orchestration.demo.scene import Act, Scene, fetch, key_of, once, passed_on, reviewed, think, use
+from orchestration.demo.shared import Shared
 from orchestration.demo.stage import Story
 
 REFUND_REQUEST, PAYMENT_TRACE = "Refund request", "Payment trace"
@@ -70,6 +74,7 @@ def refund_request(scene: Scene, wanted: Refund) -> Story:
     """Customer service hears the matter and transfers it to billing, which asks the refund agent. Where the bank's
     rules want a person the run waits, and goes on in a trace of its own when the answer is there."""
     root = scene.service.workflow(REFUND_REQUEST, scene.conversation)
+    scene.shared = Shared.of(scene.asking.together(scene.now), root.context.trace_id, REFUND_REQUEST)
     heard = yield from receive(scene, root, ABUSE if scene.faults.abusive else scene.rng.choice(COMPLAINTS))
     if scene.faults.crashes:
         return
@@ -104,7 +109,9 @@ def receive(scene: Scene, root: Span, said: str) -> Act:
     guard.finish()
     if not denied:
         yield from think(scene, actor, turn, said)
-        yield from use(scene, actor, turn, agents.LOOKUP, {"customer_id": scene.customer})
+        yield from fetch(scene, actor, turn, agents.LOOKUP, {"customer_id": scene.customer})
+        if scene.mess.asks_first:
+            yield from proof(scene, actor, turn, "the receipt")
         yield from think(scene, actor, turn, "Which team is this for?", "Billing: money is wanted back.", 0.6)
         handover = actor.call(turn, "transfer_to_billing", {"reason": "a refund is wanted"})
         yield 0.005
@@ -113,15 +120,27 @@ def receive(scene: Scene, root: Span, said: str) -> Act:
     return not denied
 
 
+def proof(scene: Scene, actor: Actor, turn: Span, of: str) -> Act:
+    """Ask the customer for one. Agents that coordinate ask for what all of them need, once."""
+    wanted = {"customer_id": scene.customer, "about": "the receipt and a photo" if scene.shared else of}
+    return (yield from once(scene, actor, "ask:proof", lambda: use(scene, actor, turn, agents.ASK, wanted)))
+
+
 def settle_claim(scene: Scene, root: Span, wanted: Refund) -> Outcome:
     """Billing: look at customer and bookings, then have the refund agent pay."""
-    actor = scene.billing
+    actor, shared = scene.billing, scene.shared
     turn = actor.turn(passed_on(root), scene.conversation, REFUND_REQUEST)
+    handed = handed_over(scene, "customer-service", "billing", wanted)
     yield from think(scene, actor, turn, "Is the claim justified?")
-    if scene.faults.looks_up_twice:  # it does not know that customer service did so a moment ago
-        yield from use(scene, actor, turn, agents.LOOKUP, {"customer_id": scene.customer})
-    yield from use(scene, actor, turn, agents.BOOKINGS, {"account": scene.account, "days": 90})
+    if scene.faults.looks_up_twice:  # else it knows by chance that customer service did so a moment ago
+        yield from fetch(scene, actor, turn, agents.LOOKUP, {"customer_id": scene.customer})
+    if scene.mess.asks_too:
+        yield from proof(scene, actor, turn, "a photo" if scene.mess.asks_first else "the receipt")
+    yield from fetch(scene, actor, turn, agents.BOOKINGS, {"account": scene.account, "days": 90})
     yield from think(scene, actor, turn, f"Account {scene.account}: {wanted.amount:.2f} was charged. Refund it?")
+    promised = {"account": scene.account, "amount": wanted.amount}
+    if scene.mess.promises and not shared:
+        yield from use(scene, actor, turn, agents.PROMISE, promised)
     asked = actor.call(turn, "ask_refund_agent", {"account": scene.account, "amount": wanted.amount})
     outcome, answer = yield from refund(scene, passed_on(asked), wanted)
     if outcome == "failed":
@@ -129,17 +148,33 @@ def settle_claim(scene: Scene, root: Span, wanted: Refund) -> Outcome:
     asked.set(actor.role.speech.returned(outcome)).finish()
     if outcome == "paid":
         yield from think(scene, actor, turn, "Tell the customer that the money is on its way.")
+        if scene.mess.promises and shared:  # what was paid, now that it is known
+            yield from use(scene, actor, turn, agents.PROMISE, promised)
+    if shared:
+        shared.complete(handed, outcome)
     turn.finish()
     return outcome, answer
+
+
+def handed_over(scene: Scene, sender: str, to: str, wanted: Refund) -> dict[str, Any]:
+    """With what is known, by an envelope, where agents coordinate."""
+    facts = {"customer": scene.customer, "account": scene.account, "amount": wanted.amount}
+    done = ["Looked up the customer"] + (["Read the bookings of 90 days"] if sender == "billing" else [])
+    asked = f"Settle the claim of {scene.customer} for {wanted.amount:.2f}"
+    return scene.shared.hand_off(sender, to, asked, done, facts) if scene.shared else {}
 
 
 def refund(scene: Scene, parent: Context, wanted: Refund) -> Outcome:
     """The refund agent asks whether it may, and pays, or leaves it to a person, or declines."""
     actor = scene.refunds
     turn = actor.turn(parent, scene.conversation, REFUND_REQUEST)
+    handed = handed_over(scene, "billing", "refund", wanted)
+    wanted = yield from checked(scene, turn, wanted, handed)
     yield from think(scene, actor, turn, f"Refund {wanted.amount:.2f} to {scene.account}?")
     arguments = {"account": scene.account, "amount": wanted.amount}
     answer = yield from may(scene, matters.refund(scene, wanted), parent.trace_id)
+    if scene.shared:
+        scene.shared.complete(handed, answer.effect)
     if answer.effect != "allow":
         denial = f"DENIED: {answer.words}"
         yield from use(scene, actor, turn, agents.REFUND, arguments, answer=denial)
@@ -151,11 +186,30 @@ def refund(scene: Scene, parent: Context, wanted: Refund) -> Outcome:
         call.set(actor.role.speech.returned("a person will decide")).finish()
         turn.finish()
         return "asked", answer
-    paid = yield from pay(scene, turn, arguments)
+    paid = yield from once(scene, actor, f"refund {scene.account}", lambda: pay(scene, turn, arguments))
     if not paid:
         turn.fail("PaymentsTimeout", "the payment service did not answer three times")
     turn.finish()
     return "paid" if paid else "failed", answer
+
+
+def checked(scene: Scene, turn: Span, wanted: Refund, handed: dict[str, Any]) -> Generator[float, None, Refund]:
+    """The refund agent makes sure of the amount. One that was handed over with it has no reason to reckon anew, and the
+    bookings are read already; one that was not reads them while the core still holds them for billing."""
+    actor, bookings = scene.refunds, {"account": scene.account, "days": 90}
+    if scene.mess.rereads:
+        yield from once(scene, actor, key_of(agents.BOOKINGS, bookings), lambda: read_again(scene, turn, bookings))
+    if scene.mess.recounts and "amount" not in (handed.get("facts") or {}):
+        less = min(7.5, 0.05 * wanted.amount)  # the fee that billing waives
+        return replace(wanted, amount=round(wanted.amount - less, 2))
+    return wanted
+
+
+def read_again(scene: Scene, turn: Span, bookings: dict[str, Any]) -> Act:
+    """The core takes a while to let go of an account that somebody has just read."""
+    if scene.mess.locked:
+        yield from use(scene, scene.refunds, turn, agents.BOOKINGS, bookings, error="CoreTimeout")
+    return (yield from use(scene, scene.refunds, turn, agents.BOOKINGS, bookings))
 
 
 def after_the_answer(scene: Scene, wanted: float, answer: Answer, said: str) -> Story:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Generator, Mapping
+from collections.abc import Callable, Generator, Mapping
 from dataclasses import dataclass, field
 from random import Random
 from typing import Any
@@ -13,10 +13,13 @@ from orchestration.demo import agents
 from orchestration.demo.agents import System, Tool
 from orchestration.demo.asking import Asking
 from orchestration.demo.emit import Actor
-from orchestration.demo.faults import Faults, draw
+from orchestration.demo.faults import Faults, Mess, draw, mess
+from orchestration.demo.matters import chance
 from orchestration.demo.rhythm import Rhythm, S
+from orchestration.demo.shared import Shared
 
 Act = Generator[float, None, bool]  # a part of a story: whether it went well
+PATIENCE = 60  # how often an agent looks whether another one is done
 
 
 @dataclass
@@ -28,6 +31,8 @@ class Scene:
     rng: Random
     asking: Asking = field(default_factory=Asking)
     faults: Faults = field(init=False)
+    mess: Mess = field(init=False)
+    shared: Shared | None = None  # what the agents of its run tell each other, where they are to
     customer: str = field(init=False)
     account: str = field(init=False)
     conversation: str = field(init=False)
@@ -37,6 +42,7 @@ class Scene:
         self.customer = f"C-{self.rng.randrange(10_000, 99_999)}"
         self.account = f"A-{self.rng.randrange(200_000, 999_999)}"
         self.conversation = f"conv-{self.rng.getrandbits(48):012x}"
+        self.mess = mess(chance(self, "mess"))
 
     @property
     def service(self) -> Actor:
@@ -109,6 +115,39 @@ def use(
     request.finish()
     call.set(actor.role.speech.returned(answer or json.dumps({"ok": not error}))).finish()
     return not error
+
+
+def fetch(scene: Scene, actor: Actor, turn: Span, tool: Tool, arguments: dict[str, Any]) -> Act:
+    """A look-up; where agents coordinate, one that another of them has made is not made again."""
+    work = key_of(tool, arguments)
+    return (yield from once(scene, actor, work, lambda: use(scene, actor, turn, tool, arguments)))
+
+
+def key_of(tool: Tool, arguments: dict[str, Any]) -> str:
+    """The same for all who would make the same call."""
+    return " ".join((tool.name, *(f"{name}={value}" for name, value in sorted(arguments.items()))))
+
+
+def once(scene: Scene, actor: Actor, key: str, work: Callable[[], Act]) -> Act:
+    """Work that one agent does for all who coordinate: whoever wants the same waits for the result of the first. Where
+    they do not, or Baton does not answer, each does it itself."""
+    shared = scene.shared
+    if shared is None:
+        return (yield from work())
+    if key in shared.facts():
+        return True
+    claim = shared.claim(key, actor.role.name)
+    for _ in range(PATIENCE):
+        if claim.get("state") != "held" or claim.get("granted"):
+            break
+        yield 0.5
+        claim = shared.claim(key, actor.role.name)
+    if claim.get("state") == "done" and not claim.get("granted"):
+        return True
+    went_well = yield from work()
+    if claim.get("granted"):
+        shared.settle(claim, {"by": actor.role.name} if went_well else None)
+    return went_well
 
 
 def reviewed(scene: Scene, actor: Actor, root: Span, minutes: float, *, live: bool = False) -> Act:
