@@ -60,6 +60,7 @@ LISTS = (
     f"/handoffs/{HANDED}/",
     "/inbox/",
     "/policies/",
+    "/routing/",
     "/ledger/",
     "/search/",
     "/search/?q=agent",
