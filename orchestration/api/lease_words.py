@@ -35,7 +35,7 @@ class EffectIn(Schema):
 
     name: Text
     key: Text = Field("", description="By which the receiver of the effect knows it")
-    data: Any = Field(None, description="What is needed to take it back")
+    data: dict[str, Any] | None = Field(None, description="What is needed to take it back")
 
 
 class CompleteIn(Schema):
@@ -111,7 +111,7 @@ def _effects(given: list[EffectIn]) -> list[tuple[str, str, Any]]:
     for place, each in enumerate(given):
         at = f"effects[{place}]"
         name, key = _carried(f"{at}.name", each.name), _carried(f"{at}.key", each.key)
-        found.append((name, key, _carried(f"{at}.data", each.data)))
+        found.append((name, key, _carried(f"{at}.data", each.data or {})))
     return found
 
 
