@@ -13,7 +13,7 @@ from orchestration.workflows.drafting import free_id
 def act(draft: Draft, do: str) -> None:
     """Changes `draft`; a word that is none changes nothing."""
     name, _, rest = do.partition("-")
-    place = int(rest) if rest.isdigit() and len(rest) < 6 else len(draft.steps) - 1
+    place = int(rest) if rest.isdecimal() and len(rest) < 6 else len(draft.steps) - 1
     if name == "add":
         _add(draft, place)
     elif name in _ACTS and 0 <= place < len(draft.steps):

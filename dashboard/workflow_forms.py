@@ -191,7 +191,7 @@ def _retry_of(retry: Mapping[str, Any]) -> tuple[str, list[RuleDraft]]:
 def of_post(sent: QueryDict) -> Draft:
     """What a browser sent, however wrong. Fields of step n are called `s<n>-<field>`."""
     count = sent.get("steps", "")
-    places = range(min(MOST_STEPS, int(count))) if count.isdigit() and len(count) < 6 else range(0)
+    places = range(min(MOST_STEPS, int(count))) if count.isdecimal() and len(count) < 6 else range(0)
     draft = Draft(
         sent.get("name", ""),
         sent.get("words", "").replace("\r\n", "\n"),

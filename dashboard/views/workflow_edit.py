@@ -170,7 +170,7 @@ def posted(request: Here, base: DeclaredPage | None) -> HttpResponse:
     act(draft, do)
     if len(draft.steps) > before:
         rest = do.partition("-")[2]
-        editor.opened = int(rest) + 1 if rest.isdigit() else len(draft.steps) - 1
+        editor.opened = int(rest) + 1 if rest.isdecimal() else len(draft.steps) - 1
     return shown(editor)
 
 
@@ -204,7 +204,7 @@ def store(editor: EditorPage, made: Definition) -> DefinitionVersion:
             raise declared.NotNow(f"{made.name} is declared already. Edit it there, or choose another name.")
     elif seen and editor.base.draft is None:
         raise declared.Changed("The draft was published or discarded meanwhile.")
-    by, reason = f"person:{request.user.get_username()}", request.POST.get("reason", "")
+    by, reason = f"person:{request.user.get_username()}", request.POST.get("reason", "").replace("\0", "")
     version = declared.save(request.workspace.pk, made, by, reason=reason, seen=seen)
     signal(request.workspace.pk, "workflow")
     return version

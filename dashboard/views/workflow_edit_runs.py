@@ -136,7 +136,7 @@ def again(request: Here, run_id: UUID) -> HttpResponse:
     """Another run with the same input, by what is live now. The form's own key makes two presses one run."""
     run = _run(request, run_id)
     before = DeclaredRun.objects.get(workspace_id=request.workspace.pk, id=run.id)
-    key = f"again:{run.id}:{request.POST.get('once', '')[:60]}"
+    key = f"again:{run.id}:{request.POST.get('once', '')[:60]}".replace("\0", "")
     wanted = Start(_by(request), before.input, before.title, key)
     try:
         _reason(request)
@@ -164,10 +164,10 @@ def _run(request: Here, run_id: UUID) -> Execution:
 
 
 def _reason(request: Here) -> str:
-    reason = request.POST.get("reason", "").strip()[:REASON_CHARS]
+    reason = request.POST.get("reason", "").replace("\0", "").strip()[:REASON_CHARS]
     if not reason:
         raise driving.NotNow("Say in a sentence why: it stays in the ledger.")
-    return reason.replace("\0", "")
+    return reason
 
 
 def _by(request: Here) -> str:

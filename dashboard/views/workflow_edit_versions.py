@@ -167,7 +167,7 @@ def _put_live(request: Here, chosen: DefinitionVersion, otherwise: str = "") -> 
 
 
 def _reason(request: Here, otherwise: str = "") -> str:
-    reason = request.POST.get("reason", "").strip() or otherwise
+    reason = request.POST.get("reason", "").replace("\0", "").strip() or otherwise
     if not reason:
         raise NotNow("Say in a sentence why: it stays in the history.")
     return reason[: declared.REASON_CHARS]
@@ -176,7 +176,7 @@ def _reason(request: Here, otherwise: str = "") -> str:
 def _chosen(request: Here, slug: str) -> tuple[DeclaredPage, DefinitionVersion]:
     base = declared_page(request, slug)
     text = request.POST.get("version", "")
-    return base, numbered(base, int(text) if text.isdigit() and len(text) < 9 else 0)
+    return base, numbered(base, int(text) if text.isdecimal() and len(text) < 9 else 0)
 
 
 def numbered(base: DeclaredPage, number: int) -> DefinitionVersion:
