@@ -75,6 +75,10 @@ def of_agent(request: Here, agent_id: int, slug: str) -> Standing:
         ):
             if kind not in found:
                 asks.append(_ask(kind, words, "act_on_agent", slug, "this agent"))
+        words = (
+            "A person is asked in the inbox whether what it did lately is as it should be; the answer stands with it."
+        )
+        asks.append(_ask(Kind.VERIFY, words, "act_on_agent", slug, "this agent"))
     return _standing("act_on_agent", slug, found, asks)
 
 
@@ -93,7 +97,10 @@ def of_run(request: Here, run: RunLine) -> Standing:
     asks = []
     if request.is_operator:
         if run.status in UNENDED:
-            words = "Agents that ask for it are told to stop, and webhooks are told. What they have done stays done."
+            words = (
+                "Agents that ask for it are told to stop, and webhooks are told. What they have done stays done. "
+                "Its questions are taken out of the inbox, for good."
+            )
             asks.append(_ask(Kind.CANCEL, words, "act_on_run", run.id, "this run"))
         else:
             words = "Its agent is asked by webhook to try again. Nothing is done here."
