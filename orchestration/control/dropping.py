@@ -9,6 +9,7 @@ from django.db.models import Q
 
 from orchestration.autonomy import forgetting as acts
 from orchestration.control.usage import IS_SPAN
+from orchestration.handoffs import forgetting as coordination
 from orchestration.holds.forgetting import old_words
 from orchestration.policies.models import Decision
 from orchestration.telemetry import sums
@@ -22,7 +23,7 @@ from orchestration.workspaces.ways import Keeping
 class Loss:
     """One kind of data that goes with the next hourly round."""
 
-    kind: str  # spans | runs | acts of Baton | decisions | questions
+    kind: str  # spans | runs | acts of Baton | decisions | questions | handoffs
     n: int
     before: datetime  # what began before this
 
@@ -45,6 +46,7 @@ def losses(workspace: Workspace, wanted: Keeping, now: datetime) -> list[Loss]:
         late = Q(received_at=None) | Q(received_at__lt=before)
         found.append(Loss("decisions", whole.filter(late).count(), before))
         found.append(Loss("questions", old_words(workspace.pk, before), before))
+        found.append(Loss("handoffs", coordination.old_words(workspace.pk, before), before))
     return found
 
 

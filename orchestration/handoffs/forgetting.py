@@ -6,6 +6,7 @@ from __future__ import annotations
 from datetime import datetime
 
 from django.db import connection
+from django.db.models import Q
 from django.utils import timezone
 
 from orchestration.handoffs.mess_models import Mess
@@ -30,6 +31,14 @@ def forget_words(workspace_id: int, before: datetime) -> int:
     return _slices(WORDS, workspace_id, before, [each.value for each in OPEN]) + _slices(
         RESULTS, workspace_id, before, held
     )
+
+
+def old_words(workspace_id: int, before: datetime) -> int:
+    """Of how many handoffs and claims they would be forgotten."""
+    old = Q(ended_at__lt=before) | Q(ended_at=None)
+    sent = Envelope.objects.filter(old, workspace=workspace_id, forgotten_at=None, sent_at__lt=before)
+    claimed = Claim.objects.filter(old, workspace=workspace_id, forgotten_at=None, since__lt=before)
+    return sent.exclude(state__in=OPEN).count() + claimed.exclude(state=Holding.HELD).count()
 
 
 def _slices(statement: str, workspace_id: int, before: datetime, spared: list[str]) -> int:

@@ -184,7 +184,9 @@ def test_old_results_are_forgotten_before_old_claims(workspace: Workspace) -> No
     Claim.objects.update(since=now - timedelta(days=9), ended_at=now - timedelta(days=9))
     claims.claim(all_of, work(key="new"))
 
+    assert forgetting.old_words(workspace.pk, now - timedelta(days=5)) == 1
     assert forgetting.forget_words(workspace.pk, now - timedelta(days=5)) == 1
+    assert forgetting.old_words(workspace.pk, now - timedelta(days=5)) == 0
     old.refresh_from_db()
     assert (old.result, old.key, old.agent) == (None, "", "triage")
     assert forgetting.forget_rows(workspace.pk, now - timedelta(days=5)) == 1
