@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from random import Random
 
 from orchestration.client import Baton
-from orchestration.demo import scenarios, screening
+from orchestration.demo import refunds, scenarios, screening
 from orchestration.demo.agents import LIMITS_ENGINE, LOAN_PROCESS
 from orchestration.demo.bank import NIGHT
 from orchestration.demo.loans import loan
@@ -80,10 +80,10 @@ def a_loan(scene: Scene, robots: Robots) -> Story:
 SOON, LATER, DAYS = HOUR, 6 * DAY, 12 * DAY
 AWAY = 12 * HOUR  # how long the bot is silent at worst
 KINDS = (
-    Kind("small refund", 113, SOON, lambda scene, _: scenarios.small_refund(scene)),
-    Kind("middle refund", 34, SOON, lambda scene, _: scenarios.middle_refund(scene), daily),
-    Kind("doubtful refund", 75, LATER, lambda scene, _: scenarios.doubtful_refund(scene)),
-    Kind("large refund", 52, LATER, lambda scene, _: scenarios.large_refund(scene)),
+    Kind("small refund", 113, SOON, lambda scene, _: refunds.small_refund(scene)),
+    Kind("middle refund", 34, SOON, lambda scene, _: refunds.middle_refund(scene), daily),
+    Kind("doubtful refund", 75, LATER, lambda scene, _: refunds.doubtful_refund(scene)),
+    Kind("large refund", 52, LATER, lambda scene, _: refunds.large_refund(scene)),
     Kind("billing question", 300, SOON, lambda scene, _: scenarios.billing_question(scene)),
     Kind("account question", 580, SOON, lambda scene, _: scenarios.account_question(scene)),
     Kind("payment trace", 90, SOON, lambda scene, _: scenarios.payment_trace(scene)),
@@ -91,8 +91,8 @@ KINDS = (
     Kind("kyc doubtful", 130, LATER, lambda scene, _: screening.doubtful_refresh(scene), doubtful),
     Kind("address change", 50, SOON, lambda scene, _: scenarios.address_change(scene)),
     Kind("address change abroad", 70, LATER, lambda scene, _: scenarios.address_abroad(scene)),
-    Kind("night refund", 34, LATER, lambda scene, _: scenarios.middle_refund(scene), nightly),
-    Kind("split refund", 1.2, LATER, lambda scene, _: scenarios.split_refund(scene), daily),
+    Kind("night refund", 34, LATER, lambda scene, _: refunds.middle_refund(scene), nightly),
+    Kind("split refund", 1.2, LATER, lambda scene, _: refunds.split_refund(scene), daily),
     Kind("loan", 26, DAYS, a_loan),
     Kind("invoice", 80, AWAY, told(INVOICES.asking(small_invoice))),
     Kind("large invoice", 16, LATER, told(INVOICES.asking(large_invoice))),

@@ -14,8 +14,8 @@ from orchestration.demo.arrivals import Plan
 from orchestration.demo.asking import Asking
 from orchestration.demo.company import found
 from orchestration.demo.line import Line
+from orchestration.demo.refunds import small_refund
 from orchestration.demo.rhythm import Rhythm
-from orchestration.demo.scenarios import small_refund
 from orchestration.demo.scene import Scene, key_of
 from orchestration.demo.shared import Shared
 from orchestration.demo.stage import Stage

@@ -17,8 +17,8 @@ from orchestration.control import coordinating, digest
 from orchestration.demo.arrivals import Plan
 from orchestration.demo.company import Company, found
 from orchestration.demo.history import PATIENT
+from orchestration.demo.refunds import small_refund
 from orchestration.demo.rhythm import MINUTE, Rhythm
-from orchestration.demo.scenarios import small_refund
 from orchestration.demo.scene import Scene
 from orchestration.demo.stage import Stage
 from orchestration.handoffs.models import Claim, Envelope, Holding, Passing
