@@ -129,7 +129,7 @@ class World:
 OPS = ("take", "finish", "finish", "lose", "time", "roll", "cancel")
 
 
-@settings(max_examples=40, deadline=None, suppress_health_check=list(HealthCheck), derandomize=True)
+@settings(max_examples=25, deadline=None, suppress_health_check=list(HealthCheck), derandomize=True)
 @given(
     shape=st.lists(st.sampled_from(["chain", "fork"]), min_size=1, max_size=4),
     acts=st.lists(st.tuples(st.sampled_from(OPS), st.integers(0, 9), st.booleans()), max_size=12),
@@ -152,7 +152,9 @@ def test_nothing_is_taken_back_twice_and_the_order_is_kept(
         for op, which, cut in acts:
             _do(world, op, which, cut=cut)
         driving.roll_back(workspace.pk, world.run.id, flows.BY, "The end")
-        for end in [*deaths, *["speaks"] * 30]:
+        for place, end in enumerate([*deaths, *["speaks"] * 30]):
+            if place >= len(deaths) and flows.state(world.run) == "undone":
+                break
             world.take()
             if end != "dies":
                 world.say(flows.finish, -1)
