@@ -37,11 +37,11 @@ def replay(version: PolicyVersion, now: datetime | None = None) -> dict[str, Any
     rule, now = rule_of(version), now or timezone.now()
     if rule is None:
         raise NotNow("This version cannot be read any more.")
-    since = now - timedelta(days=DAYS)
     workspace = version.policy.workspace
+    since, cut = readings.since_newest(workspace.pk, rule.signal, now - timedelta(days=DAYS), MOST)
     course = Course(rule)
     n = over(course, readings.between(workspace.pk, rule.signal, since, now))
-    report = _report(course, n, (since, now), ZoneInfo(workspace.zone))
+    report = _report(course, n, (since, now), ZoneInfo(workspace.zone)) | {"cut": cut}
     same = PolicyVersion.objects.filter(pk=version.pk, digest=version.digest)
     same.update(replay=report, replayed_at=now, replayed_digest=version.digest)
     return report
@@ -49,12 +49,11 @@ def replay(version: PolicyVersion, now: datetime | None = None) -> dict[str, Any
 
 def over(course: Course, rows: Iterable[Reading]) -> int:
     """Returns how many readings there were."""
-    now, n = _Now(), 0
-    for n, row in enumerate(rows, 1):
-        if n > MOST:
-            return MOST
+    now, seen = _Now(), 0
+    for row in rows:
         _one(course, now, row)
-    return n
+        seen += 1
+    return seen
 
 
 def _one(course: Course, now: _Now, row: Reading) -> None:
@@ -84,7 +83,6 @@ def _report(course: Course, n: int, between: tuple[datetime, datetime], zone: Zo
         "since": between[0].isoformat(),
         "until": between[1].isoformat(),
         "readings": n,
-        "cut": n >= MOST,
         "episodes": len(course.episodes),
         "acts": len(acted),
         "held_back": len(course.episodes) - len(acted),

@@ -69,6 +69,15 @@ def between(workspace_id: int, signal: str, since: datetime, until: datetime) ->
     return rows.order_by("at", "target").iterator(chunk_size=2_000)
 
 
+def since_newest(workspace_id: int, signal: str, since: datetime, most: int) -> tuple[datetime, bool]:
+    """From when on there are at most so many, not before `since`; and whether that leaves any out."""
+    rows = Reading.objects.filter(workspace_id=workspace_id, signal=signal, at__gte=since)
+    left_out = rows.order_by("-at").values_list("at", flat=True)[most : most + 1]
+    for at in left_out:
+        return at + timedelta(microseconds=1), True
+    return since, False
+
+
 def forget(workspace_id: int, before: datetime) -> int:
     """What is older than rules are tried on."""
     return int(Reading.objects.filter(workspace_id=workspace_id, at__lt=before).delete()[0])

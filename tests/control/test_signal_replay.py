@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 from django.utils import timezone
 
+from orchestration.control import signal_replay
 from orchestration.control.signal_replay import replay
 from orchestration.policies import lifecycle
 from orchestration.policies.lifecycle import NotNow
@@ -80,3 +81,15 @@ def test_it_has_to_be_replayed_before_it_goes_live(workspace: Workspace, admin: 
     replay(made)
 
     assert lifecycle.publish(made.policy_id, 1, admin, "Seen").state == "live"
+
+
+def test_of_too_many_readings_the_newest_are_looked_at(
+    workspace: Workspace, admin: User, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    queue(workspace, (50, 40.0), (49, None), (3, 31.0), (2.5, 60.0))
+    monkeypatch.setattr(signal_replay, "MOST", 2)
+
+    report = replay(draft(workspace, admin), NOW)
+
+    assert (report["cut"], report["readings"], report["acts"]) == (True, 2, 1)
+    assert report["told"][0]["began"] == (NOW - timedelta(hours=3)).isoformat()
