@@ -106,7 +106,8 @@ def cell(side: Side) -> Cell:
     if side.per_100 is not None and side.interval is not None:
         low, high = (100 * bound for bound in side.interval)
         rate = f"{side.per_100:.1f} of 100 ({low:.1f} to {high:.1f})"
-    return Cell(number(side.count), f"{number(side.hit)} of {number(side.runs)}", rate, side.examples)
+    runs = f"in {number(side.hit)} of {plural(side.runs, 'run,runs')}" if side.runs else "no run is counted yet"
+    return Cell(number(side.count), runs, rate if side.runs else "", side.examples)
 
 
 def signed(value: float) -> str:
