@@ -30,7 +30,7 @@ from tests.emptying import empty
 from tests.journeys.axe import faults
 from tests.journeys.opened import Place, look
 
-pytestmark = pytest.mark.browser
+pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
 PAGE = "/workflows/refund-request/coordination/"
 MATTERS = 32
 
