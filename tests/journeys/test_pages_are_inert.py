@@ -79,7 +79,8 @@ def test_all_that_was_sent_became_runs(place: Place) -> None:
 
 @pytest.mark.parametrize("kind", ["lists", "agents", "workflows"])
 def test_pages_made_of_hostile_telemetry_do_nothing(page: Watched, place: Place, kind: str) -> None:
-    paths = {"lists": LISTS, "agents": place.agents[::2], "workflows": place.workflows}[kind]
+    below = [path + tab for path in place.workflows[:2] for tab in ("coordination/", "conformance/", "learn/")]
+    paths = {"lists": LISTS, "agents": place.agents[::2], "workflows": [*place.workflows[2:], *below]}[kind]
 
     for path in paths:
         examine(page, path)
