@@ -10,7 +10,7 @@
         "name": "Pay it back",
         "owner": {"agent": "payer"},            or {"skill": "payments"}, {"human": "approvals"}, {"webhook": "7"}: one
         "after": ["check"],                     steps that have to end first; none: it begins the run
-        "guard": "context.steps.check.ok",      CEL over the run's data; not true: the step is skipped
+        "guard": "context.steps.check.ok == true",   CEL over the run's data; not true: the step is skipped
         "time_limit_s": 600,                    for one attempt; for a person, until the answer
         "wait_limit_s": 0,                      how long it may wait for somebody to take it; 0: for ever
         "lease_s": 30,                          silence after which whoever has it has lost it
