@@ -22,6 +22,7 @@ os.environ["BATON_STATE"] = str(FOLDER / "state")
 os.environ["DJANGO_SETTINGS_MODULE"] = "orchestration.config.settings"
 
 import django
+import hypothesis
 import pytest
 from django.test import Client
 
@@ -45,6 +46,9 @@ from tests.emptying import empty
 
 settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]  # the real one is slow, on purpose
 TransactionTestCase._fixture_teardown = empty  # type: ignore[attr-defined]
+# The same examples each time: what fails is then what was changed. Others are tried where EXPLORE is set.
+hypothesis.settings.register_profile("suite", derandomize=not os.environ.get("EXPLORE"), deadline=None)
+hypothesis.settings.load_profile("suite")
 BROWSERS = ("chromium", "chromium-browser", "google-chrome")
 CHROMIUM = next((found for name in BROWSERS if (found := shutil.which(name))), "")
 

@@ -31,7 +31,7 @@ HINTS: st.SearchStrategy[dict[str, Any]] = st.sampled_from(
         {"said": "DENIED by policy p-1"},
         {"hit": ""},
         {"above": "triage"},
-        {"twin": 1},
+        {"twin": "agent"},
     ]
 )
 
