@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections import Counter
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -78,9 +79,22 @@ def test_every_span_is_there_and_every_end_of_a_run(told: Told) -> None:
 
 def test_tokens_are_those_that_were_sent(told: Told) -> None:
     keys = ("gen_ai.usage.input_tokens", "gen_ai.usage.prompt_tokens", "llm.token_count.prompt")
-    sent = sum(int(span["a"].get(key, 0)) for span in told.sent.spans for key in keys)
+    came = {span["spanId"]: span for span in told.sent.spans}
+    sent = sum(int(span["a"].get(key, 0)) for span in came.values() if has_agent(span, came) for key in keys)
 
     assert sum(tokens["input"] for _, _, tokens, _ in figures(told)["agents"].values()) == sent
+
+
+def has_agent(span: dict[str, Any], came: Mapping[str, dict[str, Any]]) -> bool:
+    """Whether it lies in an agent's turn. Of a program that was killed the turn never came, and its model calls are
+    nobody's."""
+    at: dict[str, Any] | None = span
+    while at is not None:
+        told = at["a"]
+        if told.get("gen_ai.operation.name") == "invoke_agent" or told.get("openinference.span.kind") == "AGENT":
+            return True
+        at = came.get(at.get("parentSpanId", ""))
+    return False
 
 
 def test_decisions_of_the_past_are_there_with_what_people_said_and_what_came_later(told: Told) -> None:
