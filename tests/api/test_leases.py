@@ -202,8 +202,8 @@ def test_who_is_quarantined_is_told_so(works: Door, tenant: Workspace) -> None:
 
 
 def test_hundreds_of_runs_end_once_each_though_workers_die(works: Door, tenant: Workspace) -> None:
-    """Four workers; every seventh lease is dropped without a word and comes back when its time is over. Time passes under
-    the hands of the others too, so that a step may be lost several times."""
+    """Four workers; every seventh lease is dropped without a word and comes back when its time is over. Time passes for
+    the others too, so that a step may be lost several times."""
     often = {"budget": 100, "rules": [{"attempts": 20, "wait_s": 1}]}
     steps = flows.undoable("look", retry=often), flows.undoable("pay", "look", retry=often)
     flows.declare(tenant, *steps, name="Many", retry_budget=100)
