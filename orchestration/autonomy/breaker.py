@@ -8,7 +8,7 @@ newest span. One act for each agent and run, however often the run is told again
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any, Protocol
@@ -55,12 +55,15 @@ def note(workspace_id: int, told: Sequence[Told], names: Sequence[Names]) -> int
     if allowed.loops == Leave.OFF:
         return 0
     since = time.time_ns() - OLD_NS
-    acts = 0
-    for one, known in zip(told, names, strict=True):
-        if one.run_id is not None and one.story.ended_ns > since:
-            for away in runaways(one.story, allowed, since):
-                acts += _act(workspace_id, one.run_id, away, known, allowed)
-    return acts
+    found = [
+        (one.run_id, away, agent_id)
+        for one, known in zip(told, names, strict=True)
+        if one.run_id is not None and one.story.ended_ns > since
+        for away in runaways(one.story, allowed, since)
+        if (agent_id := known.agents.get((away.application, away.agent), (0, 0))[1])
+    ]
+    held = _held(workspace_id, {str(agent_id) for _, _, agent_id in found})
+    return sum(_act(workspace_id, *each, allowed) for each in found if str(each[2]) not in held)
 
 
 def runaways(story: Story, allowed: Allowed, since_ns: int = 0) -> Iterator[Runaway]:
@@ -98,19 +101,19 @@ def _spenders(story: Story, most: Decimal) -> Iterator[tuple[tuple[str, str], De
             yield who, cost / BILLIONTHS
 
 
-def _known(workspace_id: int, key: str, agent: str) -> bool:
-    """Whether it was acted on for this run, or the agent is stopped, or somebody is asked whether it should be."""
-    acts = Action.objects.filter(workspace_id=workspace_id)
-    waits = Q(kind=Kind.PAUSE, target_kind=Target.AGENT, target=agent, state__in=(State.PROPOSED, *OPEN))
-    if acts.filter(Q(key=key) | waits).exists():
-        return True
-    return Stop.objects.filter(workspace_id=workspace_id, target_kind=Target.AGENT, target=agent).exists()
+def _held(workspace_id: int, agents: Collection[str]) -> set[str]:
+    """Which of these agents are stopped, or somebody is asked whether they should be. Of all at once: who runs away
+    does so in many runs."""
+    if not agents:
+        return set()
+    on = Q(workspace_id=workspace_id, target_kind=Target.AGENT, target__in=agents)
+    asked = Action.objects.filter(on, kind=Kind.PAUSE, state__in=(State.PROPOSED, *OPEN))
+    return {*asked.values_list("target", flat=True), *Stop.objects.filter(on).values_list("target", flat=True)}
 
 
-def _act(workspace_id: int, run_id: UUID, away: Runaway, names: Names, allowed: Allowed) -> int:
-    agent_id = names.agents.get((away.application, away.agent), (0, 0))[1]
+def _act(workspace_id: int, run_id: UUID, away: Runaway, agent_id: int, allowed: Allowed) -> int:
     key = f"runaway:{run_id}:{agent_id}:{away.told['why']}"
-    if not agent_id or _known(workspace_id, key, str(agent_id)):
+    if Action.objects.filter(workspace_id=workspace_id, key=key).exists() or _held(workspace_id, {str(agent_id)}):
         return 0
     if Run.objects.filter(workspace_id=workspace_id, id=run_id).exclude(cancelled_at=None).exists():
         return 0
