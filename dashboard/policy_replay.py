@@ -50,8 +50,9 @@ class Case:
 
 
 @dataclass(slots=True)
-class Backtest:
-    """`state`: none, running, failed or done. `stands`: of this very draft, and not older than a day."""
+class Replayed:
+    """A version's replays. `state`: none, running, failed or done. `stands`: of this very draft, and not older than a
+    day."""
 
     state: str = "none"
     done: int = 0
@@ -59,6 +60,31 @@ class Backtest:
     at: datetime | None = None
     stands: bool = False
     other: bool = False  # of a draft that was changed since
+    error: str = ""
+
+    @property
+    def percent(self) -> int:
+        return round(100 * self.done / self.total) if self.total else 0
+
+    def read(self, version: PolicyVersion | None) -> Mapping[str, Any] | None:
+        """How far its last one is, and the report of the last whole one: while another one is under way, or after it
+        failed, that stays in view."""
+        run = replaying.latest(version) if version else None
+        if version is None or run is None:
+            return None
+        self.state, self.done, self.total, self.error = _state(run), run.done, run.total or 0, run.fault
+        whole = version.replays.filter(state=Progress.DONE).order_by("-ended_at").first()
+        if whole is None or not whole.report:
+            return None
+        self.at, self.other = whole.ended_at, whole.digest != version.digest
+        self.stands = not self.other and self.at is not None and self.at > timezone.now() - REPLAY_STANDS
+        return whole.report  # type: ignore[no-any-return]
+
+
+@dataclass(slots=True)
+class Backtest(Replayed):
+    """What a version would have answered otherwise."""
+
     window: str = ""
     versus: list[Versus] = field(default_factory=list)
     chart: Chart | None = None
@@ -71,24 +97,13 @@ class Backtest:
     unjudged: int = 0
     freed: int = 0
     consequences: str = ""
-    error: str = ""
-
-    @property
-    def percent(self) -> int:
-        return round(100 * self.done / self.total) if self.total else 0
 
 
 def tested(policy: Policy, version: PolicyVersion | None, tab: str) -> Backtest:
-    """Its last replay; while another one is under way, or after it failed, the one before stays in view."""
-    run = replaying.latest(version) if version else None
-    if version is None or run is None:
-        return Backtest()
-    made = Backtest(state=_state(run), done=run.done, total=run.total or 0, error=run.fault)
-    whole = version.replays.filter(state=Progress.DONE).order_by("-ended_at").first()
-    if whole and whole.report:
-        made.at, made.other = whole.ended_at, whole.digest != version.digest
-        made.stands = not made.other and made.at is not None and made.at > timezone.now() - REPLAY_STANDS
-        fill(made, policy, version, whole.report, tab)
+    made = Backtest()
+    report = made.read(version)
+    if version and report:
+        fill(made, policy, version, report, tab)
     return made
 
 

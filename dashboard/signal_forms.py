@@ -3,7 +3,7 @@ that `policies.signal_rules` checks, and what is said of it. Nothing typed is lo
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -63,7 +63,7 @@ class SignalDraft(Draft):
     def wrong_of(self) -> bool:
         return self.of not in SIGNALS[self.signal].of
 
-    def told(self) -> dict[str, Any]:
+    def body(self, seen: tuple[str, ...] = (), recent: Iterable[Mapping[str, Any]] = ()) -> dict[str, Any]:
         """What can be stored. Raises BadBody with every fault; that of a row by the field `rows.<group>.<row>`."""
         faults: list[Wrong] = []
         said: dict[str, Any] = {
@@ -161,7 +161,7 @@ def check(name: str, draft: SignalDraft, against: Mapping[str, Any] | None) -> C
     found = Check(draft)
     found.code = tokens(text_of(draft))
     try:
-        found.body = draft.told()
+        found.body = draft.body()
     except BadBody as error:
         found.faults = list(error.faults)
     found.fits_rows = draft.shape == FORM or fits(draft)

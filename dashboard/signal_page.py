@@ -4,17 +4,18 @@ it would have done in the past."""
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
+from django.urls import reverse
 from django.utils import timezone
 
+from dashboard.policy_replay import Replayed
 from dashboard.signal_words import acts_words, bounds_words, in_words
 from orchestration.autonomy.models import Action, Episode
 from orchestration.lib.templatetags.baton import plural
-from orchestration.policies.lifecycle import REPLAY_STANDS
 from orchestration.policies.models import Policy, PolicyVersion, Subject
 from orchestration.policies.signal_kinds import SIGNALS
 
@@ -55,16 +56,14 @@ class Bar:
     n: int
 
 
-@dataclass(frozen=True, slots=True)
-class Past:
-    """The last replay of a version. `stands`: of this very text, and not older than a day."""
+@dataclass(slots=True)
+class Past(Replayed):
+    """What the rule would have done, by its last replay."""
 
-    says: str
-    at: datetime
-    stands: bool
-    bars: list[Bar]
-    told: list[dict[str, Any]]
-    cut: bool
+    says: str = ""
+    bars: list[Bar] = field(default_factory=list)
+    told: list[dict[str, Any]] = field(default_factory=list)
+    cut: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,7 +75,8 @@ class SignalPart:
     bounds: str
     held: list[HeldRow]
     acted: int
-    past: Past | None
+    past: Past
+    address: str
 
 
 def of(policy: Policy, version: PolicyVersion) -> SignalPart | None:
@@ -87,7 +87,8 @@ def of(policy: Policy, version: PolicyVersion) -> SignalPart | None:
     since = timezone.now() - DAYS
     acted = Episode.objects.filter(policy=policy, shadow=False, acted_at__gt=since).count()
     words = (in_words(body), acts_words(body), bounds_words(body))
-    return SignalPart(kind.label, kind.about, *words, held(policy), acted, past(version))
+    here = reverse("dashboard:policy", args=[policy.slug])
+    return SignalPart(kind.label, kind.about, *words, held(policy), acted, past(version), here)
 
 
 def held(policy: Policy) -> list[HeldRow]:
@@ -130,20 +131,17 @@ def episodes_of(workspace_id: int, actions: Sequence[Action]) -> dict[UUID, Epis
     return {pk: by_text[named] for pk, named in wanted.items() if named in by_text}
 
 
-def past(version: PolicyVersion | None) -> Past | None:
-    if version is None or not version.replay or "episodes" not in version.replay or version.replayed_at is None:
-        return None
-    report = version.replay
-    fresh = version.replayed_at > timezone.now() - REPLAY_STANDS and version.replayed_digest == version.digest
-    most = max([*report["days"], 1])
-    width = 100 / len(report["days"])
-    bars = [
-        Bar(f"{place * width:.2f}", f"{100 * n / most:.1f}", f"{100 - 100 * n / most:.1f}", n)
-        for place, n in enumerate(report["days"])
-    ]
-    return Past(
-        _said(report), version.replayed_at, fresh, bars, [_told(each) for each in report["told"]], report["cut"]
-    )
+def past(version: PolicyVersion | None) -> Past:
+    made = Past()
+    if report := made.read(version):
+        most = max([*report["days"], 1])
+        width = 100 / len(report["days"])
+        made.bars = [
+            Bar(f"{place * width:.2f}", f"{100 * n / most:.1f}", f"{100 - 100 * n / most:.1f}", n)
+            for place, n in enumerate(report["days"])
+        ]
+        made.says, made.told, made.cut = _said(report), [_told(each) for each in report["told"]], report["cut"]
+    return made
 
 
 def _said(report: Mapping[str, Any]) -> str:

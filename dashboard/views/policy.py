@@ -173,7 +173,7 @@ def page(request: Here, slug: str) -> HttpResponse:
     waiting = wishes(request.workspace, request.user, found.policy)
     shown = context(found) | {"wishes": waiting}
     if found.policy.subject == Subject.SIGNAL:
-        regions = {"held": "dashboard/_signal_held.html"}
+        regions = {"held": "dashboard/_signal_held.html", "backtest": "dashboard/_signal_past.html"}
         return render_page_or_fragment(request, "dashboard/signal.html", regions, shown)
     return render_page_or_fragment(request, "dashboard/policy.html", fragments, shown)
 

@@ -2,33 +2,29 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
-from django.http import HttpResponse, HttpResponseRedirect
-from django.urls import reverse
+from django.http import HttpResponse
 from django.views.decorators.http import require_http_methods
 
-from dashboard.policy_acts import Offer, act, offers
+from dashboard.policy_acts import Offer, offers
 from dashboard.policy_check import Check, check
-from dashboard.policy_forms import FORM, KINDS, Draft, EffectDraft, of_body, of_post
+from dashboard.policy_forms import KINDS, Draft, EffectDraft, of_body, of_post
 from dashboard.policy_replay import TABS, Backtest, tested
-from dashboard.policy_rows import RowField, row_fields
 from dashboard.policy_words import Line, difference, scope_words
 from dashboard.views import signal_edit
 from dashboard.views.policy import PolicyPage, policy_page
-from orchestration.control import replaying
+from dashboard.views.policy_drafts import Editing, Editor, answered, stored
 from orchestration.lib.fragments import render_page_or_fragment
-from orchestration.lib.pulse import publish
-from orchestration.policies import lifecycle, live, standing
+from orchestration.policies import live, standing
 from orchestration.policies.effects import TIMEOUTS, WORDS
 from orchestration.policies.models import PolicyVersion, Subject
-from orchestration.policies.versions import BadBody, Wrong
+from orchestration.policies.versions import Wrong
 from orchestration.policies.vocabulary import GROUPS, Field
 from orchestration.workspaces.current import Here, needs
-from orchestration.workspaces.models import Membership
 
 FRAGMENTS = {"check": "_policy_check", "rule": "_policy_rule", "backtest": "_policy_backtest"}
 SCOPES = (
@@ -49,21 +45,10 @@ class EffectFields:
     kinds: list[tuple[str, str]]
 
 
-@dataclass
-class EditorPage:
-    """The editor with what stands in it. `seen`: the draft that was read before it was changed."""
-
-    request: Here
-    base: PolicyPage
-    draft: Draft
-    seen: str
-    history: Sequence[dict[str, Any]]
-    theirs: PolicyVersion | None = None  # saved by somebody else meanwhile
-
-    @property
-    def number(self) -> int:
-        """The version that is being made."""
-        return self.base.draft.number if self.base.draft else self.base.versions[0].number + 1
+class EditorPage(Editing[Draft]):
+    @cached_property
+    def history(self) -> Sequence[dict[str, Any]]:
+        return standing.lately(self.request.workspace.pk)
 
     @cached_property
     def checked(self) -> Check:
@@ -71,17 +56,12 @@ class EditorPage:
         rules = live.book(self.request.workspace.pk).rules
         return check(self.base.policy, self.draft, against, rules, self.history)
 
+    def difference(self, before: Mapping[str, Any], after: Mapping[str, Any]) -> list[Line]:
+        return difference(before, after)
+
     @property
     def scope(self) -> str:
         return scope_words(self.draft.scope)
-
-    @property
-    def as_form(self) -> bool:
-        return self.draft.shape == FORM
-
-    @cached_property
-    def groups(self) -> list[list[RowField]]:
-        return row_fields(self.draft.rows, self.checked.row_faults)
 
     @property
     def effects(self) -> list[EffectFields]:
@@ -101,10 +81,6 @@ class EditorPage:
     def kinds(self) -> list[tuple[str, bool]]:
         chosen = self.draft.scope.get("kinds", [])
         return [(kind, kind in chosen) for kind in KINDS]
-
-    @property
-    def limits(self) -> list[tuple[str, str]]:
-        return [*self.draft.limits, ("", "")]
 
     @property
     def expected(self) -> list[tuple[str, str]]:
@@ -137,17 +113,6 @@ class EditorPage:
         version = self.base.draft or self.base.trying
         return tested(self.base.policy, version, self.cases)
 
-    @property
-    def conflict(self) -> list[Line]:
-        """What they saved against what stands here."""
-        body = self.checked.body
-        return difference(self.theirs.body, body) if self.theirs and body else []
-
-    @cached_property
-    def other_admins(self) -> int:
-        members = Membership.objects.filter(workspace=self.request.workspace, roles__contains=["admin"])
-        return members.exclude(user=self.request.user).count()
-
     def _faults(self, part: str) -> list[Wrong]:
         return [fault for fault in self.checked.faults if fault.field.partition(".")[0] == part]
 
@@ -157,46 +122,14 @@ class EditorPage:
 def page(request: Here, slug: str) -> HttpResponse:
     base = policy_page(request, slug)
     if base.policy.subject == Subject.SIGNAL:
-        return signal_edit.page(request, base)
-    do = request.POST.get("do", "show")
-    if do in ("save", "replay"):
-        return kept(request, base, do)
-    if request.method == "POST":
-        draft = of_post(request.POST)
-        act(draft, do, request.workspace.pk)
-        return shown(request, base, draft, request.POST.get("seen", ""))
-    newest = base.draft or base.trying or base.version
-    return shown(request, base, of_body(newest.body), seen_of(base))
-
-
-def kept(request: Here, base: PolicyPage, do: str) -> HttpResponse:
-    """Save, and replay what was saved where that was asked for."""
-    stored = store(request, base)
-    if isinstance(stored, HttpResponse):
-        return stored
-    if do == "replay":
-        replaying.start(request.workspace, stored, request.user)
-    return HttpResponseRedirect(reverse("dashboard:edit_policy", args=[base.policy.slug]))
+        return answered(request, base, signal_edit.EDITOR)
+    return answered(request, base, EDITOR)
 
 
 def store(request: Here, base: PolicyPage) -> PolicyVersion | HttpResponse:
-    """The draft as it was sent, saved; or the page that says why not, with nothing lost."""
     if base.policy.subject == Subject.SIGNAL:
-        return signal_edit.store(request, base)
-    draft, seen = of_post(request.POST), request.POST.get("seen", "")
-    history = standing.lately(request.workspace.pk)
-    try:
-        body = draft.body(standing.sent_fields(history))
-        if seen and base.draft is None:
-            raise lifecycle.Changed("The draft was published or discarded meanwhile.")
-        stored = lifecycle.save_draft(base.policy.pk, request.user, body, seen=seen)
-    except BadBody:
-        return shown(request, base, draft, seen, status=422)
-    except lifecycle.Changed:
-        again = policy_page(request, base.policy.slug)
-        return shown(request, again, draft, seen_of(again), status=409, theirs=again.draft or again.version)
-    publish(request.workspace.pk, "policy")
-    return stored
+        return stored(request, base, signal_edit.EDITOR)
+    return stored(request, base, EDITOR)
 
 
 def shown(
@@ -208,11 +141,14 @@ def shown(
     status: int = 200,
     theirs: PolicyVersion | None = None,
 ) -> HttpResponse:
-    page = EditorPage(request, base, draft, seen, standing.lately(request.workspace.pk), theirs)
+    page = EditorPage(request, base, draft, seen, theirs)
     fragments = {target: f"dashboard/{name}.html" for target, name in FRAGMENTS.items()}
     context = {"page": page, "policy": base.policy, "oob": True}
     return render_page_or_fragment(request, "dashboard/policy_edit.html", fragments, context, status)
 
 
-def seen_of(base: PolicyPage) -> str:
-    return base.draft.digest if base.draft else ""
+def known(workspace_id: int) -> tuple[str, ...]:
+    return standing.sent_fields(standing.lately(workspace_id))
+
+
+EDITOR = Editor(of_body, of_post, known, shown)

@@ -14,7 +14,7 @@ from django.views.decorators.http import require_POST
 from dashboard.proof import freshly_proven
 from dashboard.views.policy import PolicyPage, policy_page
 from dashboard.views.policy_edit import store
-from orchestration.control import replaying, signal_replay
+from orchestration.control import replaying
 from orchestration.lib.pulse import publish as signal
 from orchestration.policies import agreeing, lifecycle, proposals, rulebook
 from orchestration.policies.lifecycle import NotNow
@@ -87,11 +87,9 @@ def replay(request: Here, slug: str) -> HttpResponse:
     def go() -> str:
         if version is None:
             raise NotNow("There is nothing to replay.")
-        if base.policy.subject == Subject.SIGNAL:
-            signal_replay.replay(version)
-            return f"Replayed v{version.number} over what was measured."
         replaying.start(request.workspace, version, request.user)
-        return f"Replaying v{version.number} over recorded decisions."
+        of = "what was measured" if base.policy.subject == Subject.SIGNAL else "recorded decisions"
+        return f"Replaying v{version.number} over {of}."
 
     return stepped(request, base, go)
 

@@ -1,10 +1,11 @@
-"""Replays of a version over recorded decisions: asked for by people, worked on by a process of their own, told as they
-go. The row is the truth; the message that wakes the worker may be lost, and a worker may die.
+"""Replays of a version over recorded decisions, or of a rule on signals over what was measured: asked for by people,
+worked on by a process of their own, told as they go. The row is the truth; the message that wakes the worker may be
+lost, and a worker may die.
 
 1. start   a row; the same again while it is open is the same row, another one of that version takes its place
 2. claim   waiting, or of a worker that has fallen silent
-3. work    pages of decisions through `policies.replay`; twice a second the row says how far it is, which is also how a
-           worker learns that it was cancelled
+3. work    pages through `policies.replay`, or `signal_replay`; twice a second the row says how far it is, which is also
+           how a worker learns that it was cancelled
 4. done    the report, and its figures with the version, without which `lifecycle.publish` lets nothing pass
 """
 
@@ -12,6 +13,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID, uuid4
@@ -22,17 +24,17 @@ from django.db import connection, transaction
 from django.utils import timezone
 from kombu.exceptions import OperationalError as NoBroker
 
-from orchestration.control import recorded
+from orchestration.control import recorded, signal_replay
 from orchestration.control.trouble import trouble
 from orchestration.ledger import entries
 from orchestration.lib.pulse import publish
 from orchestration.policies import cel, live
 from orchestration.policies.effects import BadEffect
 from orchestration.policies.evaluate import Rule
-from orchestration.policies.models import PolicyVersion, Progress, ReplayRun
+from orchestration.policies.models import PolicyVersion, Progress, ReplayRun, Subject
 from orchestration.policies.replay import Replay
-from orchestration.policies.replay_report import Report
 from orchestration.policies.scopes import BadScope
+from orchestration.policies.signal_rules import SignalRule
 from orchestration.workspaces.models import User, Workspace
 
 log = structlog.get_logger(__name__)
@@ -45,6 +47,16 @@ TRIES = 3
 KEPT = 5  # of a version; older ones are forgotten
 
 each_beat: list[Callable[[], None]] = []  # what else is to be told, in this process, that the work goes on
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What a replay came to. `kept`: with the version, `noted`: in the ledger."""
+
+    looked_at: int
+    report: dict[str, Any]
+    kept: dict[str, Any]
+    noted: dict[str, Any]
 
 
 class Stopped(Exception):
@@ -131,14 +143,15 @@ def _claim() -> ReplayRun | None:
             [worker],
         )
         row = cursor.fetchone()
-    return ReplayRun.objects.select_related("version__policy").get(pk=row[0]) if row else None
+    return ReplayRun.objects.select_related("workspace", "version__policy").get(pk=row[0]) if row else None
 
 
 def _work(run: ReplayRun) -> bool:
     if run.tries > TRIES:
         return _fail(run, f"Its worker died {TRIES} times.")
     try:
-        _finish(run, *_replayed(run))
+        of_signal = run.version.policy.subject == Subject.SIGNAL
+        _finish(run, _over_readings(run) if of_signal else _over_decisions(run))
     except Stopped:
         return False
     except (cel.Invalid, BadScope, BadEffect, KeyError, ValueError) as error:
@@ -151,7 +164,7 @@ def _work(run: ReplayRun) -> bool:
     return True
 
 
-def _replayed(run: ReplayRun) -> tuple[Report, dict[str, Any]]:
+def _over_decisions(run: ReplayRun) -> Outcome:
     policy = run.version.policy
     book = live.book(run.workspace_id)
     draft = Rule.of(policy.pk, policy.slug, policy.name, run.version.number, run.body)
@@ -169,7 +182,19 @@ def _replayed(run: ReplayRun) -> tuple[Report, dict[str, Any]]:
         "generation": book.generation,
         "version": run.version.number,
     }
-    return replay.finish(), told
+    found = replay.finish()
+    noted = {name: getattr(found, name) for name in ("decisions", "freed", "held", "changed")}
+    return Outcome(found.decisions, found.told() | told, found.summary() | told, noted)
+
+
+def _over_readings(run: ReplayRun) -> Outcome:
+    policy = run.version.policy
+    rule = SignalRule.of_body(policy.pk, policy.slug, policy.name, run.version.number, run.body)
+    part = signal_replay.stretch(run.workspace_id, rule.signal, timezone.now())
+    report = signal_replay.replay(run.workspace, rule, part, _beat(run, part.total))
+    kept = {name: report[name] for name in ("since", "until", "readings", "episodes", "acts", "held_back", "cut")}
+    noted = {name: report[name] for name in ("readings", "episodes", "acts", "held_back")}
+    return Outcome(report["readings"], report, kept, noted)
 
 
 def _feed(replay: Replay, part: recorded.Stretch, beat: Callable[[int], None]) -> None:
@@ -202,22 +227,21 @@ def _beat(run: ReplayRun, total: int) -> Callable[[int], None]:
     return beat
 
 
-def _finish(run: ReplayRun, report: Report, told: dict[str, Any]) -> None:
+def _finish(run: ReplayRun, came_to: Outcome) -> None:
     now = timezone.now()
-    summary = report.summary() | told | {"replay": str(run.pk)}
     with transaction.atomic():
         mine = PolicyVersion.objects.select_for_update().filter(pk=run.version_id)  # first, as `start` does
-        mine.update(replay=summary, replayed_at=now, replayed_digest=run.digest)
+        mine.update(replay=came_to.kept | {"replay": str(run.pk)}, replayed_at=now, replayed_digest=run.digest)
         _change(
             run,
             state=Progress.DONE,
-            done=report.decisions,
-            total=report.decisions,
-            report=report.told() | told,
+            done=came_to.looked_at,
+            total=came_to.looked_at,
+            report=came_to.report,
             ended_at=now,
             worker=None,
         )
-        _note(run, report, now)
+        _note(run, came_to.noted, now)
     _tell(run, state=Progress.DONE)
 
 
@@ -240,18 +264,10 @@ def _tell(run: ReplayRun, **more: Any) -> None:
     publish(run.workspace_id, "policy", {"replay": str(run.pk), **more})
 
 
-def _note(run: ReplayRun, report: Report, now: datetime) -> None:
+def _note(run: ReplayRun, noted: dict[str, Any], now: datetime) -> None:
     policy = run.version.policy
     by = run.started_by.get_username() if run.started_by else ""
-    told = {
-        "policy": policy.slug,
-        "version": run.version.number,
-        "sha256": run.digest,
-        "decisions": report.decisions,
-        "freed": report.freed,
-        "held": report.held,
-        "changed": report.changed,
-    }
+    told = {"policy": policy.slug, "version": run.version.number, "sha256": run.digest, **noted}
     subject = ("policy", str(policy.pk))
     entries.record(run.workspace_id, "policy.replayed", subject, f"person:{by}" if by else "baton", told, now)
 

@@ -1,27 +1,37 @@
 """A rule on signals over what was measured: when it would have acted, on what, and how often its bounds would have held
-it back. By the rule's own evaluator and the same episodes as live; exact to about the minute, since readings are."""
+it back. By the rule's own evaluator and the same episodes as live; exact to about the minute, since readings are.
+Asked for, worked on and told as every replay is (`replaying`).
+"""
 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from django.utils import timezone
-
 from orchestration.autonomy.episodes import Course, Past
-from orchestration.control.signals import rule_of
 from orchestration.policies import readings
-from orchestration.policies.lifecycle import NotNow
-from orchestration.policies.models import PolicyVersion, Reading
+from orchestration.policies.models import Reading
 from orchestration.policies.signal_rules import SignalRule
+from orchestration.workspaces.models import Workspace
 
 DAYS = 30
 MOST = 200_000  # readings
 TOLD = 50  # episodes
+EACH = 250  # readings between two signs of life
+
+
+@dataclass(frozen=True, slots=True)
+class Stretch:
+    """What is looked at: so many readings; `cut`: the newest alone, since there are more than that."""
+
+    since: datetime
+    until: datetime
+    total: int
+    cut: bool
 
 
 @dataclass(slots=True)
@@ -32,25 +42,24 @@ class _Now:
     place: dict[str, tuple[str, str]] = field(default_factory=dict)  # of what was measured
 
 
-def replay(version: PolicyVersion, now: datetime | None = None) -> dict[str, Any]:
-    """The report, which is kept with the version as that of its last replay. Raises NotNow."""
-    rule, now = rule_of(version), now or timezone.now()
-    if rule is None:
-        raise NotNow("This version cannot be read any more.")
-    workspace = version.policy.workspace
-    since, cut = readings.since_newest(workspace.pk, rule.signal, now - timedelta(days=DAYS), MOST)
+def stretch(workspace_id: int, signal: str, now: datetime) -> Stretch:
+    since, cut = readings.since_newest(workspace_id, signal, now - timedelta(days=DAYS), MOST)
+    return Stretch(since, now, readings.rows(workspace_id, signal, since, now).count(), cut)
+
+
+def replay(workspace: Workspace, rule: SignalRule, part: Stretch, beat: Callable[[int], None]) -> dict[str, Any]:
+    """The report. `beat` is told how far it is, and ends it by what it raises."""
     course = Course(rule)
-    n = over(course, readings.between(workspace.pk, rule.signal, since, now))
-    report = _report(course, n, (since, now), ZoneInfo(workspace.zone)) | {"cut": cut}
-    same = PolicyVersion.objects.filter(pk=version.pk, digest=version.digest)
-    same.update(replay=report, replayed_at=now, replayed_digest=version.digest)
-    return report
+    n = over(course, readings.between(workspace.pk, rule.signal, part.since, part.until), beat)
+    return _report(course, n, (part.since, part.until), ZoneInfo(workspace.zone)) | {"cut": part.cut}
 
 
-def over(course: Course, rows: Iterable[Reading]) -> int:
+def over(course: Course, rows: Iterable[Reading], beat: Callable[[int], None]) -> int:
     """Returns how many readings there were."""
     now, seen = _Now(), 0
     for row in rows:
+        if seen % EACH == 0:
+            beat(seen)
         _one(course, now, row)
         seen += 1
     return seen

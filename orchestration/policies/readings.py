@@ -13,6 +13,7 @@ from typing import Any
 
 import orjson
 from django.db import connection
+from django.db.models import QuerySet
 
 from orchestration.policies.models import Reading
 
@@ -63,16 +64,19 @@ def mark(facts: Mapping[str, Any]) -> Mark:
     return tuple((name, _STEPS[name](value) if name in _STEPS else value) for name, value in sorted(said.items()))
 
 
+def rows(workspace_id: int, signal: str, since: datetime, until: datetime) -> QuerySet[Reading]:
+    return Reading.objects.filter(workspace_id=workspace_id, signal=signal, at__gte=since, at__lt=until)
+
+
 def between(workspace_id: int, signal: str, since: datetime, until: datetime) -> Iterator[Reading]:
     """In the order of time."""
-    rows = Reading.objects.filter(workspace_id=workspace_id, signal=signal, at__gte=since, at__lt=until)
-    return rows.order_by("at", "target").iterator(chunk_size=2_000)
+    return rows(workspace_id, signal, since, until).order_by("at", "target").iterator(chunk_size=2_000)
 
 
 def since_newest(workspace_id: int, signal: str, since: datetime, most: int) -> tuple[datetime, bool]:
     """From when on there are at most so many, not before `since`; and whether that leaves any out."""
-    rows = Reading.objects.filter(workspace_id=workspace_id, signal=signal, at__gte=since)
-    left_out = rows.order_by("-at").values_list("at", flat=True)[most : most + 1]
+    newest = Reading.objects.filter(workspace_id=workspace_id, signal=signal, at__gte=since)
+    left_out = newest.order_by("-at").values_list("at", flat=True)[most : most + 1]
     for at in left_out:
         return at + timedelta(microseconds=1), True
     return since, False
@@ -84,8 +88,8 @@ def forget(workspace_id: int, before: datetime) -> int:
 
 
 def _stored(workspace_id: int, signals: list[str], now: datetime) -> dict[tuple[str, str], Mark]:
-    rows = Reading.objects.filter(workspace_id=workspace_id, signal__in=signals, at__gt=now - LASTS)
-    newest = rows.order_by("signal", "target", "-at").distinct("signal", "target")
+    lately = Reading.objects.filter(workspace_id=workspace_id, signal__in=signals, at__gt=now - LASTS)
+    newest = lately.order_by("signal", "target", "-at").distinct("signal", "target")
     return {(signal, target): mark(facts) for signal, target, facts in newest.values_list("signal", "target", "facts")}
 
 

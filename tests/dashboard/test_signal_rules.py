@@ -12,7 +12,7 @@ from django.utils import timezone
 
 from orchestration.autonomy import work
 from orchestration.autonomy.models import Action
-from orchestration.control import signals
+from orchestration.control import replaying, signals
 from orchestration.policies import lifecycle
 from orchestration.policies.models import Policy, PolicyVersion, Reading
 from orchestration.workspaces.models import User, Workspace
@@ -49,6 +49,11 @@ def sent(**more: Any) -> dict[str, Any]:
         "limit-name": ["limit"],
         "limit-value": ["0.3"],
     } | more
+
+
+def publishing(client: Client) -> str:
+    fields = sent(seen=PolicyVersion.objects.get().digest, version="1", reason="Nights")
+    return text(client.post("/policies/when-it-fails/publish/", fields, follow=True))
 
 
 @pytest.fixture
@@ -131,14 +136,15 @@ def test_it_is_tried_on_the_past_and_then_published(
         tied={"agent": ["1", "refund"]},
         facts=facts,
     )
-    seen = text(proven.post(EDIT, sent(do="replay", seen=version.digest), follow=True))
+    started = text(proven.post(EDIT, sent(do="replay", seen=version.digest), follow=True))
+    assert 'role="status"><span class="soft">Replaying what was measured' in started
+    assert "Replay this version over what was measured" in publishing(proven)
+    replaying.work()
+    seen = text(proven.get(EDIT, headers=region("backtest")))
     assert "In the last 30 days it would have acted 1 time." in seen
+    assert seen.strip().startswith('<section class="panel" id="backtest"')
 
-    digest = PolicyVersion.objects.get().digest
-    publish = sent(seen=digest, version="1", reason="Nights")
-    shown = text(proven.post("/policies/when-it-fails/publish/", publish, follow=True))
-
-    assert "v1 live" in shown
+    assert "v1 live" in publishing(proven)
     assert Policy.objects.get().live == 1
 
 
