@@ -23,6 +23,7 @@ from orchestration.api.pool import Pool, Unavailable
 from orchestration.api.refusals import Refused, problem, unavailable
 from orchestration.api.threads import Threads
 from orchestration.api.watching import Watch
+from orchestration.control.taking import Barred, free
 from orchestration.handoffs import claims, demands, lists, sending
 from orchestration.handoffs.demands import Demanded
 from orchestration.handoffs.given import KeyUsed, NotYours, TooLate, Wrong, agent_key
@@ -80,6 +81,8 @@ async def _answered(call: Call) -> Answer:
         return _problem(422, "This cannot be taken as it is.", errors=[fault.told for fault in error.faults])
     except NotYours as error:
         return _problem(403, str(error))
+    except Barred as stop:
+        return _stopped(stop)
     except KeyUsed:
         faults = [{"field": "key", "type": "used", "message": "Used before."}]
         return _problem(422, "This idempotency key came with something else before.", errors=faults)
@@ -112,12 +115,12 @@ async def _route(call: Call) -> Any:
 
 
 async def _send(call: Call, _: str) -> Any:
-    return told(await threads.run(lambda: sending.send(call.speaker, call.given, call.key)))
+    return told(await threads.run(lambda: sending.send(call.speaker, call.given, call.key, free)))
 
 
 async def _step(call: Call, thing: str, name: str) -> Any:
     handoff_id = _id(thing)
-    return told(await threads.run(lambda: sending.step(call.speaker, handoff_id, name, call.given, call.key)))
+    return told(await threads.run(lambda: sending.step(call.speaker, handoff_id, name, call.given, call.key, free)))
 
 
 async def _handoff(call: Call, thing: str) -> Any:
@@ -161,7 +164,7 @@ async def _claim(call: Call, _: str) -> Any:
     """Granted, or who has it; with `wait` answered once that one is done, or has let it go."""
     until = asyncio.get_running_loop().time() + call.seconds
     while True:
-        row, granted = await threads.run(lambda: claims.claim(call.speaker, call.given, call.key))
+        row, granted = await threads.run(lambda: claims.claim(call.speaker, call.given, call.key, free))
         over = granted or row.state != Holding.HELD or not call.seconds
         if over or not await call.wait(ending, row.pk, until):
             return claimed(row, datetime.now(UTC), granted=granted)
@@ -192,7 +195,7 @@ async def _release(call: Call, thing: str) -> Any:
 
 
 async def _extend(call: Call, thing: str) -> Any:
-    return await _turned(call, thing, lambda claim_id: claims.extend(call.speaker, claim_id, call.given))
+    return await _turned(call, thing, lambda claim_id: claims.extend(call.speaker, claim_id, call.given, free))
 
 
 def _named(name: str) -> Callable[[Call, str], Awaitable[Any]]:
@@ -241,6 +244,12 @@ def _id(text: str) -> UUID:
 
 def _problem(status: int, detail: str, **more: Any) -> Answer:
     return Answer(status, PROBLEM, orjson.dumps(problem(status, detail, **more), option=orjson.OPT_UTC_Z))
+
+
+def _stopped(stop: Barred) -> Answer:
+    answer = _problem(403, str(stop), stopped=stop.kind, retry_after_s=stop.again_s or None)
+    again = {"Retry-After": str(stop.again_s)} if stop.again_s else {}
+    return Answer(answer.status, answer.content_type, answer.body, again)
 
 
 def _error(refused: Refused) -> Answer:

@@ -10,6 +10,7 @@ from orchestration.handoffs.given import MOST_ITEMS, NAME_CHARS, PROSE_CHARS
 
 _FAULTS = {
     "400": "Not a body that can be read",
+    "403": "The key does not speak for the agent, or the agent or its run is `stopped`; `retry_after_s` if only paused",
     "408": "The body did not arrive in time",
     "409": "It has gone on meanwhile: the words say how",
     "413": "Too large",

@@ -10,14 +10,13 @@ from datetime import datetime
 from decimal import Decimal
 from typing import Any
 
-from orchestration.autonomy.stops import Stops
+from orchestration.control.in_force import Force
 from orchestration.lib.names import normal
-from orchestration.policies.live import Book
 from orchestration.registry.models import Agent, System
 from orchestration.routing import circuits
 from orchestration.routing.choose import Candidate, expected, interval, pooled
 from orchestration.routing.models import Breaker, Cell, Circuit
-from orchestration.routing.moves import Moved, Moves
+from orchestration.routing.moves import Moved
 
 MOST_CANDIDATES, MOST_CELLS = 50, 500
 FRESH_S, REMEMBERED = 10.0, 5_000
@@ -46,15 +45,6 @@ class Work:
     risk: str = "normal"
     amount: Decimal | None = None
     currency: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class Force:
-    """What is in force while the generation stands."""
-
-    book: Book
-    stops: Stops
-    moves: Moves
 
 
 _systems: dict[tuple[int, str], tuple[float, System]] = {}

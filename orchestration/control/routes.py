@@ -18,13 +18,13 @@ import orjson
 from django.db import connection, transaction
 from uuid_utils.compat import uuid7
 
-from orchestration.autonomy.stops import stops
 from orchestration.control import decide, facts
-from orchestration.control.candidates import Force, Work, candidates, measured_for, system_called
+from orchestration.control.candidates import Work, candidates, measured_for, system_called
 from orchestration.control.candidates import forget as forget_systems
+from orchestration.control.in_force import Force, of_generation
+from orchestration.control.in_force import forget as forget_force
 from orchestration.ledger import entries
 from orchestration.lib.names import normal
-from orchestration.policies import live
 from orchestration.policies.asks import Ask
 from orchestration.policies.effects import Kind
 from orchestration.policies.evaluate import evaluate
@@ -33,7 +33,6 @@ from orchestration.registry.models import Agent, System
 from orchestration.routing import limits
 from orchestration.routing.choose import Candidate, Chosen, Held, Wanted, choose
 from orchestration.routing.models import Choice
-from orchestration.routing.moves import moves
 
 BATON = "baton:routing"
 HIGH = "high"
@@ -59,9 +58,6 @@ class KeyUsed(ValueError):
     """The same key came with another question."""
 
 
-_force: dict[int, Force] = {}
-
-
 def route(workspace_id: int, work: Work, key: str | None, at: datetime) -> dict[str, Any]:
     """The answer, kept. Raises candidates.Unknown, KeyUsed. A key is looked at as the answer is stored: hardly any
     comes twice, and each round trip is waited for."""
@@ -79,7 +75,7 @@ def route(workspace_id: int, work: Work, key: str | None, at: datetime) -> dict[
 
 def forget() -> None:
     """Empty the memory, between tests."""
-    _force.clear()
+    forget_force()
     forget_systems()
 
 
@@ -217,7 +213,6 @@ def _name(pk: int, agents: Mapping[int, Agent]) -> str:
 
 def _standing(workspace_id: int, work: Work) -> tuple[Force, Held | None]:
     """What is in force, and who has this work; in one round trip while the generation stands."""
-    found = _force.get(workspace_id)
     with connection.cursor() as cursor:
         cursor.execute(
             "select b.generation, i.agent_id, i.since from workspaces_workspace w "
@@ -226,6 +221,4 @@ def _standing(workspace_id: int, work: Work) -> tuple[Force, Held | None]:
             [what_of(work), workspace_id],
         )
         generation, agent, since = cursor.fetchone() or (None, None, None)
-    if found is None or found.book.generation != generation:
-        found = _force[workspace_id] = Force(live.book(workspace_id), stops(workspace_id), moves(workspace_id))
-    return found, Held(agent, since) if agent and since else None
+    return of_generation(workspace_id, generation), Held(agent, since) if agent and since else None

@@ -22,7 +22,7 @@ from django.db import connection, transaction
 from django.db.models import F
 from django.utils import timezone
 
-from orchestration.handoffs.given import Given, NotYours, Speaker, TooLate, agent_key
+from orchestration.handoffs.given import Free, Given, NotYours, Speaker, TooLate, agent_key, anybody
 from orchestration.handoffs.models import STANDING, Claim, Holding
 from orchestration.ledger import entries
 from orchestration.lib.pulse import publish
@@ -78,12 +78,13 @@ def place_of(workspace_id: int, run: str) -> Place:
     return Place(run_id, str(run_id), [str(run_id), run, *others, *(bytes(each).hex() for each in traces)])
 
 
-def claim(speaker: Speaker, given: Any, once: str = "") -> tuple[Claim, bool]:
+def claim(speaker: Speaker, given: Any, once: str = "", free: Free = anybody) -> tuple[Claim, bool]:
     """The claim that stands, and whether it was granted to who asks. The same `once` (idempotency key) is the same
-    grant. Raises Wrong, NotYours."""
+    grant. Raises Wrong, NotYours, and what `free` does."""
     wanted = read(given)
     if not speaker.may(wanted.agent):
         raise NotYours(wanted.agent)
+    free(speaker, wanted.agent, wanted.run)
     place = place_of(speaker.workspace_id, wanted.run)
     with transaction.atomic():
         with connection.cursor() as cursor:
@@ -184,8 +185,8 @@ def release(speaker: Speaker, claim_id: UUID) -> Claim:
     return row
 
 
-def extend(speaker: Speaker, claim_id: UUID, given: Any) -> Claim:
-    """More time, from now on. Raises Wrong, NotYours, TooLate."""
+def extend(speaker: Speaker, claim_id: UUID, given: Any, free: Free = anybody) -> Claim:
+    """More time, from now on. Raises Wrong, NotYours, TooLate, and what `free` does."""
     form = Given({} if given is None else given, ("ttl_s",), "This")
     ttl = form.number("ttl_s", USUAL_S, LEAST_S, MOST_S) or USUAL_S
     form.checked()
@@ -193,6 +194,7 @@ def extend(speaker: Speaker, claim_id: UUID, given: Any) -> Claim:
         row = _locked(speaker, claim_id)
         if row.state != Holding.HELD:
             raise TooLate(_why(row))
+        free(speaker, row.agent, row.run)
         row.until = timezone.now() + timedelta(seconds=ttl)
         row.save(update_fields=["until"])
     return row

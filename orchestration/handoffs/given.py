@@ -3,7 +3,7 @@ come out as PostgreSQL can hold them, and without secrets. Pure."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from math import isfinite
@@ -181,6 +181,14 @@ def agent_key(name: str) -> str:
     return normal(name.rpartition("/")[2] or name)
 
 
+def same_agent(one: str, other: str) -> bool:
+    """Whether both may be the same: of one name, and of one application where both say it."""
+    first, second = one.rpartition("/"), other.rpartition("/")
+    if agent_key(one) != agent_key(other):
+        return False
+    return not (first[0] and second[0]) or normal(first[0]) == normal(second[0])
+
+
 @dataclass(frozen=True, slots=True)
 class Speaker:
     """Who sends: a key of a workspace, and the agents it may speak for (empty: any)."""
@@ -190,11 +198,22 @@ class Speaker:
     agents: frozenset[str] = frozenset()
 
     def may(self, agent: str) -> bool:
-        return not self.agents or agent_key(agent) in self.keys
+        return not self.agents or any(same_agent(each, agent) for each in self.agents)
+
+    def vouches(self, agent: str) -> bool:
+        """Whether it is sure that this agent speaks, and not one of the same name elsewhere."""
+        return not self.agents or any("/" in each and same_agent(each, agent) for each in self.agents)
 
     @property
     def keys(self) -> set[str]:
         return {agent_key(each) for each in self.agents}
+
+
+Free = Callable[[Speaker, str, str], None]  # raises where the agent may take nothing on in that run now
+
+
+def anybody(speaker: Speaker, agent: str, run: str) -> None:
+    """Nobody is stopped."""
 
 
 class NotYours(PermissionError):

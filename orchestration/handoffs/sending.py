@@ -16,7 +16,7 @@ from django.utils import timezone
 from orchestration.handoffs import bounces, demands, envelope
 from orchestration.handoffs.demands import Demanded
 from orchestration.handoffs.envelope import Sent
-from orchestration.handoffs.given import Given, KeyUsed, NotYours, Speaker, TooLate, Wrong
+from orchestration.handoffs.given import Free, Given, KeyUsed, NotYours, Speaker, TooLate, Wrong, anybody
 from orchestration.handoffs.models import Envelope, Passing
 from orchestration.ledger import entries
 from orchestration.lib.pulse import publish
@@ -31,12 +31,13 @@ STEPS: Mapping[str, tuple[tuple[Passing, ...], Passing]] = {  # from where to wh
 }
 
 
-def send(speaker: Speaker, given: Any, key: str) -> Envelope:
-    """Raises Wrong (and counts it), NotYours, KeyUsed."""
+def send(speaker: Speaker, given: Any, key: str, free: Free = anybody) -> Envelope:
+    """Raises Wrong (and counts it), NotYours, KeyUsed, and what `free` does."""
     now = timezone.now()
     sent, found = envelope.read(given, now)
     if sent.sender and not speaker.may(sent.sender):
         raise NotYours(sent.sender)
+    free(speaker, sent.sender, sent.run)
     digest = digest_of(given)
     before = _before(speaker.workspace_id, sent, key)
     if before:
@@ -76,8 +77,9 @@ def _store(speaker: Speaker, sent: Sent, key: str, digest: bytes, demanded: Dema
     return made
 
 
-def step(speaker: Speaker, handoff_id: UUID, name: str, given: Any, key: str) -> Envelope:
-    """Accept, reject or complete it, by its receiver. Raises Wrong, KeyUsed, TooLate, Envelope.DoesNotExist."""
+def step(speaker: Speaker, handoff_id: UUID, name: str, given: Any, key: str, free: Free = anybody) -> Envelope:
+    """Accept, reject or complete it, by its receiver. Raises Wrong, KeyUsed, TooLate, Envelope.DoesNotExist, and what
+    `free` does of who accepts."""
     form = Given({} if given is None else given, _FIELDS[name], "This")
     reason = form.prose("reason", needed=name == "reject") if name == "reject" else ""
     result = form.value("result") if name == "complete" else None
@@ -85,6 +87,8 @@ def step(speaker: Speaker, handoff_id: UUID, name: str, given: Any, key: str) ->
     row = one(speaker, handoff_id)
     if not speaker.may(row.receiver):
         raise NotYours(row.receiver)
+    if name == "accept":
+        free(speaker, row.receiver, row.run)
     act = [key, digest_of(given).hex()]
     if _done_before(row, name, act):
         return row

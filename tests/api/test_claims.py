@@ -10,12 +10,15 @@ import orjson
 import pytest
 
 from orchestration.api import coordination
+from orchestration.autonomy.models import Kind
 from orchestration.handoffs.models import Claim
 from orchestration.ledger.models import Entry
 from orchestration.workspaces.keys import create_key
 from orchestration.workspaces.models import Workspace
+from tests import make
 from tests.api.door import JSON, Door
-from tests.handoffs.spoken import work
+from tests.autonomy.ordered import aimed, done
+from tests.handoffs.spoken import envelope, work
 from tests.waiting import came_true
 
 
@@ -113,6 +116,20 @@ def test_bad_calls_are_told_what_is_wrong(
     assert (answered, told["status"]) == (status, status)
     if field is not None:
         assert field in [error["field"] for error in told["errors"]]
+
+
+def test_who_is_stopped_is_told_so_in_words_and_when_to_ask_again(works: Door, tenant: Workspace) -> None:
+    triage, billing = make.agent(tenant, "triage"), make.agent(tenant, "billing")
+    done(tenant, Kind.QUARANTINE, aimed(triage))
+    done(tenant, Kind.PAUSE, aimed(billing))
+
+    status, told = call(works, "claims", work())
+    later, paused = call(works, "claims?wait=9", work(agent="billing"))
+
+    assert (status, told["stopped"], told["retry_after_s"]) == (403, "quarantine", None)
+    assert "triage" in told["detail"]
+    assert (later, paused["stopped"], paused["retry_after_s"]) == (403, "pause", 30)
+    assert call(works, "handoffs", envelope(**{"from": "triage"}))[0] == 403
 
 
 def test_a_key_needs_the_scope_and_the_agent(served: int, tenant: Workspace) -> None:
