@@ -40,10 +40,9 @@ class Differs:
 
 @dataclass(frozen=True, slots=True)
 class Trial:
-    """A shadow as its policy's page shows it. `lacks`: what it still has to see."""
+    """A shadow as its policy's page shows it."""
 
     seen: Seen
-    lacks: str
     rows: list[Differs]
     pages: Pages
 
@@ -61,7 +60,6 @@ def trial(policy: Policy, cursor: str) -> Trial:
     older = f"{here}?{urlencode({'cursor': found.next})}" if found.next else ""
     return Trial(
         seen=seen,
-        lacks=shadows.why_not(policy, seen),
         rows=[_row(each, receipts) for each in found.items],
         pages=Pages(words, here if cursor else "", older),
     )

@@ -19,7 +19,7 @@ from dashboard.policy_wishes import wishes
 from dashboard.policy_words import TONES, Line, effect_words, in_words, scope_words
 from dashboard.signal_words import difference
 from orchestration.lib.fragments import render_page_or_fragment
-from orchestration.policies import lifecycle, standing
+from orchestration.policies import lifecycle, shadows, standing
 from orchestration.policies.effects import WORDS, Effect, Kind
 from orchestration.policies.models import Decision, Policy, PolicyVersion, State, Subject
 from orchestration.policies.rulebook import Gate
@@ -109,9 +109,14 @@ class PolicyPage:
     def trial(self) -> Trial:
         return trial(self.policy, self.cursor)
 
-    @property
+    @cached_property
     def shadow(self) -> Seen:
-        return self.trial.seen
+        return shadows.seen(self.policy) if self.policy.subject == Subject.SIGNAL else self.trial.seen
+
+    @cached_property
+    def lacks(self) -> str:
+        """What the version in shadow still has to see."""
+        return shadows.why_not(self.policy, self.shadow) if self.trying else ""
 
     @property
     def gate(self) -> Gate:
@@ -173,7 +178,11 @@ def page(request: Here, slug: str) -> HttpResponse:
     waiting = wishes(request.workspace, request.user, found.policy)
     shown = context(found) | {"wishes": waiting}
     if found.policy.subject == Subject.SIGNAL:
-        regions = {"held": "dashboard/_signal_held.html", "backtest": "dashboard/_signal_past.html"}
+        regions = {
+            "held": "dashboard/_signal_held.html",
+            "backtest": "dashboard/_signal_past.html",
+            "shadow": "dashboard/_signal_shadow.html",
+        }
         return render_page_or_fragment(request, "dashboard/signal.html", regions, shown)
     return render_page_or_fragment(request, "dashboard/policy.html", fragments, shown)
 

@@ -38,7 +38,8 @@ def publish(request: Here, slug: str) -> HttpResponse:
             return stored
 
     def go() -> str:
-        version = lifecycle.publish(base.policy.pk, number, request.user, request.POST.get("reason", ""))
+        early = request.POST.get("early") == "on"
+        version = lifecycle.publish(base.policy.pk, number, request.user, request.POST.get("reason", ""), early=early)
         if version.state == State.LIVE:
             return f"Published v{number}: it is in force."
         return f"v{number} waits for a second admin, who publishes it."

@@ -21,6 +21,7 @@ from orchestration.autonomy.aims import Aim
 from orchestration.autonomy.models import Action, Cause, Episode, Kind, Target
 from orchestration.autonomy.ordering import REASON_CHARS, Wish, order
 from orchestration.ledger import entries
+from orchestration.policies import shadows
 from orchestration.policies.signal_rules import SignalRule
 
 HOUR = timedelta(hours=1)
@@ -79,7 +80,7 @@ def _open(workspace_id: int, rule: SignalRule, seen: Seen, at: datetime, shadow:
         return episode
     try:
         with transaction.atomic():
-            return Episode.objects.create(
+            episode = Episode.objects.create(
                 **place,
                 workspace_id=workspace_id,
                 version=rule.version,
@@ -88,6 +89,9 @@ def _open(workspace_id: int, rule: SignalRule, seen: Seen, at: datetime, shadow:
                 began_at=at,
                 last_at=at,
             )
+            if shadow:
+                shadows.note_episode(rule.policy, rule.version)
+            return episode
     except IntegrityError:  # another sweep was first
         return found.get()
 

@@ -26,6 +26,7 @@ from orchestration.workspaces.models import User, Workspace
 
 REPLAY_STANDS = timedelta(hours=24)
 MOST_POLICIES = 500
+EPISODES = 5  # that the shadow of a rule on signals has to see: it holds of something far more seldom than agents ask
 # Words that are addresses below those of policies, or stand in answers where no policy speaks
 RESERVED = frozenset({"bundle", "second", "default"})
 
@@ -56,6 +57,7 @@ def create(workspace: Workspace, name: str, by: User, body: Mapping[str, Any], *
             purpose=purpose.strip(),
             subject=bodies.subject_of(made),
             created_by=by,
+            **({"shadow_decisions": EPISODES} if bodies.subject_of(made) == Subject.SIGNAL else {}),
         )
         draft = _draft(policy, made, by, based_on=None)
         _note(policy, "policy.created", by, {"name": name, "version": draft.number})
@@ -122,9 +124,10 @@ def stop_shadow(policy_id: UUID, by: User) -> None:
         _renewed(policy, "policy.unshadowed", by, version)
 
 
-def publish(policy_id: UUID, number: int, by: User, reason: str) -> PolicyVersion:
+def publish(policy_id: UUID, number: int, by: User, reason: str, *, early: bool = False) -> PolicyVersion:
     """Draft or shadow to live. Where a second person is needed the first press proposes (`state` is still what it was,
-    `proposed_by` says who), and another admin's press publishes."""
+    `proposed_by` says who), and another admin's press publishes. `early`: a rule on signals may go before its shadow
+    has seen enough, since what it waits for may not happen in years; what was lacking stays with the version."""
     with transaction.atomic():
         policy = _lock(policy_id)
         version = policy.versions.filter(number=number).first()
@@ -134,14 +137,16 @@ def publish(policy_id: UUID, number: int, by: User, reason: str) -> PolicyVersio
             return version
         if version.state == State.RETIRED:
             raise NotNow(f"Version {number} has ended. Revert to it, which makes a new version.")
-        _ready(policy, version, reason)
+        lacks = _ready(policy, version, reason, early)
         if needs_second(policy) and version.proposed_by_id in (None, by.pk):
             version.proposed_by, version.reason = by, reason.strip()[:400]
             version.save(update_fields=["proposed_by", "reason"])
             _note(policy, "policy.proposed", by, _told(version))
             return version
         version.reason = reason.strip()[:400] or version.reason
+        version.early = lacks[:200]
         more = {"asked_by": _name(version.proposed_by)} if version.proposed_by_id else {}
+        more |= {"early": lacks} if lacks else {}
         return _go_live(policy, version, by, "policy.published", more)
 
 
@@ -193,7 +198,8 @@ def _agreed(policy: Policy, act: Act, told: Mapping[str, Any], by: User, reason:
     return found is not None, {"asked_by": found.asked_by.get_username()} if found else {}
 
 
-def _ready(policy: Policy, version: PolicyVersion, reason: str) -> None:
+def _ready(policy: Policy, version: PolicyVersion, reason: str, early: bool) -> str:
+    """What its shadow still lacks, where it may go without ("" : nothing)."""
     if not (reason.strip() or version.reason):
         raise NotNow("Say in a sentence why this changes: it stays in the history.")
     failed = [tried for tried in bodies.try_examples(policy.name, version.body) if not tried.passes]
@@ -204,10 +210,10 @@ def _ready(policy: Policy, version: PolicyVersion, reason: str) -> None:
     if not (fresh and version.replayed_digest == version.digest) and _has_history(policy):
         of = "what was measured" if policy.subject == Subject.SIGNAL else "recorded decisions"
         raise NotNow(f"Replay this version over {of} first: its last replay is older than a day or absent.")
-    if policy.subject == Subject.SIGNAL:
-        return  # what a shadow has to have seen is counted in decisions
-    if version.state == State.SHADOW and (lacks := shadows.why_not(policy, shadows.seen(policy))):
-        raise NotNow(f"{lacks} Wait, or lower what this policy asks of shadows.")
+    lacks = shadows.why_not(policy, shadows.seen(policy)) if version.state == State.SHADOW else ""
+    if not lacks or (early and policy.subject == Subject.SIGNAL):
+        return lacks
+    raise NotNow(f"{lacks} Wait, or lower what this policy asks of shadows.")
 
 
 def _has_history(policy: Policy) -> bool:
@@ -224,7 +230,7 @@ def _go_live(
     policy.versions.filter(state=State.LIVE).update(state=State.RETIRED, ended_at=now)
     was_shadow = version.state == State.SHADOW
     version.state, version.published_by, version.published_at = State.LIVE, by, now
-    version.save(update_fields=["state", "published_by", "published_at", "reason"])
+    version.save(update_fields=["state", "published_by", "published_at", "reason", "early"])
     policy.live, policy.retired_at = version.number, None
     if was_shadow:
         policy.shadow = policy.shadow_since = None

@@ -56,7 +56,9 @@ class Policy(models.Model):
     shadow = models.IntegerField(null=True, blank=True)
     shadow_since = models.DateTimeField(null=True, blank=True)
     shadow_decisions = models.PositiveIntegerField(
-        default=200, db_default=200, help_text="What a shadow has to see before it may go live"
+        default=200,
+        db_default=200,
+        help_text="What a shadow has to see before it may go live; of a rule on signals, episodes",
     )
     shadow_days = models.PositiveIntegerField(default=7, db_default=7, help_text="And for how many days")
     shadow_agreement = models.FloatField(
@@ -106,6 +108,9 @@ class PolicyVersion(models.Model):
     )
     published_by = models.ForeignKey(settings.AUTH_USER_MODEL, null=True, on_delete=models.SET_NULL, related_name="+")
     published_at = models.DateTimeField(null=True, blank=True)
+    early = models.CharField(
+        max_length=200, blank=True, default="", db_default="", help_text="What its shadow lacked, and it went live"
+    )
     ended_at = models.DateTimeField(null=True, blank=True)
     replay: models.JSONField[Any, Any] = models.JSONField(null=True, blank=True, help_text="Summary of its last replay")
     replayed_at = models.DateTimeField(null=True, blank=True)

@@ -1,5 +1,5 @@
 """What a version in shadow has seen: answers that would have been others, counted since it began, and whether that is
-enough for it to go live.
+enough for it to go live. Of a rule on signals: how often it held of something anew.
 
 Decisions are never counted twice: what is older than a minute, and so surely committed, is kept as a sum with the
 policy, and only what came since is looked at.
@@ -20,7 +20,7 @@ from django.utils import timezone
 from orchestration.lib.paging import BadCursor, Page, from_cursor, to_cursor
 from orchestration.lib.stats import wilson
 from orchestration.policies.effects import STRICTNESS, Kind
-from orchestration.policies.models import Policy
+from orchestration.policies.models import Policy, Subject
 
 SETTLED = timedelta(minutes=1)  # a decision's time is taken before it commits
 KEPT_EACH = timedelta(minutes=5)  # also where nothing was seen, so that nobody looks there again
@@ -35,10 +35,11 @@ _MINE = (
 
 @dataclass(frozen=True, slots=True)
 class Seen:
-    """`pairs`: how often it would have been the second where it was the first."""
+    """`pairs`: how often it would have been the second where it was the first; `episodes`: of a rule on signals."""
 
     pairs: Counter[tuple[str, str]] = field(default_factory=Counter)
     since: datetime | None = None
+    episodes: int = 0
 
     @property
     def asked(self) -> int:
@@ -97,6 +98,10 @@ def seen(policy: Policy) -> Seen:
     """Counted to this moment."""
     if policy.shadow is None or policy.shadow_since is None:
         return Seen()
+    if policy.subject == Subject.SIGNAL:
+        kept = policy.shadow_tally or {}
+        episodes = int(kept["episodes"]) if kept.get("version") == policy.shadow else 0
+        return Seen(since=policy.shadow_since, episodes=episodes)
     now = timezone.now()
     begin, pairs = _kept(policy)
     settled = max(begin, now - SETTLED)
@@ -107,15 +112,28 @@ def seen(policy: Policy) -> Seen:
     return Seen(pairs + _count(policy, settled, None), policy.shadow_since)
 
 
+def note_episode(policy_id: UUID, version: int) -> None:
+    """A rule on signals in shadow holds of something anew: once for each, in the transaction that stores it."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "update policies_policy set shadow_tally = jsonb_build_object('version', shadow, 'episodes', 1 + "
+            "case when shadow_tally->'version' = to_jsonb(shadow) then (shadow_tally->>'episodes')::int else 0 end) "
+            "where id = %s and shadow = %s",
+            [policy_id, version],
+        )
+
+
 def why_not(policy: Policy, found: Seen) -> str:
     """What it still has to see before it may go live; "" when that is enough."""
     lacks = []
-    if found.asked < policy.shadow_decisions:
-        lacks.append(f"{found.asked:,} of {policy.shadow_decisions:,} decisions")
+    of_signal = policy.subject == Subject.SIGNAL
+    n, what = (found.episodes, "episodes") if of_signal else (found.asked, "decisions")
+    if n < policy.shadow_decisions:
+        lacks.append(f"{n:,} of {policy.shadow_decisions:,} {what}")
     if found.days < policy.shadow_days:
         lacks.append(f"{int(found.days)} of {policy.shadow_days} days")
     told = [f"The shadow has seen {' and '.join(lacks)} so far."] if lacks else []
-    if policy.shadow_agreement and (found.agreement or 0.0) < policy.shadow_agreement:
+    if policy.shadow_agreement and not of_signal and (found.agreement or 0.0) < policy.shadow_agreement:
         told.append(
             f"It agrees with what was answered in {_share(found)}, and {policy.shadow_agreement * 100:g}% are asked."
         )

@@ -19,8 +19,9 @@ from orchestration.autonomy.ordering import Wish, order
 from orchestration.control import signals
 from orchestration.holds.models import Hold
 from orchestration.ledger.models import Entry
-from orchestration.policies import lifecycle
-from orchestration.policies.models import PolicyVersion, Reading
+from orchestration.policies import lifecycle, shadows
+from orchestration.policies.lifecycle import NotNow
+from orchestration.policies.models import Policy, PolicyVersion, Reading
 from orchestration.policies.signal_kinds import SIGNALS
 from orchestration.registry.models import Agent
 from orchestration.routing.models import Breaker, Move
@@ -134,6 +135,37 @@ def test_a_shadow_says_what_it_would_have_done_and_does_nothing(workspace: Works
 
     assert Episode.objects.get().acted_at == NOW
     assert not Action.objects.exists()
+
+
+def test_a_shadow_has_to_have_seen_enough_or_a_person_says_why_not(workspace: Workspace, admin: User) -> None:
+    version = live(workspace, admin, body("agent_failures", "agent", "pause"), shadow=True)
+    PolicyVersion.objects.update(replayed_at=timezone.now(), replayed_digest=version.digest)
+    for n in range(4):
+        failing(workspace, f"agent-{n}")
+        sweep(workspace)
+    with pytest.raises(NotNow, match=r"The shadow has seen 4 of 5 episodes and 0 of 7 days so far\. Wait"):
+        lifecycle.publish(version.policy_id, 1, admin, "Nights")
+
+    published = lifecycle.publish(version.policy_id, 1, admin, "Nights", early=True)
+
+    assert (published.state, published.reason) == ("live", "Nights")
+    assert published.early == "The shadow has seen 4 of 5 episodes and 0 of 7 days so far."
+    assert '"early":"The shadow' in Entry.objects.get(kind="policy.published").body
+
+
+def test_a_shadow_that_has_seen_enough_goes_live_and_another_counts_anew(workspace: Workspace, admin: User) -> None:
+    version = live(workspace, admin, body("agent_failures", "agent", "pause"), shadow=True)
+    PolicyVersion.objects.update(replayed_at=timezone.now(), replayed_digest=version.digest)
+    Policy.objects.update(shadow_decisions=1, shadow_days=0)
+    failing(workspace)
+    sweep(workspace)
+    assert lifecycle.publish(version.policy_id, 1, admin, "Nights").early == ""
+
+    lifecycle.save_draft(version.policy_id, admin, body("agent_failures", "agent", "pause", leave="propose"))
+    lifecycle.start_shadow(version.policy_id, admin)
+
+    policy = Policy.objects.get()
+    assert shadows.why_not(policy, shadows.seen(policy)) == "The shadow has seen 0 of 1 episodes so far."
 
 
 def test_one_that_asks_first_only_proposes(workspace: Workspace, admin: User) -> None:

@@ -148,6 +148,30 @@ def test_it_is_tried_on_the_past_and_then_published(
     assert Policy.objects.get().live == 1
 
 
+def test_a_shadow_shows_what_it_lacks_and_goes_live_early_with_a_word_only(
+    proven: Client, workspace: Workspace, admin: User, version: PolicyVersion
+) -> None:
+    lifecycle.start_shadow(version.policy_id, admin)
+    failing(workspace)
+    signals.sweep_one(workspace, NOW)
+    PolicyVersion.objects.update(replayed_at=timezone.now(), replayed_digest=version.digest)
+    address = "/policies/when-it-fails/"
+
+    panel = text(proven.get(address, headers=region("shadow")))
+    assert "The shadow has seen 1 of 5 episodes and 0 of 7 days so far." in panel
+    assert "1 time</b> and did nothing" in panel
+    fields = {"version": "1", "reason": "It cannot wait"}
+    refused = text(proven.post(f"{address}publish/", fields, follow=True))
+    assert "Wait, or lower what this policy asks of shadows." in refused
+    assert 'name="early" required' in refused
+
+    proven.post(f"{address}gate/", {"decisions": "2", "days": "0"})
+    shown = text(proven.post(f"{address}publish/", fields | {"early": "on"}, follow=True))
+
+    assert "It went live early, as a person wished. The shadow has seen 1 of 2 episodes so far." in shown
+    assert "Early: The shadow has seen" in text(proven.get(f"{address}?tab=history"))
+
+
 def test_a_draft_that_somebody_else_saved_is_not_overwritten(
     as_admin: Client, admin: User, version: PolicyVersion
 ) -> None:
