@@ -12,27 +12,29 @@ nothing once another has begun; before that it is still welcome, and marked.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
-from django.db import connection, transaction
-from django.db.models import F
+import orjson
+from django.db import transaction
 from django.utils import timezone
+from uuid_utils.compat import uuid7
 
+from orchestration.handoffs.claims_sql import CLAIM, COLUMNS
 from orchestration.handoffs.given import Free, Given, NotYours, Speaker, TooLate, agent_key, anybody
-from orchestration.handoffs.models import STANDING, Claim, Holding
+from orchestration.handoffs.models import Claim, Holding
 from orchestration.ledger import entries
+from orchestration.ledger.entries import Draft
 from orchestration.lib.pulse import publish
 from orchestration.telemetry.redaction import redact_text
-from orchestration.workflows.models import Run, Trace
-from orchestration.workflows.run_search import find_run
+from orchestration.workflows.run_search import called
 
 USUAL_S, LEAST_S, MOST_S = 60.0, 1.0, 3600.0
 PARTS = ("run", "key", "agent", "ttl_s", "fresh_s")
-LOCK = "select pg_advisory_xact_lock(%s::int, hashtext(%s))"
+TRIES = 5  # while others take the same over
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,15 +50,6 @@ class Wanted:
         return hashlib.sha256(self.key.encode()).digest()
 
 
-@dataclass(frozen=True, slots=True)
-class Place:
-    """The run that is meant: one name for it, and all that it goes by."""
-
-    run_id: UUID | None
-    ref: str
-    names: Sequence[str]
-
-
 def read(given: Any) -> Wanted:
     """Raises Wrong."""
     form = Given(given, PARTS, "A claim")
@@ -67,17 +60,6 @@ def read(given: Any) -> Wanted:
     return Wanted(**names, ttl=timedelta(seconds=ttl), fresh=None if fresh is None else timedelta(seconds=fresh))
 
 
-def place_of(workspace_id: int, run: str) -> Place:
-    """A run that Baton does not know yet goes by what the caller calls it; later it may be known by more names."""
-    run_id = find_run(workspace_id, run)
-    if run_id is None:
-        return Place(None, run, [run])
-    found = Run.objects.filter(workspace_id=workspace_id, id=run_id).values_list("external_key", flat=True).first()
-    traces = Trace.objects.filter(workspace_id=workspace_id, run_id=run_id).values_list("trace_id", flat=True)[:50]
-    others = [found] if found else []
-    return Place(run_id, str(run_id), [str(run_id), run, *others, *(bytes(each).hex() for each in traces)])
-
-
 def claim(speaker: Speaker, given: Any, once: str = "", free: Free = anybody) -> tuple[Claim, bool]:
     """The claim that stands, and whether it was granted to who asks. The same `once` (idempotency key) is the same
     grant. Raises Wrong, NotYours, and what `free` does."""
@@ -85,62 +67,57 @@ def claim(speaker: Speaker, given: Any, once: str = "", free: Free = anybody) ->
     if not speaker.may(wanted.agent):
         raise NotYours(wanted.agent)
     free(speaker, wanted.agent, wanted.run)
-    place = place_of(speaker.workspace_id, wanted.run)
-    with transaction.atomic():
-        with connection.cursor() as cursor:
-            cursor.execute(LOCK, [speaker.workspace_id % 2**31, wanted.digest.hex()])
-        now = timezone.now()
-        standing = _standing(speaker.workspace_id, place, wanted)
-        if standing and not _over(standing, wanted, now):
-            return _refused(standing, wanted, once)
-        made = _grant(speaker, wanted, place, once, standing, now)
+    before: Claim | None = None
+    for _ in range(TRIES):
+        granted, over, row = _ask(speaker, wanted, once, before, timezone.now())
+        if row is not None and not over:
+            break
+        before = row
+    else:
+        raise TooLate("This work changes hands too fast: ask again.")
+    if not granted:
+        mine = bool(once) and row.once == once and agent_key(row.agent) == agent_key(wanted.agent)
+        return row, mine and row.state == Holding.HELD
     publish(speaker.workspace_id, "run")
-    return made, True
+    return row, True
 
 
-def _standing(workspace_id: int, place: Place, wanted: Wanted) -> Claim | None:
-    """Locked: its holder may be bringing the result this very moment. They are one or two, and sorted here: asked for
-    the first by time, PostgreSQL would rather look through all claims in the order of time."""
-    found = Claim.objects.filter(workspace=workspace_id, digest=wanted.digest, ref__in=place.names, state__in=STANDING)
-    return min(found.select_for_update(), key=lambda row: row.since, default=None)
+def _ask(
+    speaker: Speaker, wanted: Wanted, once: str, before: Claim | None, now: datetime
+) -> tuple[bool, bool, Claim | None]:
+    """Whether it was granted; whether the one that stands is over, and may be taken over as `before`; and that claim. A
+    run that Baton does not know yet goes by what the caller calls it; later it may be known by more names."""
+    made, key = uuid7(), redact_text(wanted.key)[0]
+    told = {"run": wanted.run, "work": key, "agent": wanted.agent, "fence": before.fence + 1 if before else 1}
+    told |= {"instead_of": before.agent if before else None, "by_key": speaker.key_id}
+    entry = _draft(speaker.workspace_id, made, "granted", told, now)
+    values = {
+        **called(speaker.workspace_id, wanted.run),
+        **{f"entry_{name}": value for name, value in zip(entries.COLUMNS, entry.values, strict=True)},
+        "lock": speaker.workspace_id % 2**31,
+        "hex": wanted.digest.hex(),
+        "digest": wanted.digest,
+        "run": wanted.run,
+        "key": key,
+        "agent": wanted.agent,
+        "once": once,
+        "made": made,
+        "before": before.pk if before else None,
+        "now": now,
+        "until": now + wanted.ttl,
+        "older": now - wanted.fresh if wanted.fresh is not None else None,
+    }
+    rows = CLAIM.rows(values)
+    if not rows:
+        return False, False, None
+    granted, over, *fields = max(rows)
+    return granted, over, _row(fields)
 
 
-def _over(row: Claim, wanted: Wanted, now: datetime) -> bool:
-    if row.state == Holding.HELD:
-        return row.until <= now
-    if row.forgotten_at:
-        return True
-    return wanted.fresh is not None and (row.ended_at or row.since) < now - wanted.fresh
-
-
-def _refused(row: Claim, wanted: Wanted, once: str) -> tuple[Claim, bool]:
-    mine = bool(once) and row.once == once and agent_key(row.agent) == agent_key(wanted.agent)
-    if mine:
-        return row, row.state == Holding.HELD
-    Claim.objects.filter(pk=row.pk).update(asked_again=F("asked_again") + 1)
-    return row, False
-
-
-def _grant(speaker: Speaker, wanted: Wanted, place: Place, once: str, before: Claim | None, now: datetime) -> Claim:
-    if before:
-        before.state = Holding.LOST if before.state == Holding.HELD else Holding.STALE
-        before.ended_at = before.ended_at or now
-        before.save(update_fields=["state", "ended_at"])
-    made = Claim.objects.create(
-        workspace_id=speaker.workspace_id,
-        run=wanted.run,
-        run_id=place.run_id,
-        ref=place.ref,
-        key=redact_text(wanted.key)[0],
-        digest=wanted.digest,
-        agent=wanted.agent,
-        once=once,
-        fence=before.fence + 1 if before else 1,
-        since=now,
-        until=now + wanted.ttl,
-    )
-    _note(made, "granted", now, {"instead_of": before.agent if before else None, "by_key": speaker.key_id})
-    return made
+def _row(fields: list[Any]) -> Claim:
+    row = Claim.from_db("default", COLUMNS, fields)
+    row.result = orjson.loads(row.result) if row.result is not None else None
+    return row
 
 
 def one(speaker: Speaker, claim_id: UUID) -> Claim:
@@ -215,4 +192,9 @@ def _why(row: Claim) -> str:
 
 def _note(row: Claim, what: str, at: datetime, more: Mapping[str, Any]) -> None:
     told = {"run": row.run, "work": row.key, "agent": row.agent, "fence": row.fence, **more}
-    entries.record(row.workspace_id, f"claim.{what}", ("claim", str(row.pk)), f"agent:{row.agent}", told, at)
+    entries.record_all([_draft(row.workspace_id, row.pk, what, told, at)])
+
+
+def _draft(workspace_id: int, claim_id: UUID, what: str, told: Mapping[str, Any], at: datetime) -> Draft:
+    actor = f"agent:{told['agent']}"
+    return entries.draft(workspace_id, f"claim.{what}", ("claim", str(claim_id)), actor, told, at)
