@@ -17,6 +17,7 @@ from dashboard.workflow_declared import DeclaredPage, declared_page
 from orchestration.lib.stats import wilson
 from orchestration.lib.templatetags.baton import ENOUGH, interval, number, percent, plural
 from orchestration.workflows.conformance import Conformance, Judged, Share, Verdict, of_workflow
+from orchestration.workflows.kept_trails import SoFar, so_far
 from orchestration.workspaces.current import MEMBER, Here, needs
 
 LISTED = 25
@@ -37,6 +38,10 @@ class ConformancePage:
     @cached_property
     def found(self) -> Conformance:
         return of_workflow(self.base.flow, self.period.since, self.period.until)
+
+    @cached_property
+    def so_far(self) -> SoFar:
+        return so_far(self.base.flow, self.period.since, self.period.until)
 
     @property
     def conforming(self) -> int:

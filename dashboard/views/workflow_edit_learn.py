@@ -21,6 +21,7 @@ from orchestration.workflows import declared
 from orchestration.workflows.declared_models import Origin
 from orchestration.workflows.definition import BadDefinition
 from orchestration.workflows.drafting import definition_of
+from orchestration.workflows.kept_trails import SoFar, so_far
 from orchestration.workflows.learning import ENOUGH, SURE, Learnt, learn
 from orchestration.workflows.plans import Definition
 from orchestration.workflows.trails import ACTS, TURNS
@@ -47,6 +48,10 @@ class LearnPage:
     @cached_property
     def found(self) -> Learnt:
         return learn(self.base.flow.workspace_id, self.base.flow.pk, self.level, self.share / 100)
+
+    @cached_property
+    def so_far(self) -> SoFar:
+        return so_far(self.base.flow)
 
     @cached_property
     def made(self) -> Definition | None:

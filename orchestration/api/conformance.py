@@ -16,6 +16,7 @@ from orchestration.api.shapes import Asked, Text, WindowIn
 from orchestration.lib.stats import wilson
 from orchestration.workflows import progress
 from orchestration.workflows.conformance import Verdict, of_workflow
+from orchestration.workflows.kept_trails import so_far
 from orchestration.workflows.models import Workflow
 
 router = Router(auth=KeyAuth("read"), tags=["Figures"])
@@ -53,7 +54,8 @@ class VersionOut(Schema):
 
 
 class ConformanceOut(Schema):
-    """`path`: declared, learnt, or empty where there is none. `runs`: those that can be compared with it."""
+    """`path`: declared, learnt, or empty where there is none. `runs`: those that can be compared with it. Runs are
+    looked at soon after they ended: `looked_at` of `ended` so far, of the newest thousand of the window at most."""
 
     workflow: str
     path: str
@@ -62,6 +64,8 @@ class ConformanceOut(Schema):
     conforming: int
     interval: tuple[float, float] | None
     unlike: int
+    looked_at: int
+    ended: int
     deviations: list[DeviationOut]
     days: list[DayOut]
     by_version: list[VersionOut]
@@ -95,9 +99,10 @@ class StandingOut(Schema):
 
 @router.get("/workflows/{workflow_id}/conformance", response=ConformanceOut, summary="Whether runs kept to their path")
 def get_conformance(request: Asked, workflow_id: Text, wanted: Query[WindowIn]) -> dict[str, Any]:
-    """Of at most a hundred runs, the newest that began in the window."""
+    """Of at most a hundred runs, the newest that began in the window and were looked at."""
     flow, until = _flow(request, workflow_id), timezone.now()
     found = of_workflow(flow, until - wanted.window, until)
+    sized = so_far(flow, until - wanted.window, until)
     conforming = found.counts.get(Verdict.CONFORMING, 0)
     return {
         "workflow": flow.name,
@@ -107,6 +112,8 @@ def get_conformance(request: Asked, workflow_id: Text, wanted: Query[WindowIn]) 
         "conforming": conforming,
         "interval": wilson(conforming, found.compared),
         "unlike": found.counts.get(Verdict.UNLIKE, 0),
+        "looked_at": sized.k,
+        "ended": sized.n,
         "deviations": [{"step": step, "verdict": verdict, "runs": n} for step, verdict, n in found.deviating],
         "days": [{"day": day, "runs": runs, "conforming": fitting} for day, fitting, runs in found.days],
         "by_version": [

@@ -24,6 +24,7 @@ from orchestration.telemetry.rollups import HOUR, closed_before, roll_hours
 from orchestration.workflows import forgetting as declared
 from orchestration.workflows.booking import TABLES
 from orchestration.workflows.models import Run, Step, Trace, WorkflowDay, WorkflowHour, WorkflowMinute
+from orchestration.workflows.trail_models import TrailRow
 from orchestration.workspaces.models import Workspace
 
 KEPT = (
@@ -57,6 +58,7 @@ BY_RUN_DAYS: tuple[tuple[type[models.Model], str, str], ...] = (  # what, its ag
     (WorkflowDay, LAST_HOUR, DAY_LIVES),
     (Run, "started_at", HEARD_LATELY),
     (Handoff, "at", RUN_LIVES),
+    (TrailRow, "started_at", RUN_LIVES),
     (Step, "coalesce(ended_at, started_at)", TRACE_LIVES),
     (Trace, "received_at", NOTHING),
     (Intake, "at", NOTHING),

@@ -23,6 +23,7 @@ KINDS: Mapping[str, tuple[str, ...]] = {
         "workflows_trace",
         "workflows_tracekey",
         "workflows_step",
+        "workflows_trailrow",
         "handoffs_handoff",
     ),
     "facts of decisions": ("policies_decision", "policies_asked", "policies_past"),

@@ -7,6 +7,7 @@ from celery import shared_task
 from orchestration.control import clocks, coordinating, keeping, pauses, replaying, settling, shadows, signals
 from orchestration.control import digest as digesting
 from orchestration.telemetry.rollups import roll_hours as roll
+from orchestration.workflows import kept_trails
 from orchestration.workflows.booking import TABLES
 from orchestration.workspaces.models import Workspace
 
@@ -68,6 +69,12 @@ def sweep_signals() -> int:
 def drive() -> int:
     """The clocks of declared workflows."""
     return clocks.sweep()
+
+
+@shared_task(ignore_result=True, soft_time_limit=60, time_limit=90)
+def sweep_trails() -> int:
+    """What was done in runs that are over, for learning and conformance."""
+    return kept_trails.sweep()
 
 
 @shared_task(ignore_result=True, soft_time_limit=60, time_limit=90)

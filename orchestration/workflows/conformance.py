@@ -16,14 +16,13 @@ from datetime import datetime
 from enum import StrEnum
 from uuid import UUID
 
-from orchestration.workflows import declared, learning
+from orchestration.workflows import declared, kept_trails, learning
 from orchestration.workflows.definition import Definition
-from orchestration.workflows.models import Run, RunStatus, Workflow
-from orchestration.workflows.story import Story
-from orchestration.workflows.trails import ACTS, TURNS, Act, stories, told, trail, versions
+from orchestration.workflows.kept_trails import Kept
+from orchestration.workflows.models import RunStatus, Workflow
+from orchestration.workflows.trails import ACTS, Act
 
 MOST_RUNS = 100
-ENDED = (RunStatus.COMPLETED, RunStatus.FAILED, RunStatus.CANCELLED)
 _BETWEEN = re.compile(r"[\s_.:/-]+")
 
 
@@ -134,37 +133,33 @@ def _missed(path: Path, first: Mapping[str, Act], whole: bool) -> str:
 
 
 def of_workflow(flow: Workflow, since: datetime, until: datetime) -> Conformance:
-    """Of the newest runs that ended in the window, against what is live, else against what most of them do."""
-    place, live = flow.workspace_id, declared.live(flow.workspace_id, flow.name)
-    rows = _rows(flow, since, until)
-    seen = list(stories(place, rows))
-    path = path_of(declared.plan_of(place, live.pk)) if live else _learnt(seen)
+    """Of the newest runs that began in the window and were looked at (`kept_trails`), against what is live, else
+    against what most of them do."""
+    live = declared.live(flow.workspace_id, flow.name)
+    seen = list(kept_trails.ended(flow, since, until, MOST_RUNS))
+    path = path_of(declared.plan_of(flow.workspace_id, live.pk)) if live else _learnt(seen)
     if path is None:
         return Conformance("", None, (), {}, (), (), ())
-    judged = [_judged(path, row, story) for row, story in seen]
+    judged = [_judged(path, each) for each in seen]
     source = "declared" if live else "learnt"
-    return told_of(source, live.number if live else None, judged, versions(place, rows))
+    return told_of(source, live.number if live else None, judged, {each.run: each.agents for each in seen})
 
 
-def _learnt(seen: Sequence[tuple[Run, Story]]) -> Path | None:
-    found = learning.path_of([told(row, story) for row, story in seen if row.status == RunStatus.COMPLETED])
+def _learnt(seen: Sequence[Kept]) -> Path | None:
+    done = [each.trail(ACTS) for each in seen if each.status == RunStatus.COMPLETED]
+    found = learning.path_of([told for told in done if told])
     if not found.enough or not found.steps:
         return None
     after = {key_of(step.name): frozenset(map(key_of, step.after)) for step in found.steps}
     return Path({key_of(step.name): step.name for step in found.steps}, after, frozenset())
 
 
-def _rows(flow: Workflow, since: datetime, until: datetime) -> list[Run]:
-    mine = Run.objects.filter(workspace_id=flow.workspace_id, workflow_id=flow.pk, merged_into=None, status__in=ENDED)
-    return list(mine.filter(started_at__gte=since, started_at__lt=until).order_by("-started_at", "-id")[:MOST_RUNS])
-
-
-def _judged(path: Path, row: Run, story: Story) -> Judged:
-    """At the level at which more of the path's names are met."""
-    found = [trail(story, level) for level in (ACTS, TURNS)]
+def _judged(path: Path, each: Kept) -> Judged:
+    """At the level at which more of the path's names are met; a run that was too long to be looked at is unlike."""
+    found = (each.acts or (), each.turns or ())
     acts = max(found, key=lambda acts: len({key_of(act.name) for act in acts} & set(path.names)))
-    verdict, step = judge(path, acts, whole=row.status == RunStatus.COMPLETED)
-    return Judged(row.id, verdict, step, row.started_at, row.title)
+    verdict, step = judge(path, acts, whole=each.status == RunStatus.COMPLETED)
+    return Judged(each.run, verdict, step, each.at, each.title)
 
 
 def told_of(

@@ -18,8 +18,8 @@ from itertools import combinations
 from uuid import UUID
 
 from orchestration.lib.stats import wilson
-from orchestration.workflows.models import Run, RunStatus
-from orchestration.workflows.trails import ACTS, Act, Trail, trails
+from orchestration.workflows import kept_trails
+from orchestration.workflows.trails import ACTS, Act, Trail
 
 ENOUGH = 30  # runs; below, nothing is said
 SURE = 100  # times a step was done, from which a 99th percentile can be told from the greatest
@@ -69,7 +69,7 @@ class Learnt:
     steps: tuple[Seen, ...] = ()
     left: tuple[Left, ...] = ()
     fitting: int = 0
-    passed_over: int = 0  # completed runs that were too long to be read, or one reading too many
+    passed_over: int = 0  # completed runs that were too long to be looked at, or in which nothing was done
     example: UUID | None = None
 
     @property
@@ -78,12 +78,10 @@ class Learnt:
 
 
 def learn(workspace_id: int, workflow_id: int, level: str = ACTS, share: float = SHARE) -> Learnt:
-    """From the newest completed runs."""
-    done = Run.objects.filter(
-        workspace_id=workspace_id, workflow_id=workflow_id, status=RunStatus.COMPLETED, merged_into=None
-    )
-    rows = list(done.order_by("-started_at", "-id")[:MOST_RUNS])
-    return path_of(list(trails(workspace_id, rows, level)), level=level, share=share, looked_at=len(rows))
+    """From the newest completed runs that were looked at."""
+    found = list(kept_trails.completed(workspace_id, workflow_id, MOST_RUNS, level))
+    seen = [told for each in found if (told := each.trail(level))]
+    return path_of(seen, level=level, share=share, looked_at=len(found))
 
 
 def path_of(seen: Sequence[Trail], *, level: str = ACTS, share: float = SHARE, looked_at: int = 0) -> Learnt:
@@ -97,11 +95,14 @@ def path_of(seen: Sequence[Trail], *, level: str = ACTS, share: float = SHARE, l
     often = [key for key, n in counts.most_common() if n >= share * len(runs)]
     kept = often[:MOST_KEPT]
     after, circles = _order(kept, first)
-    steps = [_seen(key, runs, first, after[key]) for key in _sorted(kept, after, first)]
-    names = {key: name for acts in first for key, name in ((key, act.name) for key, act in acts.items())}
-    called = {key: _name(key, runs) for key in kept}
-    left = [Left(names[key], n, "seldom") for key, n in counts.most_common() if n < share * len(runs)]
-    left += [Left(names[key], counts[key], "many") for key in often[MOST_KEPT:]]
+    times = _times(runs)
+    called = {key: times[key][0][1].name for key in counts}  # as the newest run writes it
+    steps = [
+        _seen(called[key], times[key], len(runs), sorted(called[each] for each in after[key]))
+        for key in _sorted(kept, after, first)
+    ]
+    left = [Left(called[key], n, "seldom") for key, n in counts.most_common() if n < share * len(runs)]
+    left += [Left(called[key], counts[key], "many") for key in often[MOST_KEPT:]]
     left += [Left(f"{called[a]} before {called[b]}", n, "circle") for a, b, n in circles]
     return Learnt(
         level,
@@ -168,32 +169,36 @@ def _sorted(kept: Sequence[str], after: Mapping[str, set[str]], first: Sequence[
     return made
 
 
-def _seen(key: str, runs: Sequence[Trail], first: Sequence[Mapping[str, Act]], after: set[str]) -> Seen:
-    acts = [act for trail in runs for act in trail.acts if act.key == key]
+def _times(runs: Sequence[Trail]) -> dict[str, list[tuple[int, Act]]]:
+    """By step, each time that it was done, and in which run."""
+    found: dict[str, list[tuple[int, Act]]] = {}
+    for place, trail in enumerate(runs):
+        for act in trail.acts:
+            found.setdefault(act.key, []).append((place, act))
+    return found
+
+
+def _seen(name: str, times: Sequence[tuple[int, Act]], runs: int, after: Sequence[str]) -> Seen:
+    acts = [act for _, act in times]
+    by_run = Counter(place for place, _ in times)
     owners = Counter(act.owner for act in acts)
     ms = sorted((act.end_ns - act.start_ns) / 1e6 for act in acts)
     p99 = ms[min(len(ms) - 1, math.ceil(0.99 * len(ms)) - 1)]
-    had = sum(key in each for each in first)
     return Seen(
-        name=_name(key, runs),
+        name=name,
         owner=owners.most_common(1)[0][0],
         human=sum(act.human for act in acts) * 2 > len(acts),
-        runs=had,
-        interval=wilson(had, len(runs)) or (0.0, 1.0),
-        after=tuple(sorted(_name(each, runs) for each in after)),
+        runs=len(by_run),
+        interval=wilson(len(by_run), runs) or (0.0, 1.0),
+        after=tuple(after),
         owners=tuple(owners.most_common(5)),
         times=len(acts),
         p99_ms=p99,
         limit_s=nice_s(p99 / 1000),
         tries=max((act.tries for act in acts if not act.failed), default=1),
         errors=tuple(Counter(each for act in acts for each in act.errors).most_common(5)),
-        repeated=sum(sum(act.key == key for act in trail.acts) > 1 for trail in runs),
+        repeated=sum(n > 1 for n in by_run.values()),
     )
-
-
-def _name(key: str, runs: Sequence[Trail]) -> str:
-    """As the newest run writes it."""
-    return next(act.name for trail in runs for act in trail.acts if act.key == key)
 
 
 def _fits(acts: Sequence[Act], after: Mapping[str, set[str]]) -> bool:

@@ -105,18 +105,9 @@ def _act(each: Placed) -> Act:
     return Act(name, owner, human, step.start_ns, step.end_ns, 1, each.failed or bool(step.error), errors)
 
 
-def trails(workspace_id: int, rows: Iterable[Run], level: str = ACTS) -> Iterator[Trail]:
-    """Those of stored runs, in their order, as many as one reading may cost. Longer runs than `MOST_SPANS` are passed
-    over: whoever counts has to count what came."""
-    for row, story in stories(workspace_id, rows):
-        yield told(row, story, level)
-
-
-def told(row: Run, story: Story, level: str = ACTS) -> Trail:
-    return Trail(row.id, row.started_at, row.status, tuple(row.agents), trail(story, level))
-
-
 def stories(workspace_id: int, rows: Iterable[Run]) -> Iterator[tuple[Run, Story]]:
+    """Those of stored runs, in their order, as many as one reading may cost; longer runs than `MOST_SPANS` are passed
+    over."""
     rows = [row for row in rows if 0 < row.spans <= MOST_SPANS]
     bounds = _bounds(workspace_id, rows)
     read = 0

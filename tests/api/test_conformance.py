@@ -9,6 +9,7 @@ from django.test import Client
 from django.utils import timezone
 
 from orchestration.telemetry.spans import Kind
+from orchestration.workflows import kept_trails
 from orchestration.workspaces.models import User, Workspace
 from tests import make
 from tests.api.test_figures import Api
@@ -35,12 +36,16 @@ def test_the_page_and_the_api_say_the_same_of_conformance(
         make.spans(workspace, trace, began, root, *acts)
         make.run(workspace, flow, started_at=began, traces=[trace], spans=4)
     client.force_login(operator)
+    before = api.get("workflows/refund/conformance").json()
+    kept_trails.sweep()
 
     told = api.get("workflows/refund/conformance").json()
     page = client.get("/workflows/refund/conformance/").content.decode()
 
     assert (told["path"], told["version"], told["runs"], told["conforming"]) == ("declared", 1, 3, 1)
     assert {each["verdict"] for each in told["deviations"]} == {"skipped", "repeated"}
+    assert (before["runs"], before["looked_at"], before["ended"]) == (0, 0, 3)
+    assert (told["looked_at"], told["ended"]) == (3, 3)
     assert "1 of 3 runs of" in page
     assert page.count('<tr id="r-') == 2
 

@@ -9,7 +9,7 @@ from django.test import Client
 from django.utils import timezone
 
 from orchestration.telemetry.spans import Kind, Outcome
-from orchestration.workflows import declared
+from orchestration.workflows import declared, kept_trails
 from orchestration.workflows.declared_models import DefinitionVersion
 from orchestration.workflows.definition import parse
 from orchestration.workspaces.models import User, Workspace
@@ -34,6 +34,7 @@ def seen(space: Workspace, runs: int, asked: int = 0) -> None:
         acts += [Made("second opinion", Kind.TOOL, clerk, None, root, 100, 20)] if n < asked else []
         make.spans(space, trace, began, root, *acts)
         make.run(space, flow, started_at=began, traces=[trace], spans=len(acts) + 1)
+    kept_trails.sweep()
 
 
 def test_few_runs_are_not_enough_and_the_page_says_so(as_admin: Client, workspace: Workspace) -> None:
@@ -45,6 +46,17 @@ def test_few_runs_are_not_enough_and_the_page_says_so(as_admin: Client, workspac
     assert "Make it a draft" not in page
     as_admin.post(ADDRESS, {"share": "80"})
     assert not DefinitionVersion.objects.exists()
+
+
+def test_runs_that_were_not_looked_at_yet_are_told(as_admin: Client, workspace: Workspace) -> None:
+    seen(workspace, 3)
+    make.run(workspace, make.workflow(workspace, "Refund"), spans=1)
+
+    for part in ("learn", "conformance"):
+        page = as_admin.get(f"/workflows/refund/{part}/").content.decode()
+        assert "So far 3 of 4 runs that ended were looked at" in page
+    kept_trails.sweep()
+    assert "So far" not in as_admin.get(ADDRESS).content.decode()
 
 
 def test_a_draft_is_learnt_once_with_what_it_stands_on_and_what_was_left_out(

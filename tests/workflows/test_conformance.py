@@ -9,7 +9,7 @@ from uuid import UUID
 import pytest
 
 from orchestration.telemetry.spans import Kind
-from orchestration.workflows import declared
+from orchestration.workflows import declared, kept_trails
 from orchestration.workflows.conformance import Judged, Path, Verdict, judge, of_workflow, path_of, told_of
 from orchestration.workflows.definition import parse
 from orchestration.workflows.trails import Act
@@ -18,7 +18,7 @@ from tests import make
 from tests.make import Made
 
 S = 1_000_000_000
-NOON = datetime(2026, 11, 2, 12, tzinfo=UTC)
+NOON = datetime.now(UTC).replace(hour=12, minute=0, second=0, microsecond=0) - timedelta(days=3)
 
 
 def line(names: str) -> list[Act]:
@@ -89,6 +89,7 @@ def test_stored_runs_are_compared_with_what_is_live(workspace: Workspace) -> Non
         acts = [Made(name, Kind.TOOL, clerk, parent=root, at_ms=10 + 50 * m, ms=20) for m, name in enumerate(names)]
         make.spans(workspace, trace, began, root, *acts)
         make.run(workspace, flow, started_at=began, traces=[trace], spans=3)
+    kept_trails.sweep()
     assert of_workflow(flow, NOON - timedelta(days=1), NOON + timedelta(days=1)).source == ""  # too few to learn from
     steps = [{"id": "look", "owner": {"agent": "clerk"}}, {"id": "pay", "owner": {"agent": "clerk"}, "after": ["look"]}]
     version = declared.save(workspace.pk, parse({"name": "Refund", "steps": steps}), "person:x")

@@ -10,6 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from orchestration.telemetry.spans import Kind, Outcome
+from orchestration.workflows import kept_trails
 from orchestration.workflows.learning import ENOUGH, Learnt, learn, nice_s, path_of
 from orchestration.workflows.trails import TURNS, Act, Trail, trail
 from orchestration.workspaces.models import Workspace
@@ -18,7 +19,7 @@ from tests.make import Made
 from tests.telemetry.told import ERROR, Told
 
 S = 1_000_000_000
-NOON = datetime(2026, 11, 2, 12, tzinfo=UTC)
+NOON = datetime.now(UTC).replace(hour=12, minute=0, second=0, microsecond=0) - timedelta(days=3)
 
 
 def act(name: str, start: float, end: float | None = None, owner: str = "desk", **more: object) -> Act:
@@ -159,6 +160,8 @@ def test_stored_runs_are_learnt_from(workspace: Workspace) -> None:
         make.spans(workspace, trace, began, root, look, wrong, Made("pay", Kind.TOOL, clerk, None, root, 90, 20))
         make.run(workspace, flow, started_at=began, traces=[trace], spans=4)
     make.run(workspace, flow, status="failed", spans=4)
+
+    kept_trails.sweep()
 
     found = learn(workspace.pk, flow.pk)
 
