@@ -29,7 +29,7 @@ from orchestration.policies.signal_kinds import ACTS, SIGNALS
 from orchestration.policies.signal_rules import BOUNDS, SUBJECT
 from orchestration.policies.versions import BadBody, Wrong
 
-LASTING = ("pause", "quarantine", "reroute")  # acts that may end by themselves
+LASTING = ("supervise", "pause", "quarantine", "reroute")  # acts that may end by themselves
 _SECONDS = {"cool_down_s": 60, "clear_s": 1}  # a minute and a second of the form
 
 

@@ -26,6 +26,7 @@ HELD_BACK = {
     "an_hour": "It had acted as often as it may in an hour",
 }
 FIGURES = {  # of a signal, the one that tells whether it got better, and its unit
+    "signal.one_in": "outcomes to see this once",
     "signal.surely": "failing",
     "signal.minutes": "minutes",
     "signal.cost": "spent",

@@ -12,6 +12,7 @@ from orchestration.policies.signal_kinds import SIGNALS
 from orchestration.policies.signal_rules import is_signal
 
 ACTS = {  # of whom, as an order
+    "supervise": "supervise",
     "pause": "pause",
     "quarantine": "quarantine",
     "cancel": "cancel",

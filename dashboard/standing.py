@@ -70,6 +70,7 @@ def of_agent(request: Here, agent_id: int, slug: str) -> Standing:
         at_work = _open_runs(request, Wanted(agent=slug, status=IN_PROGRESS))
         held_up = f"It takes part in {at_work} in progress."
         for kind, words in (
+            (Kind.SUPERVISE, f"What policies would let it do alone is asked of a person instead. {held_up}"),
             (Kind.PAUSE, f"Whatever it asks is put off until it is resumed; it is told when to ask again. {held_up}"),
             (Kind.QUARANTINE, f"Whatever it asks is denied until it is released, with your reason. {held_up}"),
         ):
@@ -124,7 +125,7 @@ def cancel_all(request: Here, wanted: Wanted) -> Ask | None:
 
 def _ask(kind: Kind, words: str, view: str, key: object, what: str) -> Ask:
     order = DOING[kind][0]
-    lasts = LASTS if kind in (Kind.PAUSE, Kind.QUARANTINE) else ()
+    lasts = LASTS if kind in (Kind.SUPERVISE, Kind.PAUSE, Kind.QUARANTINE) else ()
     href = reverse(f"dashboard:{view}", args=[key, kind.value])
     return Ask(
         f"ask-{kind.value}",

@@ -36,6 +36,8 @@ KindName = Literal[
     "verify",
     "reroute",
     "restore",
+    "supervise",
+    "trust",
 ]
 TargetName = Literal["agent", "workflow", "run", "decision", "message", "workspace"]
 TOO_LATE: dict[str, Any] = {"responses": {"409": {"description": "It has gone on meanwhile"}}}

@@ -170,7 +170,7 @@ async def _with_facts(asked: Asked, book: Book) -> tuple[Decided, bool, bool]:
     if "run" in needs:
         known |= await _in_thread(lambda: facts.run_facts(asked.workspace_id, asked.ask.run))
     if "past" not in needs:
-        decided = decide.decide(asked, book, known, _moved(asked))
+        decided = decide.decide(asked, book, known, _moved(asked), _over(asked))
         run_id = await pool.run(lambda connection: _run_of(connection, asked)) if decided.lacks_run else None
         fresh, stored = await lanes.ask(decided.values(run_id), asked.key or "")
         return decided, fresh == b"1", stored == b"1"
@@ -185,6 +185,12 @@ async def _in_the_way(standing: Stops, asked: Asked) -> Stopped | None:
         return found
     told = await _in_thread(lambda: facts.run_facts(asked.workspace_id, ask.run))
     return standing.of_workflow(told.get("run.workflow", ""), asked.at)
+
+
+def _over(asked: Asked) -> Stopped | None:
+    """By what whoever asks is supervised."""
+    standing = _stops.get(asked.workspace_id)
+    return standing.over(asked.who.agent_id, asked.ask.agent, asked.at) if standing is not None else None
 
 
 def _moved(asked: Asked) -> Moved | None:
@@ -217,7 +223,7 @@ async def _looking_back(
                 },
             )
         ).fetchall()
-        decided = decide.decide(asked, book, known | decide.past_facts(rows), _moved(asked))
+        decided = decide.decide(asked, book, known | decide.past_facts(rows), _moved(asked), _over(asked))
         run_id = await _run_of(connection, asked) if decided.lacks_run else None
         row = await (await connection.execute(decide.STORE, decided.values(run_id))).fetchone()
     fresh, stored = row or (0, 0)

@@ -96,8 +96,9 @@ def list_policies(request: Asked, wanted: Query[PoliciesIn]) -> Page[dict[str, A
 
 @router.get("/policies/bundle", response=BundleOut, summary="Live policies for local evaluation, signed")
 def bundle(request: Asked) -> HttpResponse:
-    """Also who is stopped now (`stops`), which comes before all policies. Ask again with `If-None-Match`: 304 as long
-    as nothing of it has changed."""
+    """Also who is stopped now (`stops`), which comes before all policies; but for `supervise`: policies are asked of
+    such an agent, and what they would let it do alone is to be asked of Baton. Ask again with `If-None-Match`: 304 as
+    long as nothing of it has changed."""
     body = rfc8785.dumps(bundle_of(Workspace.objects.get(pk=request.auth.workspace_id)))
     etag = f'"{hashlib.sha256(body).hexdigest()}"'
     asked = parse_etags(request.headers.get("If-None-Match", ""))
@@ -125,7 +126,8 @@ def get_policy(request: Asked, policy_id: Text) -> dict[str, Any]:
 
 def bundle_of(workspace: Workspace) -> dict[str, Any]:
     """What is in force, without anything that changes while it stays in force. Who is stopped comes before all
-    policies: an ask of such an agent, or for such a run or workflow, is answered by the stop alone."""
+    policies: an ask of such an agent, or for such a run or workflow, is answered by the stop alone. Who is supervised
+    stands among them too, and does nothing that is allowed without asking."""
     book = rulebook.rulebook(workspace)
     live = PolicyVersion.objects.filter(
         policy__workspace=workspace, policy__subject=Subject.ASK, policy__retired_at__isnull=True, state=State.LIVE

@@ -15,7 +15,10 @@ from orchestration.workflows.run_search import find_run
 from orchestration.workspaces.models import Workspace
 
 FITS: Mapping[Target, tuple[Kind, ...]] = {
-    Target.AGENT: (Kind.QUARANTINE, Kind.RELEASE, Kind.PAUSE, Kind.RESUME, Kind.REROUTE, Kind.RESTORE, Kind.VERIFY),
+    Target.AGENT: (
+        *(Kind.QUARANTINE, Kind.RELEASE, Kind.PAUSE, Kind.RESUME, Kind.SUPERVISE, Kind.TRUST),
+        *(Kind.REROUTE, Kind.RESTORE, Kind.VERIFY),
+    ),
     Target.WORKFLOW: (Kind.PAUSE, Kind.RESUME),
     Target.RUN: (Kind.CANCEL, Kind.REOPEN, Kind.RETRY, Kind.COMPENSATE, Kind.VERIFY),
     Target.DECISION: (Kind.VERIFY,),

@@ -79,7 +79,7 @@ def names(actions: Sequence[Action]) -> Names:
     """What asks may call the targets by that these would stop, looked up once for all."""
     wanted: dict[tuple[int, Target], list[str]] = {}
     for action in actions:
-        if action.kind in (Kind.QUARANTINE, Kind.PAUSE, Kind.CANCEL) and not action.waits:
+        if action.kind in (Kind.QUARANTINE, Kind.PAUSE, Kind.CANCEL, Kind.SUPERVISE) and not action.waits:
             wanted.setdefault((action.workspace_id, Target(action.target_kind)), []).append(action.target)
     return {place: aims.names_of(*place, targets) for place, targets in wanted.items()}
 
@@ -122,6 +122,7 @@ def words_of(action: Action) -> str:
     why = f": {action.reason.rstrip('.')}" if action.reason else ""
     said = {
         (Kind.QUARANTINE, Target.AGENT): f"{action.name} is quarantined{why}.",
+        (Kind.SUPERVISE, Target.AGENT): f"{action.name} is supervised{why}. A person decides instead.",
         (Kind.PAUSE, Target.AGENT): f"{action.name} is paused{why}. Ask again later.",
         (Kind.PAUSE, Target.WORKFLOW): f"The workflow {action.name} is paused{why}. Ask again later.",
         (Kind.CANCEL, Target.RUN): f"This run was cancelled{why}. Stop working on it.",
@@ -149,7 +150,7 @@ _STOP = (
     "insert into autonomy_stop (workspace_id, kind, target_kind, target, names, words, action_id, since, until) "
     "values (%s, %s, %s, %s, %s, %s, %s, %s, %s) on conflict do nothing"
 )
-_LIFTS = {Kind.RELEASE: Kind.QUARANTINE, Kind.RESUME: Kind.PAUSE, Kind.REOPEN: Kind.CANCEL}
+_LIFTS = {Kind.RELEASE: Kind.QUARANTINE, Kind.RESUME: Kind.PAUSE, Kind.REOPEN: Kind.CANCEL, Kind.TRUST: Kind.SUPERVISE}
 
 
 def _lift(action: Action, names: Names) -> Effect:
@@ -271,6 +272,8 @@ _PERFORM: Mapping[str, Callable[[Action, Names], Effect]] = {
     Kind.RELEASE: _lift,
     Kind.PAUSE: _stop,
     Kind.RESUME: _lift,
+    Kind.SUPERVISE: _stop,
+    Kind.TRUST: _lift,
     Kind.CANCEL: _cancel,
     Kind.REOPEN: _reopen,
     Kind.RETRY: _ask,

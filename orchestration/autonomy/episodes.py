@@ -32,13 +32,15 @@ LOCK = 0x65_70  # with the policy's own number: one counts a rule's acts at a ti
 
 @dataclass(frozen=True, slots=True)
 class Seen:
-    """A rule that holds now of one thing it may act upon. `cases`: ids of all it holds of, `facts`: of the worst."""
+    """A rule that holds now of one thing it may act upon. `cases`: ids of all it holds of, `facts`: of the worst.
+    `runs`: some that show it."""
 
     kind: str
     target: str
     name: str
     cases: Sequence[str]
     facts: Mapping[str, Any]
+    runs: Sequence[str] = ()
 
 
 def why_not(rule: SignalRule, at: datetime, last: datetime | None, within_hour: int) -> str:
@@ -133,6 +135,7 @@ def _order(episode: Episode, rule: SignalRule, seen: Seen, act: Mapping[str, Any
             "signal": rule.signal,
             "of": {"kind": seen.kind, "id": seen.target, "name": seen.name},
             "cases": len(seen.cases),
+            **({"runs": list(seen.runs)} if seen.runs else {}),
             "facts": {name: value for name, value in seen.facts.items() if name.startswith("signal.")},
             **_about(act, seen),
         },

@@ -27,6 +27,8 @@ class Kind(models.TextChoices):
     REROUTE = "reroute", "Move work"
     RESTORE = "restore", "Move work back"
     VERIFY = "verify", "Ask for verification"
+    SUPERVISE = "supervise", "Supervise"
+    TRUST = "trust", "Trust again"
 
 
 class Target(models.TextChoices):
@@ -138,7 +140,7 @@ class Stop(models.Model):
     action, and not by being forgotten."""
 
     workspace = models.ForeignKey(Workspace, on_delete=models.CASCADE)
-    kind = models.CharField(max_length=12, choices=Kind)  # quarantine | pause | cancel
+    kind = models.CharField(max_length=12, choices=Kind)  # quarantine | pause | cancel | supervise
     target_kind = models.CharField(max_length=10, choices=Target)
     target = models.CharField(max_length=64)
     names: ArrayField[list[str], list[str]] = ArrayField(models.TextField(), default=list)

@@ -28,6 +28,8 @@ INVERSE: Mapping[str, Kind] = {
     Kind.RESUME: Kind.PAUSE,
     Kind.CANCEL: Kind.REOPEN,
     Kind.REROUTE: Kind.RESTORE,
+    Kind.SUPERVISE: Kind.TRUST,
+    Kind.TRUST: Kind.SUPERVISE,
 }
 REASONED = (Kind.QUARANTINE, Kind.CANCEL, Kind.COMPENSATE)  # asked about, with a reason that is typed
 MOST = 5_000  # in one order

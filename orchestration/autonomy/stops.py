@@ -2,7 +2,8 @@
 as it does for rules: who changes it renews the generation in the same transaction, so that a stop is in force
 everywhere with its commit.
 
-A stop comes before all rules: whoever is stopped is told so, and no rule is asked.
+A stop comes before all rules: whoever is stopped is told so, and no rule is asked. Who is supervised is not stopped:
+rules are asked, and what they would let it do alone is a person's to decide.
 """
 
 from __future__ import annotations
@@ -28,7 +29,7 @@ STOPS_SQL = "select kind, target_kind, target, names, words, until from autonomy
 class Stopped:
     """What stands in the way of an ask."""
 
-    kind: str  # quarantine | pause | cancel
+    kind: str  # quarantine | pause | cancel | supervise
     words: str
     until: datetime | None
 
@@ -45,12 +46,15 @@ class Stopped:
 @dataclass(frozen=True, slots=True)
 class Stops:
     """By what an ask tells: the agent's id, its name where the id is not known, the run's names, the workflow's name.
-    Of several that concern one ask the hardest comes first."""
+    Of several that concern one ask the hardest comes first. `supervised` and `supervised_names`: who may go on, and do
+    nothing alone."""
 
     agents: Mapping[str, Sequence[Stopped]]
     names: Mapping[str, Sequence[Stopped]]
     runs: Mapping[str, Sequence[Stopped]]
     workflows: Mapping[str, Sequence[Stopped]]
+    supervised: Mapping[str, Sequence[Stopped]]
+    supervised_names: Mapping[str, Sequence[Stopped]]
 
     def __bool__(self) -> bool:
         return bool(self.agents or self.runs or self.workflows)
@@ -58,23 +62,30 @@ class Stops:
     def found(self, agent_id: int, agent: str, run: str, now: datetime) -> Stopped | None:
         """Of an ask by what it says itself. An agent that is not known, or whose name several have, is stopped with any
         of that name: who spells himself so that nobody knows him does not slip through."""
-        mine = self.agents.get(str(agent_id), ()) if agent_id else self.names.get(normal(agent.rpartition("/")[2]), ())
+        mine = _mine(self.agents, self.names, agent_id, agent)
         return _first([*mine, *self.runs.get(run, ())] if run else mine, now)
+
+    def over(self, agent_id: int, agent: str, now: datetime) -> Stopped | None:
+        """By what the agent is supervised, if it is."""
+        return _first(_mine(self.supervised, self.supervised_names, agent_id, agent), now) if self.supervised else None
 
     def of_workflow(self, name: str, now: datetime) -> Stopped | None:
         return _first(self.workflows.get(name, ()), now)
 
 
-NONE = Stops({}, {}, {}, {})
-_HARDEST = (Kind.QUARANTINE.value, Kind.CANCEL.value, Kind.PAUSE.value)
+NONE = Stops({}, {}, {}, {}, {}, {})
+_HARDEST = (Kind.QUARANTINE.value, Kind.CANCEL.value, Kind.PAUSE.value, Kind.SUPERVISE.value)
 
 
 def stops_of(rows: Iterable[Sequence[Any]]) -> Stops:
     """Out of the rows of `STOPS_SQL`."""
-    found = Stops({}, {}, {}, {})
+    found = Stops({}, {}, {}, {}, {}, {})
     for kind, target_kind, target, names, words, until in sorted(rows, key=lambda row: _HARDEST.index(row[0])):
         stop = Stopped(kind, words, until)
-        if target_kind == Target.AGENT:
+        if kind == Kind.SUPERVISE:
+            _add(found.supervised, [target], stop)
+            _add(found.supervised_names, names, stop)
+        elif target_kind == Target.AGENT:
             _add(found.agents, [target], stop)
             _add(found.names, names, stop)
         else:
@@ -125,6 +136,12 @@ def told(workspace_id: int) -> list[dict[str, Any]]:
 def renew(workspace_ids: Iterable[int]) -> None:
     """Tell every process that who is stopped has changed: in the transaction that changes it."""
     live.renew(workspace_ids)
+
+
+def _mine(
+    by_id: Mapping[str, Sequence[Stopped]], by_name: Mapping[str, Sequence[Stopped]], agent_id: int, agent: str
+) -> Sequence[Stopped]:
+    return by_id.get(str(agent_id), ()) if agent_id else by_name.get(normal(agent.rpartition("/")[2]), ())
 
 
 def _add(places: Mapping[str, Sequence[Stopped]], names: Iterable[str], stop: Stopped) -> None:

@@ -27,7 +27,7 @@ from orchestration.autonomy import effects, receipts, stops
 from orchestration.autonomy.aims import Aim
 from orchestration.autonomy.effects import Impossible, Names
 from orchestration.autonomy.models import OPEN, Action, Cause, Kind, State, Stop, Target
-from orchestration.autonomy.ordering import Wish, order
+from orchestration.autonomy.ordering import INVERSE, Wish, order
 from orchestration.ledger.entries import Draft
 from orchestration.lib.pulse import publish
 from orchestration.outbox.models import Event
@@ -84,8 +84,9 @@ def end_stops() -> int:
     """What was to last only so long is over: by an act like any other."""
     over = Stop.objects.filter(until__lte=timezone.now()).select_related("action")
     for stop in over.exclude(kind=Kind.CANCEL)[:AT_ONCE]:
-        kind = Kind.RELEASE if stop.kind == Kind.QUARANTINE else Kind.RESUME
-        wish = Wish(kind, receipts.BATON, f"until:{stop.action_id}", "Its time was over.", cause=Cause.RULE)
+        wish = Wish(
+            INVERSE[stop.kind], receipts.BATON, f"until:{stop.action_id}", "Its time was over.", cause=Cause.RULE
+        )
         order(stop.workspace_id, wish, Aim(Target(stop.target_kind), stop.target, stop.action.name), undoes=stop.action)
     return int(over.filter(kind=Kind.CANCEL).delete()[0])  # such runs are long over; nobody is told anything
 

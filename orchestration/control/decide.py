@@ -1,7 +1,8 @@
 """Answers "may I?": rules and facts to an answer, and everything that has to be stored with it, in one statement.
 
 0. stopped   a quarantined or paused agent, a cancelled run: told so, and no rule is asked
-             (work that was moved to another agent is different: rules are asked, and what is stricter wins)
+             (work that was moved to another agent, and an agent that is supervised, are different: rules are asked,
+             and what is stricter wins)
 1. facts     the ask's own, secrets taken out before any rule sees them, so that a replay sees the same
 2. evaluate  `policies.evaluate`: the strictest effect, every match, what was missing
 3. answer    as the caller is told it, and kept as it was told: the same key gets the same words again
@@ -39,6 +40,8 @@ from orchestration.routing.moves import Moved
 from orchestration.telemetry.redaction import redact_attributes, redact_text
 
 MOVED = "reroute"  # what stands in the place of a policy where work was moved
+SUPERVISED = "supervise"  # and where its agent may do nothing alone
+ALONE = (Kind.ALLOW, Kind.AMEND, Kind.PEER)  # after which an agent acts without a person
 EXPLAINED = 3  # of the matches that an answer goes into, so many with the values that decided
 
 STORE = """
@@ -206,24 +209,37 @@ def past_facts(rows: Sequence[Sequence[Any]]) -> dict[str, Any]:
     return facts
 
 
-def decide(asked: Asked, book: Book, facts: Mapping[str, Any], moved: Moved | None = None) -> Decided:
-    """Pure but for the new ids. `moved`: to whom this work goes now, unless rules say something stricter."""
+def decide(
+    asked: Asked, book: Book, facts: Mapping[str, Any], moved: Moved | None = None, over: Stopped | None = None
+) -> Decided:
+    """Pure but for the new ids. `moved`: to whom this work goes now, `over`: by what its agent is supervised, unless
+    rules say something stricter."""
     facts = dict(facts)
     run_id = facts.pop("_run_id", None)
     kept = asks.stored(facts)
     answer = book.ready.evaluate(facts)
-    moves = moved is not None and STRICTNESS[answer.effect.kind] < STRICTNESS[Kind.ROUTE]
-    if moved and moves:
-        answer = Answer(Effect(Kind.ROUTE, moved.words, to=moved.to), (), answer.missing, answer.degraded)
+    answer, instead = _instead(answer, moved, over)
     decision_id = uuid7()
     hold_id = uuid7() if answer.effect.kind == Kind.HOLD else None
     told = _told(answer, facts, book, decision_id, hold_id)
-    if moved and moves:
-        told["reasons"] = [{"policy": MOVED, "version": 0, "words": moved.words, "effect": Kind.ROUTE.value}]
+    if instead:
+        said = answer.effect
+        told["reasons"] = [{"policy": instead, "version": 0, "words": said.words, "effect": said.kind.value}]
     row = _row(asked, answer, kept, told)
     row |= {"id": told["id"], "hold_id": told["hold"], "run_id": str(run_id) if run_id else None}
     row["shadow"] = _shadow(book, facts, answer)
     return Decided(asked, answer, told, hold_id, row, book.generation)
+
+
+def _instead(answer: Answer, moved: Moved | None, over: Stopped | None) -> tuple[Answer, str]:
+    """What is answered in the place of rules that are less strict, and by what ("": nothing)."""
+    if moved and STRICTNESS[answer.effect.kind] < STRICTNESS[Kind.ROUTE]:
+        effect, instead = Effect(Kind.ROUTE, moved.words, to=moved.to), MOVED
+    elif over and answer.effect.kind in ALONE:
+        effect, instead = Effect(Kind.HOLD, over.words), SUPERVISED
+    else:
+        return answer, ""
+    return Answer(effect, (), answer.missing, answer.degraded), instead
 
 
 def refuse(asked: Asked, book: Book, stopped: Stopped) -> Decided:
@@ -379,7 +395,7 @@ def _hold(
         "cost_of_waiting": str(ask.context.get("cost_of_waiting") or "")[:300],
         "reversible": ask.context.get("reversible") if isinstance(ask.context.get("reversible"), bool) else None,
         "policy_id": row["policy_id"],
-        "policy": winner.rule.slug if winner else DEFAULT,
+        "policy": winner.rule.slug if winner else told["reasons"][0]["policy"],
         "version": row["version"],
         "skill": effect.skill,
         "people": effect.people,

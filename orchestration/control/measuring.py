@@ -7,7 +7,7 @@ not given is clear.
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Any
@@ -16,7 +16,7 @@ from zoneinfo import ZoneInfo
 from django.db.models import Count, Min, Q
 
 from orchestration.autonomy.models import Action, Cause
-from orchestration.control import states, usage
+from orchestration.control import states, usage, worsening
 from orchestration.control.usage import Use
 from orchestration.holds.models import Hold
 from orchestration.registry.models import Agent, System
@@ -35,13 +35,15 @@ Named = tuple[str, str]  # id and name
 
 @dataclass(frozen=True, slots=True)
 class Measured:
-    """Of one thing. `tied`: by kind what it is and what it belongs to; the kinds that a rule may act upon."""
+    """Of one thing. `tied`: by kind what it is and what it belongs to; the kinds that a rule may act upon. `runs`: some
+    that show it."""
 
     signal: str
     target: str
     name: str
     facts: Mapping[str, Any]
     tied: Mapping[str, Named] = field(default_factory=dict)
+    runs: tuple[str, ...] = ()
 
 
 def measured(workspace: Workspace, now: datetime, signals: Collection[str]) -> list[Measured]:
@@ -49,12 +51,31 @@ def measured(workspace: Workspace, now: datetime, signals: Collection[str]) -> l
     at = now.astimezone(ZoneInfo(workspace.zone))
     clock = {"now.hour": float(at.hour), "now.weekday": float(at.isoweekday()), "now.weekend": at.isoweekday() > 5}
     found = [each for signal in signals for each in _MEASURES[signal](workspace, now)]
-    return [Measured(m.signal, m.target, m.name, {**m.facts, "target.name": m.name, **clock}, m.tied) for m in found]
+    return [replace(each, facts={**each.facts, "target.name": each.name, **clock}) for each in found]
 
 
 def _agent_failures(workspace: Workspace, now: datetime) -> Iterator[Measured]:
     uses = usage.by(usage.rows_between(workspace.pk, now - WINDOW, now), ("agent_id",))
     yield from _of_agents(workspace, "agent_failures", {key[0]: _rates(use) for key, use in uses.items() if use.n})
+
+
+def _agent_worse(workspace: Workspace, now: datetime) -> Iterator[Measured]:
+    found = worsening.found(workspace.pk, now)
+    facts = {
+        pk: {
+            "signal.one_in": each.one_in,
+            "signal.usual": each.usual,
+            "signal.rate": each.failures / each.n,
+            "signal.calls": float(each.n),
+            "signal.failures": float(each.failures),
+            "signal.by": each.by,
+        }
+        for pk, each in found.items()
+    }
+    for each in _of_agents(workspace, "agent_worse", facts):
+        pk = int(each.target)
+        runs = worsening.tripped(workspace.pk, pk, found[pk].since)
+        yield replace(each, runs=tuple(str(run) for run in runs))
 
 
 def _system_failures(workspace: Workspace, now: datetime) -> Iterator[Measured]:
@@ -201,6 +222,7 @@ def _money(billionths: int | None) -> float:
 
 _MEASURES: Mapping[str, Callable[[Workspace, datetime], Iterator[Measured]]] = {
     "agent_failures": _agent_failures,
+    "agent_worse": _agent_worse,
     "workflow_failures": _workflow_failures,
     "system_failures": _system_failures,
     "breaker": _breaker,

@@ -21,10 +21,13 @@ LONGEST_LOOK = timedelta(days=30)  # of rules that look back
 SYNTHETIC = "synthetic"  # in an imported decision's answer: its time was made up
 
 # A verdict may come before the decision that it is about, and facts are forgotten in time.
-# Who was stopped was told so by no policy, and would be by none.
+# Who was stopped was told so by no policy, and would be by none; nor was it one that moved work, or asked about who is
+# supervised.
 _WHOLE = (
     "action_type <> '' and forgotten_at is null "
-    "and not (effect in ('deny', 'delay') and policy_id is null and not imported and answer ? 'stopped')"
+    "and not (effect in ('deny', 'delay') and policy_id is null and not imported and answer ? 'stopped') "
+    "and not (effect in ('hold', 'route') and policy_id is null and not imported "
+    "and answer->'reasons'->0->>'policy' in ('supervise', 'reroute'))"
 )
 _COLUMNS = (
     "id, at, agent, action_type, effect, run, amount::float8, verdict, outcome, minutes, imported, "

@@ -132,7 +132,7 @@ def seen_by(rule: SignalRule, found: Iterable[Measured]) -> list[Seen]:
         if named and rule.holds(each.facts) is True:
             together.setdefault(named, []).append(each)
     return [
-        Seen(rule.of, target, name, [each.target for each in cases], _worst(cases).facts)
+        Seen(rule.of, target, name, [each.target for each in cases], _worst(cases).facts, _worst(cases).runs)
         for (target, name), cases in together.items()
     ]
 

@@ -55,6 +55,8 @@ def keep(workspace_id: int, signals: Collection[str], found: Iterable[Read], now
 def mark(facts: Mapping[str, Any]) -> Mark:
     """What has to differ for it to be kept anew; empty: nothing worth keeping."""
     said = {name.removeprefix("signal."): value for name, value in facts.items() if name.startswith("signal.")}
+    if "one_in" in said:
+        return (_log(said["one_in"], 10), said["by"])
     if "rate" in said:
         return (round(said["surely"], 2), round(said["rate"], 2), _log(said["calls"])) if said["failures"] else ()
     if "cost" in said:

@@ -29,6 +29,13 @@ SIGNALS: Mapping[str, SignalKind] = {
         _RATES,
         "signal.calls >= 10 && signal.surely >= 0.3",
     ),
+    "agent_worse": SignalKind(
+        "An agent gets worse",
+        "Against its own last 30 days, call by call or verdict by verdict; of agents with enough of either",
+        ("agent",),
+        ("signal.one_in", "signal.usual", "signal.rate", "signal.calls", "signal.failures", "signal.by"),
+        "signal.one_in >= 10000",
+    ),
     "workflow_failures": SignalKind(
         "Runs of a workflow fail",
         "Runs that ended in the last 5 minutes",
@@ -95,7 +102,7 @@ SIGNALS: Mapping[str, SignalKind] = {
 }
 # What may be done to each
 ACTS: Mapping[str, tuple[str, ...]] = {
-    "agent": ("pause", "quarantine", "reroute", "verify", "notify"),
+    "agent": ("supervise", "pause", "quarantine", "reroute", "verify", "notify"),
     "workflow": ("pause", "notify"),
     "system": ("notify",),
     "run": ("cancel", "retry", "compensate", "verify", "notify"),

@@ -137,6 +137,14 @@ OPEN = tuple(name for name, field in FIELDS.items() if field.type in (Type.MAP, 
 # What rules on signals may name: what was measured, and of whom. The names of asks mean asks alone.
 SIGNAL_GROUPS: dict[str, tuple[Field, ...]] = {
     "What was measured": (
+        Field(
+            "signal.one_in",
+            Type.NUMBER,
+            "Worse: an agent that is as ever looks like this at most once in so many calls, or verdicts",
+            "10000",
+        ),
+        Field("signal.usual", Type.NUMBER, "Worse: its usual failed share, at most (95 %), 0 to 1", "0.04"),
+        Field("signal.by", Type.TEXT, "Worse: calls, or people who say no to what it asks", "calls"),
         Field("signal.surely", Type.NUMBER, "Failures: lower bound (95 %) of the failed share, last 5 minutes", "0.3"),
         Field("signal.rate", Type.NUMBER, "Failures: the failed share itself, 0 to 1; says little of few calls", "0.5"),
         Field("signal.calls", Type.WHOLE, "Failures: calls (of a workflow: runs) of the last 5 minutes", "30"),

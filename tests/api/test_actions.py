@@ -12,6 +12,8 @@ from uuid_utils.compat import uuid7
 from orchestration.autonomy import work
 from orchestration.autonomy.aims import aim
 from orchestration.autonomy.models import Action, Kind, Stop, Target
+from orchestration.control import recorded
+from orchestration.holds.models import Hold
 from orchestration.ledger.models import Entry
 from orchestration.policies.models import Decision
 from orchestration.registry.models import Agent
@@ -82,6 +84,37 @@ def test_a_paused_agent_is_told_when_to_ask_again(may: Door, tenant: Workspace, 
     told = reply.json()
     assert (told["effect"], told["retry_after_s"]) == ("delay", 30)
     assert reply.headers["retry-after"] == "30"
+
+
+def test_what_a_supervised_agent_could_do_alone_is_a_persons_to_decide(
+    may: Door, tenant: Workspace, bot: Agent
+) -> None:
+    done(tenant, Kind.SUPERVISE, aimed(bot), reason="It gets worse")
+
+    told = ask(may, bot)
+
+    assert told["effect"] == "hold"
+    assert told["reasons"] == [
+        {
+            "policy": "supervise",
+            "version": 0,
+            "words": f"{bot.name} is supervised: It gets worse. A person decides instead.",
+            "effect": "hold",
+        }
+    ]
+    hold = Hold.objects.get(pk=told["hold"])
+    assert (hold.policy, hold.policy_id, hold.why) == ("supervise", None, told["reasons"][0]["words"])
+    assert recorded.stretch(tenant.pk, None, None) is None  # no policy would say so again
+
+    done(tenant, Kind.TRUST, aimed(bot))
+    assert ask(may, bot)["effect"] == "allow"
+
+
+def test_a_rule_that_is_stricter_speaks_before_supervision(may: Door, tenant: Workspace, bot: Agent) -> None:
+    done(tenant, Kind.SUPERVISE, aimed(bot))
+    done(tenant, Kind.PAUSE, aimed(bot), minutes=5)
+
+    assert ask(may, bot)["effect"] == "delay"
 
 
 def test_a_paused_workflow_stops_asks_of_its_runs_alone(may: Door, tenant: Workspace, bot: Agent) -> None:

@@ -12,11 +12,11 @@ import pytest
 from django.db import connections
 from django.utils import timezone
 
-from orchestration.autonomy import work
+from orchestration.autonomy import stops, work
 from orchestration.autonomy.aims import Aim
 from orchestration.autonomy.models import Action, Cause, Episode, Kind, State, Target
 from orchestration.autonomy.ordering import Wish, order
-from orchestration.control import signals
+from orchestration.control import signals, worsening
 from orchestration.holds.models import Hold
 from orchestration.ledger.models import Entry
 from orchestration.policies import lifecycle, shadows
@@ -56,6 +56,15 @@ def failing(space: Workspace, name: str = "refund") -> Agent:
     return agent
 
 
+def worsened(space: Workspace) -> Agent:
+    worsening.forget()  # what is usual, as it is read anew every ten minutes
+    agent = make.agent(space)
+    for day in range(2, 12):
+        make.calls(space, agent, n=60, failures=2, at=NOW - timedelta(days=day))
+    make.calls(space, agent, n=60, failures=30, at=NOW - timedelta(minutes=10))
+    return agent
+
+
 def sweep(space: Workspace, minutes: float = 0) -> int:
     return signals.sweep_one(space, NOW + timedelta(minutes=minutes))
 
@@ -72,6 +81,26 @@ def test_an_agent_that_fails_is_paused_by_the_rule_that_says_so(workspace: Works
     assert (act.cause, act.cause_id) == ("rule", f"{version.policy.slug}@1")
     assert "signal.surely" in act.reason
     assert Entry.objects.filter(kind="action.ordered", subject_id=str(act.pk)).count() == 1
+
+
+def test_an_agent_that_gets_worse_is_supervised_and_the_runs_that_tripped_it_are_named(
+    workspace: Workspace, admin: User
+) -> None:
+    live(workspace, admin, body("agent_worse", "agent", "supervise"))
+    agent = worsened(workspace)
+    run = make.run(workspace, status="failed", agents=[agent.pk], heard_at=NOW - timedelta(minutes=5))
+    make.run(workspace, status="completed", agents=[agent.pk], heard_at=NOW - timedelta(minutes=5))
+
+    assert sweep(workspace) == 1
+    work.carry_out_one(Action.objects.get())
+
+    act = Action.objects.get()
+    assert (act.kind, act.state, act.minutes) == ("supervise", State.DONE, None)
+    assert act.told["runs"] == [str(run.id)]
+    assert "one_in" in act.reason
+    assert stops.of(workspace.pk, Target.AGENT, str(agent.pk)).keys() == {"supervise"}
+    assert work.end_stops() == 0  # only a person, or the time that one set, takes it back
+    assert sweep(workspace, 1) == 0
 
 
 def test_what_is_seen_a_thousand_times_is_acted_upon_once(workspace: Workspace, admin: User) -> None:
@@ -214,6 +243,7 @@ def looped(space: Workspace) -> None:
 
 PLANTED: dict[str, Callable[[Workspace], object]] = {  # as telemetry and pages leave it
     "agent_failures": failing,
+    "agent_worse": worsened,
     "workflow_failures": lambda space: make.ended(make.workflow(space), *[100.0] * 30, failed=25, at=NOW),
     "system_failures": lambda space: make.calls(
         space, make.agent(space), n=40, failures=30, on=make.system(space), at=NOW
