@@ -11,7 +11,7 @@ from orchestration.config.management.commands.migrate import affected, rendering
 
 
 def named(name: str, *more: tuple[str, Any], bases: tuple[Any, ...] = (models.Model,)) -> ModelState:
-    own = [] if more and more[0][1].primary_key else [("id", models.AutoField(primary_key=True))]
+    own: list[tuple[str, Any]] = [] if more and more[0][1].primary_key else [("id", models.AutoField(primary_key=True))]
     return ModelState("a", name, [*own, *more], bases=bases)
 
 
