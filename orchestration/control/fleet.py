@@ -191,7 +191,7 @@ def _nested(uses: Mapping[tuple[int, ...], Use], place: int) -> dict[int, dict[i
 def _line(row: Agent, state: str, signs: Signs, read: _Read) -> AgentLine:
     kinds = read.kinds.get(row.id, {})
     calls = usage.total(kinds[kind] for kind in CALLS if kind in kinds)
-    every = usage.total(use for kind, use in kinds.items() if kind != Kind.RUN)
+    every = usage.total(use for kind, use in kinds.items() if kind < Kind.RUN)
     turns = kinds.get(Kind.AGENT, NONE)
     timed = read.spread.get(row.id) or (turns if any(turns.counts) else calls)
     return AgentLine(

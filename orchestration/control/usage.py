@@ -18,7 +18,7 @@ from orchestration.telemetry.sums import Between, Stretch
 Interval = tuple[float, float]  # Wilson, 95 %
 CALLS = (Kind.LLM, Kind.TOOL, Kind.RETRIEVAL, Kind.EMBEDDING)
 IS_CALL = f"kind in ({', '.join(str(int(kind)) for kind in CALLS)})"
-IS_SPAN = f"kind <> {int(Kind.RUN)}"
+IS_SPAN = f"kind < {int(Kind.RUN)}"
 _KEYS = ("agent_id", "system_id", "kind")
 _SUMS = ("n", "errors", "tokens_in", "tokens_out", "cost")
 _VALUES = ", ".join(f"sum({name})" for name in _SUMS)

@@ -1,7 +1,8 @@
 """A circuit's next state. Pure.
 
 closed    open when the lower bound of the failure rate of the last minute, two or ten lies above what is tolerated, of
-          at least `ENOUGH` calls; or by a storm: many more calls than usual, and many of them fail
+          at least `ENOUGH` calls; or by a storm: more than half of the calls that fail are fourth tries of the same
+          or later ones. How many calls there are says nothing: who is busy and well makes many
 open      nothing is sent but by who does not ask; half open after a cool-down, twice as long each time in a row
 half      the next calls are probes: closed when enough of them went well, open again when too many did not
 
@@ -21,7 +22,7 @@ ENOUGH = 20
 Z = 3.29  # 99.9 %, of both sides
 TOLERATED = 0.3  # share of calls that may fail, of who usually fails less
 WORSE = 1.5  # times its usual share, of who usually fails more
-STORM_CALLS, STORM_TIMES, STORM_RATE = 60, 5, 0.1  # calls in a minute; times as many as usual; of which so many fail
+STORM_SHARE, STORM_RATE = 0.5, 0.1  # of failures that are late tries; of calls that fail
 COOL_S, MOST_COOL_S = 30.0, 1800.0
 CLOSED_S = 30.0  # at least, before it may open again
 STEADY = timedelta(hours=1)  # closed for so long, what was before is forgotten
@@ -30,11 +31,12 @@ PROBES, BAD_PROBES = 5, 3
 
 @dataclass(frozen=True, slots=True)
 class Heard:
-    """Calls and failures of the last minute, two and ten; `usual`: share that fails, and calls a minute, before."""
+    """Calls and failures of the last minute, two and ten; `usual_rate`: share that fails, before; `again`: failures of
+    the last two minutes that were the fourth try of the same call, or a later one."""
 
     windows: tuple[tuple[int, int], ...]
     usual_rate: float = 0.0
-    usual_calls: float = 0.0
+    again: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,13 +93,19 @@ def _opened(stand: Stand | None, heard: Heard, now: datetime) -> Turn | None:
         if n >= ENOUGH and low > tolerated(heard):
             words = f"{failures} of {n} calls failed, more than {tolerated(heard):.0%} beyond doubt"
             return Turn(Circuit.OPEN, words, n, failures, until, opens)
-    n, failures = heard.windows[0]
-    if n >= max(STORM_CALLS, STORM_TIMES * heard.usual_calls):
-        low = (wilson(failures, n, Z) or (0.0, 0.0))[0]
-        if low > max(STORM_RATE, WORSE * heard.usual_rate):
-            words = f"A storm: {n} calls in a minute where {heard.usual_calls:.0f} are usual, and {failures} failed"
-            return Turn(Circuit.OPEN, words, n, failures, until, opens)
+    if words := _storm(heard):
+        return Turn(Circuit.OPEN, words, *heard.windows[1], until, opens)
     return None
+
+
+def _storm(heard: Heard) -> str:
+    n, failures = heard.windows[1]
+    again = min(heard.again, failures)
+    late = (wilson(again, failures, Z) or (0.0, 0.0))[0]
+    low = (wilson(failures, n, Z) or (0.0, 0.0))[0]
+    if late <= STORM_SHARE or low <= max(STORM_RATE, WORSE * heard.usual_rate):
+        return ""
+    return f"A storm of retries: {again} of {failures} failed calls were at least the fourth try of the same, of {n}"
 
 
 def _probed(stand: Stand, heard: Heard, now: datetime) -> Turn | None:

@@ -23,10 +23,15 @@ CALLS = (Kind.LLM, Kind.TOOL, Kind.RETRIEVAL, Kind.EMBEDDING)
 WINDOW = timedelta(minutes=10)
 FAILED = 6  # fewer open nothing
 STEPS: Mapping[str, str] = {Circuit.OPEN: "opened", Circuit.HALF: "half_opened", Circuit.CLOSED: "closed"}
+AGAIN = int(Kind.AGAIN)
 RECENT = f"""
-select agent_id, system_id, at, sum(n), least(sum(n), sum(errors)) from telemetry_spanminute
-where workspace_id = %s and at >= %s and agent_id > 0 and system_id > 0
-    and kind in ({", ".join(str(int(kind)) for kind in CALLS)}) group by 1, 2, 3 having sum(n) > 0
+select agent_id, system_id, at, n, least(n, errors), again from (
+    select agent_id, system_id, at, sum(n) filter (where kind <> {AGAIN}) as n,
+        sum(errors) filter (where kind <> {AGAIN}) as errors,
+        coalesce(sum(errors) filter (where kind = {AGAIN}), 0) as again
+    from telemetry_spanminute where workspace_id = %s and at >= %s and agent_id > 0 and system_id > 0
+        and kind in ({", ".join(str(int(kind)) for kind in (*CALLS, Kind.AGAIN))}) group by 1, 2, 3
+) counted where n > 0
 """
 
 Path = tuple[int, int]  # agent and system
@@ -34,9 +39,12 @@ Path = tuple[int, int]  # agent and system
 
 @dataclass(frozen=True, slots=True)
 class Minute:
+    """`again`: failures that were the fourth try of the same call, or a later one."""
+
     at: datetime
     n: int
     failures: int
+    again: int = 0
 
 
 def sweep(now: datetime | None = None) -> int:
@@ -53,7 +61,7 @@ def sweep_one(workspace_id: int, now: datetime) -> int:
     done = 0
     for path in paths:
         row = known.get(path)
-        heard = _heard(minutes.get(path, []), row, usual.get(path, (0.0, 0.0)), now)
+        heard = _heard(minutes.get(path, []), row, usual.get(path, 0.0), now)
         stand = _stand(row, minutes.get(path, [])) if row else None
         if turn := turned(stand, heard, now):
             done += change(workspace_id, path, row, turn, (now, _minute_of(minutes.get(path, []), now)))
@@ -66,8 +74,9 @@ def recent(workspace_id: int, now: datetime) -> dict[Path, list[Minute]]:
     with connection.cursor() as cursor:
         cursor.execute(RECENT, [workspace_id, (now - WINDOW).replace(second=0, microsecond=0)])
         found: dict[Path, list[Minute]] = {}
-        for agent, system, at, n, failures in cursor:
-            found.setdefault((agent, system), []).append(Minute(at, int(n), max(0, int(failures))))
+        for agent, system, at, n, failures, again in cursor:
+            minute = Minute(at, int(n), max(0, int(failures)), max(0, int(again)))
+            found.setdefault((agent, system), []).append(minute)
     return found
 
 
@@ -133,7 +142,7 @@ def _after(minutes: Iterable[Minute], row: Breaker) -> tuple[int, int]:
     return max(0, n), max(0, min(n, failures))
 
 
-def _heard(minutes: list[Minute], row: Breaker | None, usual: tuple[float, float], now: datetime) -> Heard:
+def _heard(minutes: list[Minute], row: Breaker | None, usual: float, now: datetime) -> Heard:
     """The windows of one, two and ten minutes; of a circuit that was closed again only what came after."""
     minute = now.replace(second=0, microsecond=0)
     windows = []
@@ -144,7 +153,8 @@ def _heard(minutes: list[Minute], row: Breaker | None, usual: tuple[float, float
         else:
             found = [each for each in minutes if each.at >= since]
             windows.append((sum(each.n for each in found), sum(each.failures for each in found)))
-    return Heard(tuple(windows), *usual)
+    lately = max(minute - timedelta(minutes=1), row.since if row is not None else minute - WINDOW)
+    return Heard(tuple(windows), usual, sum(each.again for each in minutes if each.at >= lately))
 
 
 def _minute_of(minutes: Iterable[Minute], now: datetime) -> Minute:
@@ -152,8 +162,8 @@ def _minute_of(minutes: Iterable[Minute], now: datetime) -> Minute:
     return next((minute for minute in minutes if minute.at == at), Minute(at, 0, 0))
 
 
-def _usual(workspace_id: int, paths: Iterable[Path]) -> dict[Path, tuple[float, float]]:
-    """By what was measured before: share that fails, and calls a minute over the last hour."""
+def _usual(workspace_id: int, paths: Iterable[Path]) -> dict[Path, float]:
+    """By what was measured before: share that fails."""
     agents = {agent for agent, _ in paths}
     found: dict[Path, list[float]] = {}
     cells = Cell.objects.filter(workspace_id=workspace_id, agent_id__in=agents, system__isnull=False)
@@ -162,19 +172,4 @@ def _usual(workspace_id: int, paths: Iterable[Path]) -> dict[Path, tuple[float, 
             sums = found.setdefault((cell.agent_id, cell.system_id), [0.0, 0.0])
             sums[0] += cell.sure
             sums[1] += cell.sure * (1 - cell.mean)
-    pace = _pace(workspace_id)
-    return {path: (sums[1] / sums[0] if sums[0] else 0.0, pace.get(path, 0.0)) for path, sums in found.items()} | {
-        path: (0.0, calls) for path, calls in pace.items() if path not in found
-    }
-
-
-def _pace(workspace_id: int) -> dict[Path, float]:
-    """Calls a minute in the hour before the last ten minutes."""
-    now = datetime.now(UTC)
-    with connection.cursor() as cursor:
-        cursor.execute(
-            "select agent_id, system_id, sum(n) / 50.0 from telemetry_spanminute where workspace_id = %s "
-            "and at >= %s and at < %s and agent_id > 0 and system_id > 0 group by 1, 2",
-            [workspace_id, now - timedelta(hours=1), now - WINDOW],
-        )
-        return {(agent, system): float(n) for agent, system, n in cursor}
+    return {path: sums[1] / sums[0] for path, sums in found.items() if sums[0]}

@@ -30,7 +30,8 @@ class Kind(IntEnum):
     REGISTRATION = 11
     EVALUATION = 12
     MESSAGING = 13
-    RUN = 20  # never a span: rollup rows that count runs by agent
+    RUN = 20  # never a span, like all that follows: rollup rows that count runs by agent
+    AGAIN = 21  # … that count calls which were the fourth try of the same, or a later one
 
     @property
     def word(self) -> str:
@@ -72,6 +73,7 @@ class Outcome(IntEnum):
     EVALUATION,
     MESSAGING,
     RUN,
+    AGAIN,
 ) = Kind
 OK, ERROR, CONTROL = Outcome
 

@@ -15,7 +15,7 @@ import orjson
 from orchestration.lib.stats import bucket
 from orchestration.telemetry.packing import pack, unpack
 from orchestration.telemetry.rollups import MINUTE_US, SPANS, Observation, Table, Tally, observation
-from orchestration.telemetry.spans import AGENT, EMBEDDING, ERROR, HANDOFF, LLM, RUN, STEP, TOOL, Kind
+from orchestration.telemetry.spans import AGAIN, AGENT, EMBEDDING, ERROR, HANDOFF, LLM, RUN, STEP, TOOL, Kind
 from orchestration.workflows.models import Measure
 from orchestration.workflows.story import Placed, Step, Story, ToolCall
 
@@ -31,6 +31,7 @@ TABLES: Mapping[str, Table] = {table.name: table for table in (SPANS, WORKFLOWS)
 MODELS = frozenset((LLM, EMBEDDING))
 DURATION, AGENTS, PEOPLE, WAITING, ESCALATED, WORK, WAIT, RETRY = (int(measure) for measure in Measure)
 ENDED = frozenset(("completed", "failed"))
+OFTEN = 4  # the try from which on a call counts as made again and again
 MS = 1_000_000  # nanoseconds
 MINUTE_NS = MINUTE_US * 1000
 MANY = 400
@@ -119,6 +120,9 @@ def contributions(story: Story, steps: Sequence[Step], sent: Collection[bytes], 
         ):
             now = (application, agent, system, int(kind))
             _moved(booking.spans, placed, now, failed=failed, unseen=step.span_id in sent)
+        if story.retries and placed.attempt >= OFTEN:
+            again = step.start_ns // MINUTE_NS * MINUTE_US, application, agent, system, int(AGAIN)
+            booking.spans.append(observation(again, (1, int(failed), 0, 0, 0, 0), None))
     if not any(placed.kind in MODELS for placed in story.placed):
         _sums_of_agents(booking.spans, story, names)
     if story.status in ENDED:

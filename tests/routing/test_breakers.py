@@ -5,14 +5,16 @@ from __future__ import annotations
 import random
 from datetime import UTC, datetime, timedelta
 
+import pytest
+
 from orchestration.routing.breakers import Heard, Stand, Turn, cool_s, turned
 from orchestration.routing.models import Circuit
 
 NOW = datetime(2026, 3, 2, 14, 2, tzinfo=UTC)
 
 
-def heard(n: int, failures: int, usual: float = 0.0, calls: float = 10.0) -> Heard:
-    return Heard(((n, failures), (n, failures), (n, failures)), usual, calls)
+def heard(n: int, failures: int, usual: float = 0.0, again: int = 0) -> Heard:
+    return Heard(((n, failures), (n, failures), (n, failures)), usual, again)
 
 
 def test_a_path_that_fails_most_calls_is_opened_by_twenty() -> None:
@@ -30,13 +32,28 @@ def test_a_path_that_always_fails_a_third_is_not_opened_for_that() -> None:
 
 
 def test_a_storm_of_retries_opens_before_most_calls_fail() -> None:
-    assert turned(None, heard(300, 60, calls=280), NOW) is None
+    assert turned(None, heard(300, 70, again=40), NOW) is None
 
-    turn = turned(None, heard(300, 60, calls=20), NOW)
+    turn = turned(None, heard(300, 70, again=60), NOW)
 
     assert turn
     assert turn.state == Circuit.OPEN
-    assert turn.words.startswith("A storm")
+    assert turn.words.startswith("A storm of retries: 60 of 70 failed calls")
+
+
+@pytest.mark.parametrize("pace", [10, 100, 1000, 10_000])
+def test_however_busy_an_agent_is_that_is_no_storm(pace: int) -> None:
+    """Every failure is tried again up to four times, and an eighth of all tries fail."""
+    draw = random.Random(pace)
+    n = failures = again = 0
+    for _ in range(pace):
+        for attempt in range(1, 6):
+            failed = draw.random() < 0.125
+            n, failures, again = n + 1, failures + failed, again + (failed and attempt >= 4)
+            if not failed:
+                break
+
+    assert turned(None, heard(n, failures, again=again), NOW) is None
 
 
 def test_an_open_circuit_is_tried_only_once_it_has_cooled_down() -> None:
@@ -90,7 +107,7 @@ def test_an_agent_that_flaps_all_day_turns_its_circuit_few_times() -> None:
         calls = [call for call in calls if call[0] > now - timedelta(minutes=10)]
         since = stand.since if stand else NOW
         mine = [failed for at, failed in calls if at > since]
-        told = Heard(((len(mine), sum(mine)),) * 3, 0.02, 60)
+        told = Heard(((len(mine), sum(mine)),) * 3, 0.02)
         if stand is not None:
             stand = Stand(stand.state, stand.since, stand.until, stand.opens, len(mine), sum(mine))
         if turn := turned(stand, told, now):
@@ -109,4 +126,4 @@ def test_a_sound_path_does_not_open_in_a_day() -> None:
     for _ in range(17_000):  # every five seconds
         n = draw.randint(20, 120)
         failures = sum(draw.random() < 0.08 for _ in range(n))
-        assert turned(None, heard(n, failures, usual=0.08, calls=60), NOW) is None
+        assert turned(None, heard(n, failures, usual=0.08), NOW) is None

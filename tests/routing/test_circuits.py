@@ -9,10 +9,12 @@ import pytest
 from orchestration.ledger.models import Entry
 from orchestration.registry.models import Agent, System
 from orchestration.routing import circuits
-from orchestration.routing.breakers import Turn
+from orchestration.routing.breakers import Heard, Turn, turned
 from orchestration.routing.models import Breaker, Circuit
+from orchestration.workflows.booking import OFTEN
 from orchestration.workspaces.models import Workspace
 from tests import make
+from tests.telemetry import manifests, replayed
 
 NOW = datetime.now(UTC).replace(second=5, microsecond=0)
 
@@ -94,3 +96,18 @@ def test_two_sweeps_at_once_make_one_change(workspace: Workspace, path: tuple[Ag
 def test_a_quiet_workspace_costs_one_query(workspace: Workspace, django_assert_max_num_queries: object) -> None:
     with django_assert_max_num_queries(2):  # type: ignore[operator]
         circuits.sweep_one(workspace.pk, NOW)
+
+
+@pytest.mark.parametrize("folder", manifests.FOLDERS)
+def test_no_recorded_program_however_busy_is_a_storm(folder: str) -> None:
+    """Its real calls, up to ten thousand times as many; one of them tries a timeout again, some fail for good."""
+    runs = replayed.stories(replayed.spans(replayed.bodies(manifests.CAPTURES / folder)))
+    calls = [(step.attempt, step.failed) for _, story in runs for step in story.placed if step.kind in circuits.CALLS]
+    n, failures = len(calls), sum(failed for _, failed in calls)
+    again = sum(failed and attempt >= OFTEN for attempt, failed in calls)
+
+    turns = [
+        turned(None, Heard(((n * busy, failures * busy),) * 3, 0.0, again * busy), NOW) for busy in (1, 100, 10_000)
+    ]
+
+    assert not [turn.words for turn in turns if turn and "storm" in turn.words]
