@@ -123,8 +123,7 @@ def contributions(story: Story, steps: Sequence[Step], sent: Collection[bytes], 
         if story.retries and placed.attempt >= OFTEN:
             again = step.start_ns // MINUTE_NS * MINUTE_US, application, agent, system, int(AGAIN)
             booking.spans.append(observation(again, (1, int(failed), 0, 0, 0, 0), None))
-    if not any(placed.kind in MODELS for placed in story.placed):
-        _sums_of_agents(booking.spans, story, names)
+    _sums_of_agents(booking.spans, story, names)
     if story.status in ENDED:
         said = {step.ids[:2] for step in steps if step.ids[1] and step.span_id in sent} if sent else set()
         who = {names.agents.get(one, NOBODY) for one in story.agents} | said
@@ -170,7 +169,9 @@ def _moved(into: list[Observation], placed: Placed, now: tuple[int, ...], *, fai
 
 
 def _sums_of_agents(into: list[Observation], story: Story, names: Names) -> None:
-    """A run without a single LLM span: the totals its agents state are all there is."""
+    """Of a run without a single LLM span: the totals its agents state are all there is."""
+    if any(placed.kind in MODELS for placed in story.placed):
+        return
     minute = story.started_ns // 1000 // MINUTE_US * MINUTE_US
     for who, (tokens_in, tokens_out) in story.agent_tokens.items():
         application, agent = names.agents.get(who, NOBODY)

@@ -20,12 +20,11 @@ def test_calls_that_are_tried_again_and_again_open_where_as_many_well_made_ones_
     """Three runs hammer, among two hundred calls that go well; told by what runs show, however often they are told."""
     sent = [Sender(workspace) for _ in range(5)]
     for place, sender in enumerate(sent):
-        told = {"gen_ai__operation__name": "invoke_agent", "gen_ai__agent__name": "desk"}
-        root = sender.span("invoke_agent desk", took=9, **told)
+        root = sender.span("invoke_agent", gen_ai__operation__name="invoke_agent", gen_ai__agent__name="desk", took=9)
         for call in range(25 if place < 3 else 100):
-            told = {"gen_ai__operation__name": "execute_tool", "gen_ai__tool__name": "crm"}
-            error = "Timeout" if place < 3 else ""
-            sender.span("execute_tool crm", root, at=call / 20, took=0.01, error=error, **told)
+            at, error = call / 20, "Timeout" if place < 3 else ""
+            tool = {"gen_ai__operation__name": "execute_tool", "gen_ai__tool__name": "crm"}
+            sender.span("execute_tool crm", root, at=at, took=0.01, error=error, **tool)  # type: ignore[arg-type]
 
     for _ in range(2):
         for sender in sent:
