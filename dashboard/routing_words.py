@@ -49,6 +49,17 @@ def success(record: Record | None) -> str:
     return f"{record.success * 100:.0f}% ({record.low * 100:.0f} to {record.high * 100:.0f}, n={number(record.n)})"
 
 
+def saved(move: MovedWork) -> str:
+    """How many failures there were fewer by it, as an estimate that says so."""
+    if not move.sent:
+        return "nobody has asked yet"
+    asks = f"of {plural(move.sent, 'ask,asks')}"
+    if move.saved is None:
+        return f"{asks}, not known"
+    about, low, high = (round(each) for each in move.saved)
+    return f"about {number(about)} ({number(low)} to {number(high)}), {asks}"
+
+
 def slice_words(row: Slice) -> tuple[list[tuple[str, str]], str, str, str]:
     """Its traits, how much of it fails, how much of the rest, and how sure that is."""
     traits = [(str(name).removeprefix("context.").removeprefix("arguments."), str(value)) for name, value in row.traits]
@@ -69,9 +80,10 @@ def _moved(moves: list[MovedWork]) -> Finding:
     measured = f"{success(first.before)} against {success(first.after)}. " if first.before and first.after else ""
     reason = say("Because ", foreign(first.reason.rstrip(".")), ". ") if first.reason else ()
     why = reason if first.by.startswith("baton:") else say(*reason, measured) if measured else reason
+    fewer = say(f"Failures fewer by it: {saved(first)}. ") if first.saved else ()
     tried = say(f"{first.share:.0%} of it goes back as probes. ") if first.share else ()
     more = say(Part(plural(len(moves) - 1, "more move,more moves"), "#moved"), " below.") if len(moves) > 1 else ()
-    return Finding(title, say(*why, *tried, *more) or say(foreign(first.words)))
+    return Finding(title, say(*why, *fewer, *tried, *more) or say(foreign(first.words)))
 
 
 def _broken(broken: list[Breaker]) -> Finding:

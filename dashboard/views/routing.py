@@ -56,6 +56,7 @@ class MoveRow:
     move: MovedWork
     before: str
     after: str
+    saved: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,7 +101,10 @@ def shown(
         "heads": [name for name, _ in list(found.systems.values())[:MOST_SYSTEMS]],
         "rows": matrix(found),
         "left_out": (max(0, len(found.agents) - MOST_AGENTS), max(0, len(found.systems) - MOST_SYSTEMS)),
-        "moves": [MoveRow(each, words.success(each.before), words.success(each.after)) for each in found.moves],
+        "moves": [
+            MoveRow(each, words.success(each.before), words.success(each.after), words.saved(each))
+            for each in found.moves
+        ],
         "circuits": [CircuitRow(row, words.LABELS[row.state], words.TONES[row.state]) for row in found.circuits],
         "proposed": found.proposed,
         "slices": [SliceRow(each, *words.slice_words(each)) for each in found.slices],

@@ -268,6 +268,7 @@ class Decision(models.Model):
                 condition=Q(imported=True, effect="hold"),
             ),
             models.Index(fields=["workspace", "at"], name="decision_shadow", condition=Q(shadow__isnull=False)),
+            models.Index(fields=["workspace", "agent_id", "at"], name="decision_routed", condition=Q(effect="route")),
             models.Index(
                 fields=["workspace", "agent", "action_type", "at"], name="decision_said", condition=~Q(verdict="")
             ),

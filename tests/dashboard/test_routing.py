@@ -9,12 +9,14 @@ from django.test import Client
 from django.utils import timezone
 
 from orchestration.autonomy.models import Action, Kind
+from orchestration.control import route_figures
 from orchestration.registry.models import Agent, System
 from orchestration.routing import limits
 from orchestration.routing.models import Breaker, Circuit, Move
 from orchestration.workspaces.models import Workspace
 from tests import make
 from tests.autonomy.ordered import aimed, done
+from tests.control.decided import decisions
 from tests.routing.made import measured, record
 
 
@@ -75,9 +77,30 @@ def test_moved_work_is_the_finding_with_both_records_and_goes_back_by_one_press(
     assert "Work moved from" in said
     assert "against 9" in said
     assert "n=100) against" in said
+    assert "nobody has asked yet" in said
     as_operator.post(f"/actions/{action.pk}/undo/", {"next": "/routing/"})
     assert not Move.objects.filter(workspace=workspace).exists()
     assert "Work moved from" not in text(as_operator)
+
+
+def test_what_a_move_has_spared_is_told_as_the_estimate_that_it_is(
+    as_operator: Client, workspace: Workspace, pair: tuple[Agent, Agent, System]
+) -> None:
+    weak, strong, system = pair
+    as_operator.post("/routing/move/", {"agent": weak.slug, "to": strong.slug, "system": system.slug, "once": "1"})
+    move = Move.objects.get()
+    reasons = {"reasons": [{"policy": "reroute", "version": 0, "words": move.words, "effect": "route"}]}
+    sent = {"agent_id": weak.pk, "at": timezone.now(), "effect": "route"}
+    decisions(workspace, [10.0] * 48, **sent, answer=reasons)
+    decisions(workspace, [10.0] * 5, **sent, answer={"reasons": [{"words": "Another move"}]})
+
+    (found,) = route_figures.figures(workspace.pk).moves
+    assert found.saved
+    about, low, high = found.saved
+
+    assert (found.sent, low < about < high) == (48, True)
+    assert about == pytest.approx(48 * 0.22, abs=2)  # 70 % against 93 %, both shrunk a little
+    assert "of 48 asks" in text(as_operator)
 
 
 def test_a_broken_path_is_the_finding(as_operator: Client, pair: tuple[Agent, Agent, System]) -> None:
