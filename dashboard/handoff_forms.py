@@ -31,6 +31,7 @@ class DemandForm(forms.Form):
     done = forms.IntegerField(
         min_value=0, max_value=MOST_ITEMS, widget=forms.NumberInput(attrs={"class": "field num", "id": "done"})
     )
+    once = forms.BooleanField(required=False)
     limited = forms.BooleanField(required=False)
     classes = forms.CharField(
         required=False,
@@ -50,6 +51,7 @@ class DemandForm(forms.Form):
                 "facts": "\n".join(lines),
                 "evidence": least.get("evidence", 0),
                 "done": least.get("done", 0),
+                "once": not demanded.again,
                 "limited": demanded.classes is not None,
                 "classes": ", ".join(demanded.classes or ()),
             }
@@ -79,4 +81,5 @@ class DemandForm(forms.Form):
     def wanted(self) -> Demanded:
         said: dict[str, Any] = self.cleaned_data
         least = tuple((name, said[name]) for name in ("done", "evidence"))
-        return Demanded(said["facts"], least, said["classes"] if said["limited"] else None, said["version"])
+        classes = said["classes"] if said["limited"] else None
+        return Demanded(said["facts"], least, classes, said["version"], again=not said["once"])

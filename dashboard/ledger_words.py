@@ -224,6 +224,11 @@ ACTS: Mapping[str, str] = {
     "workflow.published": "put live",
     "workflow.retired": "retired",
     "workflow.discarded": "threw away a draft of",
+    "workflow.triggered": "started by a trigger a run of",
+    "workflow.trigger_refused": "did not start, though triggered, a run of",
+    "workflow.trigger_missed": "missed times to start",
+    "workflow.trigger_paused": "paused a trigger of",
+    "workflow.trigger_resumed": "resumed a trigger of",
     "run.started": "started a run of",
     "run.completed": "completed a run of",
     "run.failed": "ended as failed a run of",
@@ -257,6 +262,8 @@ ACTS: Mapping[str, str] = {
     "handoff.accepted": "took over:",
     "handoff.rejected": "sent back:",
     "handoff.completed": "completed:",
+    "handoff.extended": "took more time for:",
+    "handoff.returned": "gave up who had taken:",
     "handoff.expired": "let run out:",
     "handoff.demands": "set what is needed in handoffs from",
     "claim.granted": "was granted",
@@ -323,6 +330,10 @@ _WHAT: Mapping[str, Callable[[Told], str]] = {
     **dict.fromkeys(
         ("workflow.drafted", "workflow.published", "workflow.retired", "workflow.discarded"),
         lambda told: f"{told.get('name', '')} v{told.get('version', '')}",
+    ),
+    **dict.fromkeys(
+        (f"workflow.trigger{step}" for step in ("ed", "_refused", "_missed", "_paused", "_resumed")),
+        lambda told: f"{told.get('workflow', '')}: {told.get('trigger', '')}",
     ),
     **dict.fromkeys(
         ("run.started", "run.completed", "run.failed", "run.cancelled", "run.undoing", "run.undone"),

@@ -22,10 +22,10 @@ from dashboard.ledger_words import act_of
 from dashboard.narrowing import Chip, Pages, address_of, chips, kept, text_of
 from dashboard.period import Period, period_of
 from orchestration.control.run_words import said
-from orchestration.handoffs import demands, lists, quality
+from orchestration.handoffs import demands, lists, parties, quality
 from orchestration.handoffs.demands import ChangedMeanwhile, Demanded
 from orchestration.handoffs.envelope import LISTS
-from orchestration.handoffs.given import Speaker, agent_key
+from orchestration.handoffs.given import Speaker, same_agent
 from orchestration.handoffs.lists import Asked
 from orchestration.handoffs.models import Envelope, Passing
 from orchestration.handoffs.quality import Line
@@ -106,7 +106,7 @@ def demand(request: Here) -> HttpResponse:
     names = (request.POST.get("sender", "").strip()[:256], request.POST.get("receiver", "").strip()[:256])
     if not form.is_valid():
         return _pair(request, names, form, status=422)
-    if agent_key(names[0]) == agent_key(names[1]):
+    if same_agent(*names):
         form.add_error("receiver", "A handoff goes to another agent.")
         return _pair(request, names, form, status=422)
     try:
@@ -142,8 +142,9 @@ def detail(request: Here, handoff_id: UUID) -> HttpResponse:
 
 def _pair(request: Here, names: tuple[str, str], form: DemandForm | None = None, status: int = 200) -> HttpResponse:
     period = period_of(request, "7d")
-    key = agent_key(names[0]), agent_key(names[1])
-    row = demands.row_of(request.workspace.pk, key) if all(key) else None
+    two = parties.between(request.workspace.pk, *names)
+    key = two[0].text, two[1].text
+    row = demands.row_of(request.workspace.pk, two) if all(key) else None
     lines = quality.pairs(request.workspace.pk, period.since, period.until, timezone.now()) if all(key) else []
     demanded = Demanded.of(row)
     line = next((each for each in lines if each.pair == key), Line(key, *names))

@@ -18,15 +18,15 @@ from django.core.exceptions import ObjectDoesNotExist
 from orchestration.api.answers import Answer, serve
 from orchestration.api.bodies import Receive, Scope, Send
 from orchestration.api.calls import JSON, Call, wrong
-from orchestration.api.coordination_waits import claims_over, handed
+from orchestration.api.coordination_waits import Receiver, claims_over, handed
 from orchestration.api.pool import Pool, Unavailable
 from orchestration.api.refusals import Refused, problem, unavailable
 from orchestration.api.threads import Threads
 from orchestration.api.watching import Watch
 from orchestration.control.taking import Barred, free
-from orchestration.handoffs import claims, demands, lists, sending
+from orchestration.handoffs import claims, demands, lists, parties, sending
 from orchestration.handoffs.demands import Demanded
-from orchestration.handoffs.given import KeyUsed, NotYours, TooLate, Wrong, agent_key
+from orchestration.handoffs.given import KeyUsed, NotYours, TooLate, Wrong
 from orchestration.handoffs.lists import Asked
 from orchestration.handoffs.models import Claim, Holding, Passing
 from orchestration.handoffs.told import claimed, told
@@ -39,7 +39,7 @@ READERS = ("work", "read")
 
 pool = Pool()
 threads = Threads("coordination")
-arriving: Watch[tuple[int, str]] = Watch(pool, handed)
+arriving: Watch[Receiver] = Watch(pool, handed)
 ending: Watch[UUID] = Watch(pool, claims_over)
 
 
@@ -136,7 +136,8 @@ async def _handoffs(call: Call, _: str) -> Any:
         raise wrong("wait", "Only for what is sent `to` an agent, with state=sent.")
     if asked.receiver and call.seconds and not call.speaker.may(asked.receiver):
         raise NotYours(asked.receiver)
-    thing = call.speaker.workspace_id, agent_key(asked.receiver)
+    space, receiver = call.speaker.workspace_id, asked.receiver
+    thing = space, await threads.run(lambda: parties.party(space, receiver))
     while True:
         try:
             page = await threads.run(lambda: lists.listing(call.speaker, asked, limit, cursor))
@@ -148,10 +149,10 @@ async def _handoffs(call: Call, _: str) -> Any:
 
 async def _demands(call: Call, _: str) -> Any:
     """What a pair needs, for a sender that wants to know beforehand."""
-    pair = agent_key(call.query.get("from", "")), agent_key(call.query.get("to", ""))
-    _asked(call.query)
-    row = await threads.run(lambda: demands.row_of(call.speaker.workspace_id, pair))
-    found = Demanded.of(row)
+    asked, space = _asked(call.query), call.speaker.workspace_id
+    found = await threads.run(
+        lambda: Demanded.of(demands.row_of(space, parties.between(space, asked.sender, asked.receiver)))
+    )
     return {
         "from": call.query.get("from"),
         "to": call.query.get("to"),

@@ -6,21 +6,27 @@ from collections.abc import Collection
 from uuid import UUID
 
 from orchestration.api.pool import Connection
+from orchestration.handoffs.parties import Party
 
 _HANDED = """
-select distinct e.workspace_id, e.receiver_key from handoffs_envelope e
-join unnest(%s::bigint[], %s::text[]) w(workspace_id, receiver_key)
+select distinct e.workspace_id, e.receiver_key, w.app from handoffs_envelope e
+join unnest(%s::bigint[], %s::text[], %s::text[]) w(workspace_id, receiver_key, app)
     on e.workspace_id = w.workspace_id and e.receiver_key = w.receiver_key
+    and (w.app = '' or e.receiver_app in ('', w.app))
 where e.state = 'sent' and (e.expires_at is null or e.expires_at > now())
 """
 _OVER = "select id from handoffs_claim where id = any(%s) and (state <> 'held' or until <= now())"
 
 
-async def handed(connection: Connection, receivers: Collection[tuple[int, str]]) -> set[tuple[int, str]]:
-    """Agents (workspace, name as it is compared) for whom something waits."""
-    wanted = [[workspace for workspace, _ in receivers], [name for _, name in receivers]]
+Receiver = tuple[int, Party]  # and its workspace
+
+
+async def handed(connection: Connection, receivers: Collection[Receiver]) -> set[Receiver]:
+    """Agents for whom something waits."""
+    spaces, parties = [space for space, _ in receivers], [party for _, party in receivers]
+    wanted = [spaces, [each.key for each in parties], [each.app for each in parties]]
     found = await (await connection.execute(_HANDED, wanted)).fetchall()
-    return {(workspace, name) for workspace, name in found}
+    return {(space, Party(key, app)) for space, key, app in found}
 
 
 async def claims_over(connection: Connection, claims: Collection[UUID]) -> set[UUID]:

@@ -7,6 +7,8 @@ from typing import Any
 from orchestration.handoffs.claims import LEAST_S, MOST_S, USUAL_S
 from orchestration.handoffs.envelope import MOST_CLASSES, NEEDED, VERSION
 from orchestration.handoffs.given import MOST_ITEMS, NAME_CHARS, PROSE_CHARS
+from orchestration.handoffs.sending import LEAST_S as SHORTEST_S
+from orchestration.handoffs.sending import MOST_S as LONGEST_S
 
 _FAULTS = {
     "400": "Not a body that can be read",
@@ -34,6 +36,12 @@ _WAIT = {
 _NAME = {"type": "string", "minLength": 1, "maxLength": NAME_CHARS}
 _ITEMS = {"type": "array", "items": {"type": ["string", "object"]}, "maxItems": MOST_ITEMS}
 _TTL = {"type": ["number", "null"], "minimum": LEAST_S, "maximum": MOST_S, "default": USUAL_S}
+_TTL_TAKEN = {
+    "type": ["number", "null"],
+    "minimum": SHORTEST_S,
+    "maximum": LONGEST_S,
+    "description": "Held to it: over, the handoff comes back. Null: a quarter of an hour from the last sign of life",
+}
 _TIME = {"type": "string", "format": "date-time"}
 _HANDOFF = {"$ref": "#/components/schemas/HandoffOut"}
 _ENVELOPE: dict[str, Any] = {
@@ -93,7 +101,8 @@ def add(paths: dict[str, Any]) -> None:
     paths["/api/v1/handoffs"]["post"] = _operation("hand_over", "Hand work over", send, _ENVELOPE, _HANDOFF)
     reason = {"type": "object", "required": ["reason"], "properties": {"reason": _ENVELOPE["properties"]["asked"]}}
     steps: dict[str, tuple[str, Any]] = {
-        "accept": ("Take a handoff over", {"type": "object", "properties": {}}),
+        "accept": ("Take a handoff over", {"type": "object", "properties": {"ttl_s": _TTL_TAKEN}}),
+        "extend": ("Take more time for a handoff", {"type": "object", "properties": {"ttl_s": _TTL_TAKEN}}),
         "reject": ("Send a handoff back", reason),
         "complete": ("What was asked is done", {"type": "object", "properties": {"result": {}}}),
     }

@@ -12,9 +12,9 @@ from ninja import Field, Query, Router, Schema
 
 from orchestration.api.auth import Caller, KeyAuth
 from orchestration.api.shapes import Asked, PageIn, Text
-from orchestration.handoffs import demands, lists
+from orchestration.handoffs import demands, lists, parties
 from orchestration.handoffs.demands import Demanded
-from orchestration.handoffs.given import Speaker, agent_key
+from orchestration.handoffs.given import Speaker
 from orchestration.handoffs.lists import Asked as Narrowed
 from orchestration.handoffs.models import Envelope
 from orchestration.handoffs.told import told
@@ -23,6 +23,12 @@ from orchestration.workspaces.current import may_read_content
 
 router = Router(auth=KeyAuth("read"), tags=["Coordination"])
 StateName = Literal["sent", "accepted", "rejected", "completed", "expired"]
+
+
+class ProblemOut(Schema):
+    type: Literal["silent", "late"]
+    message: str
+    at: datetime
 
 
 class HandoffOut(Schema):
@@ -49,6 +55,9 @@ class HandoffOut(Schema):
     reason: str | None
     result: Any
     demands: int | None = Field(description="Version of what its pair of agents needs")
+    due_at: datetime | None = Field(description="Taken: until when its receiver shows life, or asks for more time")
+    returned: int = Field(description="How often whoever took it was given up")
+    problem: ProblemOut | None = Field(description="Why it came back last, or expired though it was taken")
 
 
 class HandoffsOut(Schema):
@@ -79,6 +88,7 @@ class DemandsOut(Schema):
     facts: list[FactOut]
     least: dict[str, int] = Field(description="How many items of a list there have to be")
     classes: list[str] | None = Field(description="The only kinds of data that may go along; null: any")
+    again: bool = Field(description="Whether what one has begun goes to the next, once the first was given up")
 
 
 class PairIn(Schema):
@@ -96,7 +106,7 @@ def list_handoffs(request: Asked, wanted: Query[HandoffsIn]) -> Page[dict[str, A
 
 @router.get("/handoffs/demands", response=DemandsOut, by_alias=True, summary="What a pair of agents needs")
 def get_demands(request: Asked, wanted: Query[PairIn]) -> dict[str, Any]:
-    pair = agent_key(wanted.sender), agent_key(wanted.receiver)
+    pair = parties.between(request.auth.workspace_id, wanted.sender, wanted.receiver)
     found = Demanded.of(demands.row_of(request.auth.workspace_id, pair))
     return {"from": wanted.sender, "to": wanted.receiver, "version": found.version or None, **found.stored}
 

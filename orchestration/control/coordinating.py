@@ -145,6 +145,7 @@ def _decided(workspace_id: int, detail: RunDetail) -> Iterator[Act]:
             continue
         named = row.facts.get("action.arguments")
         at_ns = int(row.at.timestamp() * 1e9)
-        made = mess.act(row.agent, row.action_type, named if isinstance(named, dict) else {}, row.amount, at_ns)
+        who = f"{row.application}/{row.agent}" if row.application else row.agent
+        made = mess.act(who, row.action_type, named if isinstance(named, dict) else {}, row.amount, at_ns)
         if made:
             yield made

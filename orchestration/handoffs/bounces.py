@@ -8,10 +8,12 @@ from datetime import datetime
 
 from django.db import connection
 
-from orchestration.handoffs.envelope import PARTS, Sent
+from orchestration.handoffs.envelope import PARTS
 from orchestration.handoffs.given import Fault
 from orchestration.handoffs.models import Bounce
+from orchestration.handoffs.parties import Pair
 
+GIVEN_UP = ("silent", "late")  # who had taken it was given up
 MOST_PAIRS = 500  # of one workspace and day
 COUNT = """
 insert into handoffs_bounce (workspace_id, day, sender_key, receiver_key, field, sender, receiver, n)
@@ -20,10 +22,9 @@ on conflict (workspace_id, day, sender_key, receiver_key, field) do update set n
 """
 
 
-def count(workspace_id: int, sent: Sent, faults: Iterable[Fault], now: datetime) -> None:
+def count(workspace_id: int, names: tuple[str, str], pair: Pair, faults: Iterable[Fault], now: datetime) -> None:
     """In one statement: whoever sends the same at the same time waits for it, and nothing is counted half."""
-    day, (sender_key, receiver_key) = now.date(), sent.pair
-    names = (sent.sender, sent.receiver)
+    day, (sender_key, receiver_key) = now.date(), (each.text for each in pair)
     today = Bounce.objects.filter(workspace=workspace_id, day=day, field="")
     known = today.filter(sender_key=sender_key, receiver_key=receiver_key).exists()
     if not (sender_key and receiver_key) or (not known and today.count() >= MOST_PAIRS):
@@ -37,4 +38,4 @@ def count(workspace_id: int, sent: Sent, faults: Iterable[Fault], now: datetime)
 def _known(field: str) -> str:
     """Names of our own; a fact's is one that an admin wrote."""
     head = field.partition(".")[0]
-    return field[:80] if head in PARTS else "other"
+    return field[:80] if head in (*PARTS, *GIVEN_UP) else "other"

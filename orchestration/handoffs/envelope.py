@@ -15,7 +15,7 @@ from orchestration.handoffs.given import (
     WRONG_TYPE,
     Fault,
     Given,
-    agent_key,
+    same_agent,
 )
 
 VERSION = 1
@@ -37,10 +37,6 @@ class Sent:
     body: dict[str, Any]
     expires_at: datetime | None
 
-    @property
-    def pair(self) -> tuple[str, str]:
-        return agent_key(self.sender), agent_key(self.receiver)
-
 
 def read(given: Any, now: datetime) -> tuple[Sent, list[Fault]]:
     """What could be read, and what is wrong with the rest."""
@@ -56,7 +52,7 @@ def read(given: Any, now: datetime) -> tuple[Sent, list[Fault]]:
         body=body,
         expires_at=form.instant("expires_at", now, LATEST),
     )
-    if sent.sender and sent.pair[0] == sent.pair[1]:
+    if sent.sender and same_agent(sent.sender, sent.receiver):
         form.wrong("to", NOT_ALLOWED, "A handoff goes to another agent.")
     return sent, form.faults
 

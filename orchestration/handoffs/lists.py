@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from functools import reduce
+from operator import or_
 from uuid import UUID
 
 from django.db.models import Q
 from django.utils import timezone
 
-from orchestration.handoffs.given import Speaker, agent_key
+from orchestration.handoffs import parties
+from orchestration.handoffs.given import Speaker
 from orchestration.handoffs.models import OPEN, Envelope, Passing
 from orchestration.lib.paging import BadCursor, Page, from_cursor, to_cursor
 from orchestration.workflows.run_search import find_run
@@ -52,20 +55,16 @@ def _beyond(us: int, last: str, side: str) -> Q:
     return Q(**{f"sent_at__{side}": at}) | Q(sent_at=at, **{f"id__{side}": row})
 
 
-def _is(part: str, name: str) -> Q:
-    """An agent of that name; where both sides say of which application, of that one."""
-    found = Q(**{f"{part}_key": agent_key(name)})
-    return found & (Q(**{f"{part}__iexact": name}) | ~Q(**{f"{part}__contains": "/"})) if "/" in name else found
-
-
 def narrowed(speaker: Speaker, asked: Asked) -> Q:
     wanted = state_is(asked.state)
     if speaker.agents:
-        wanted &= Q(sender_key__in=speaker.keys) | Q(receiver_key__in=speaker.keys)
-    if asked.sender:
-        wanted &= _is("sender", asked.sender)
-    if asked.receiver:
-        wanted &= _is("receiver", asked.receiver)
+        mine = [parties.party(speaker.workspace_id, each) for each in speaker.agents]
+        sides = (parties.is_(side, each) for side in ("sender", "receiver") for each in mine)
+        wanted &= reduce(or_, sides)
+    if asked.sender or asked.receiver:
+        sender, receiver = parties.between(speaker.workspace_id, asked.sender, asked.receiver)
+        wanted &= parties.is_("sender", sender) if asked.sender else Q()
+        wanted &= parties.is_("receiver", receiver) if asked.receiver else Q()
     if asked.run:
         run_id = find_run(speaker.workspace_id, asked.run)
         wanted &= (Q(run=asked.run) | Q(run_id=run_id)) if run_id else Q(run=asked.run)

@@ -10,7 +10,7 @@ from decimal import Decimal, InvalidOperation
 from functools import lru_cache
 from typing import Any
 
-from orchestration.handoffs.given import agent_key
+from orchestration.handoffs.given import same_agent
 from orchestration.workflows.duplicates import duplicates, looks
 from orchestration.workflows.story import Story, ToolCall
 
@@ -46,7 +46,8 @@ MOST_SUBJECTS = 12
 
 @dataclass(frozen=True, slots=True)
 class Act:
-    """With an amount, on one or more things. `what` is its name: a tool, or the type of a decision."""
+    """With an amount, on one or more things. `agent`: with its application, where that is known. `what` is its name: a
+    tool, or the type of a decision."""
 
     agent: str
     what: str
@@ -94,7 +95,7 @@ def act_of(call: ToolCall, arguments: Any) -> Act | None:
     """None for what only looks, failed, or names no amount."""
     if not call.ok or looks(call.tool) or not isinstance(arguments, Mapping):
         return None
-    return act(call.agent, call.tool, arguments, amount_in(arguments), call.at_ns)
+    return act(f"{call.application}/{call.agent}", call.tool, arguments, amount_in(arguments), call.at_ns)
 
 
 def act(agent: str, what: str, arguments: Mapping[str, Any], amount: Decimal | None, at_ns: int) -> Act | None:
@@ -137,8 +138,8 @@ def _differing(acts: Sequence[Act]) -> int:
     asks for and then does is one act of it."""
     found, seen = 0, set[tuple[str, Decimal]]()
     for place, each in enumerate(acts):
-        who = agent_key(each.agent)
-        others = [past for past in acts[:place] if agent_key(past.agent) != who and _same(past, each)]
+        who = each.agent.casefold()
+        others = [past for past in acts[:place] if not same_agent(past.agent, each.agent) and _same(past, each)]
         if others and others[-1].amount != each.amount and (who, each.amount) not in seen:
             found += 1
             seen.add((who, each.amount))

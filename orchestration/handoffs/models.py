@@ -47,8 +47,9 @@ OPEN = (Passing.SENT, Passing.ACCEPTED)
 
 
 class Envelope(models.Model):
-    """A handoff as its sender declared it. `sender_key` and `receiver_key` are names as they are compared. `acts`: by
-    which idempotency key, with which body it was accepted, rejected or completed."""
+    """A handoff as its sender declared it. `sender_key` and `receiver_key` are names as they are compared, within the
+    application if that is known. `acts`: by which idempotency key, with which body it was accepted, rejected or
+    completed."""
 
     id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
     workspace = models.ForeignKey(Workspace, on_delete=models.CASCADE, related_name="+")
@@ -72,11 +73,16 @@ class Envelope(models.Model):
     result: models.JSONField[Any, Any] = models.JSONField(null=True, blank=True)
     acts: models.JSONField[Any, Any] = models.JSONField(default=dict)
     forgotten_at = models.DateTimeField(null=True, blank=True, help_text="Since when its words are gone")
+    sender_app = models.TextField(blank=True, db_default="", help_text="Application of the sender, where it is known")
+    receiver_app = models.TextField(blank=True, db_default="")
+    due_at = models.DateTimeField(null=True, blank=True, help_text="Taken: when to look whether its receiver lives")
+    returned = models.SmallIntegerField(db_default=0, help_text="How often whoever took it was given up")
+    problem: models.JSONField[Any, Any] = models.JSONField(null=True, blank=True, help_text="Why it came back last")
 
     class Meta:
         constraints: ClassVar = [
             models.UniqueConstraint(
-                fields=["workspace", "sender_key", "key"], condition=~Q(key=""), name="sent_once_a_key"
+                fields=["workspace", "sender_key", "sender_app", "key"], condition=~Q(key=""), name="sent_once_by_key"
             )
         ]
         indexes: ClassVar = [
@@ -85,6 +91,7 @@ class Envelope(models.Model):
             models.Index(fields=["workspace", "run"], name="handed_run_named"),
             models.Index(fields=["workspace", "run_id"], name="handed_run", condition=Q(run_id__isnull=False)),
             models.Index(fields=["expires_at"], name="handed_due", condition=Q(state="sent")),
+            models.Index(fields=["due_at"], name="handed_taken", condition=Q(state="accepted")),
         ]
 
     def __str__(self) -> str:
@@ -93,7 +100,7 @@ class Envelope(models.Model):
 
 class Demand(models.Model):
     """What a pair of agents needs in a handoff, as an admin wrote it. Versions are never changed: the last one counts,
-    and one without any content asks for nothing beyond the common shape."""
+    and one without any content asks for nothing beyond the common shape. Keys are those of `parties`."""
 
     workspace = models.ForeignKey(Workspace, on_delete=models.CASCADE, related_name="+")
     sender = models.TextField()

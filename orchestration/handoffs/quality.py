@@ -14,55 +14,72 @@ from typing import Any
 
 from django.db import connection
 
-from orchestration.handoffs.demands import Pair
 from orchestration.lib.stats import wilson
 
 MOST_PAIRS = 500
 
-PAIRS = """
-with observed as (
-    select h.run_id, f.key as sender_key, t.key as receiver_key, count(*) as n,
+# Of a name that only one application has, that one is meant, whether or not it was said.
+KNOWN = """
+with known as (
+    select a.key, min(lower(p.name)) || '/' as app from registry_agent a
+    join registry_application p on p.id = a.application_id
+    where a.workspace_id = %(workspace)s group by a.key having count(distinct lower(p.name)) = 1
+)
+"""
+DECLARED = """
+    select e.*, coalesce(nullif(e.sender_app, '') || '/', f.app, '') || e.sender_key as giver,
+        coalesce(nullif(e.receiver_app, '') || '/', t.app, '') || e.receiver_key as taker
+    from handoffs_envelope e
+    left join known f on f.key = e.sender_key left join known t on t.key = e.receiver_key
+    where e.workspace_id = %(workspace)s
+"""
+PAIRS = f"""
+{KNOWN}, observed as (
+    select h.run_id, lower(fp.name) || '/' || f.key as giver, lower(tp.name) || '/' || t.key as taker, count(*) as n,
         max(f.name) as sender, max(t.name) as receiver
     from handoffs_handoff h
     join registry_agent f on f.id = h.from_agent_id and f.workspace_id = h.workspace_id
+    join registry_application fp on fp.id = f.application_id
     join registry_agent t on t.id = h.to_agent_id and t.workspace_id = h.workspace_id
+    join registry_application tp on tp.id = t.application_id
     where h.workspace_id = %(workspace)s and h.at >= %(since)s and h.at < %(until)s
     group by 1, 2, 3
 ), declared as (
-    select run_id, sender_key, receiver_key, count(*) as n, max(sender) as sender, max(receiver) as receiver
-    from handoffs_envelope
-    where workspace_id = %(workspace)s and sent_at >= %(since)s and sent_at < %(until)s
-    group by 1, 2, 3
+    select run_id, giver, taker, count(*) as n, max(sender) as sender, max(receiver) as receiver
+    from ({DECLARED} and e.sent_at >= %(since)s and e.sent_at < %(until)s) e group by 1, 2, 3
 )
-select sender_key, receiver_key, coalesce(max(d.sender), max(o.sender)), coalesce(max(d.receiver), max(o.receiver)),
+select giver, taker, coalesce(max(d.sender), max(o.sender)), coalesce(max(d.receiver), max(o.receiver)),
     sum(greatest(coalesce(o.n, 0), coalesce(d.n, 0))), sum(coalesce(d.n, 0))
-from observed o full join declared d using (run_id, sender_key, receiver_key)
+from observed o full join declared d using (run_id, giver, taker)
 group by 1, 2
 """
-STATES = """
-select sender_key, receiver_key,
+STATES = f"""
+{KNOWN}
+select giver, taker,
     count(*) filter (where state = 'completed'), count(*) filter (where state = 'rejected'),
     count(*) filter (where state = 'expired' or (state = 'sent' and expires_at <= %(now)s)),
     count(accepted_at),
     percentile_cont(array[0.5, 0.95]) within group (order by extract(epoch from accepted_at - sent_at) * 1000)
         filter (where accepted_at is not null)
-from handoffs_envelope
-where workspace_id = %(workspace)s and sent_at >= %(since)s and sent_at < %(until)s
+from ({DECLARED} and e.sent_at >= %(since)s and e.sent_at < %(until)s) e
 group by 1, 2
 """
-OPEN = """
-select sender_key, receiver_key, max(sender), max(receiver), count(*), count(*) filter (where state = 'sent'),
+OPEN = f"""
+{KNOWN}
+select giver, taker, max(sender), max(receiver), count(*), count(*) filter (where state = 'sent'),
     min(sent_at) filter (where state = 'sent')
-from handoffs_envelope
-where workspace_id = %(workspace)s and state in ('sent', 'accepted')
-    and (state = 'accepted' or expires_at is null or expires_at > %(now)s)
+from ({DECLARED} and e.state in ('sent', 'accepted')
+    and (e.state = 'accepted' or e.expires_at is null or e.expires_at > %(now)s)) e
 group by 1, 2
 """
-BOUNCED = """
-select sender_key, receiver_key, max(sender), max(receiver), field, sum(n)
-from handoffs_bounce where workspace_id = %(workspace)s and day >= %(first)s and day <= %(last)s
+BOUNCED = f"""
+{KNOWN}
+select coalesce(f.app, '') || sender_key, coalesce(t.app, '') || receiver_key, max(sender), max(receiver), field, sum(n)
+from handoffs_bounce b left join known f on f.key = b.sender_key left join known t on t.key = b.receiver_key
+where workspace_id = %(workspace)s and day >= %(first)s and day <= %(last)s
 group by 1, 2, 5
 """
+Pair = tuple[str, str]  # as `Party.text` has it
 
 
 @dataclass(slots=True)
@@ -125,7 +142,25 @@ def pairs(workspace_id: int, since: datetime, until: datetime, now: datetime) ->
         line = found.setdefault((a, b), Line((a, b), sender, receiver))
         line.open, line.waiting, line.oldest = open_, waiting, oldest
     _count_bounced(found, _rows(BOUNCED, values))
+    _tell_apart(found)
     return sorted(found.values(), key=lambda line: (-line.bounced, -line.waiting, -line.seen, line.pair))[:MOST_PAIRS]
+
+
+def _tell_apart(found: Mapping[Pair, Line]) -> None:
+    """An agent's application is said where others are called so too."""
+    apps: dict[str, set[str]] = {}
+    for text in (each for pair in found for each in pair):
+        app, _, key = text.rpartition("/")
+        apps.setdefault(key, set()).add(app)
+    for (giver, taker), line in found.items():
+        line.sender = _called(giver, line.sender, apps)
+        line.receiver = _called(taker, line.receiver, apps)
+
+
+def _called(text: str, name: str, apps: Mapping[str, set[str]]) -> str:
+    app, _, key = text.rpartition("/")
+    name = name.rpartition("/")[2] or name
+    return f"{app}/{name}" if app and len(apps[key]) > 1 else name
 
 
 def _count_bounced(found: dict[Pair, Line], rows: list[Any]) -> None:

@@ -31,6 +31,9 @@ def told(row: Envelope, *, content: bool = True) -> dict[str, Any]:
         "reason": (row.reason or None) if content else None,
         "result": row.result if content else None,
         "demands": row.demands,
+        "due_at": row.due_at,
+        "returned": row.returned,
+        "problem": row.problem,
     }
 
 

@@ -85,9 +85,31 @@ def test_what_was_declared_and_seen_counts_once(workspace: Workspace) -> None:
     sending.send(speaker(workspace), envelope(run=trace.hex()), "")
     sending.send(speaker(workspace), envelope(run="another"), "")
 
-    line = lines(workspace)["supporttriage", "billing"]
+    line = lines(workspace)["desk/supporttriage", "desk/billing"]
 
     assert (line.seen, line.sent) == (3, 2)
+
+
+def test_agents_of_one_name_in_two_applications_are_two_pairs(workspace: Workspace, as_operator: Client) -> None:
+    for application in ("desk", "shop"):
+        make.agent(workspace, "support-triage", application)
+        make.agent(workspace, "billing", application)
+    all_of = speaker(workspace)
+    for application, n in (("desk", 2), ("shop", 1)):
+        for _ in range(n):
+            sending.send(all_of, envelope(**{"from": f"{application}/support-triage"}), "")
+    with pytest.raises(Wrong):
+        sending.send(all_of, envelope(asked="", **{"from": "shop/support-triage"}), "")
+
+    found = lines(workspace)
+    page = as_operator.get("/handoffs/").content.decode()
+    pair = as_operator.get("/handoffs/between/?from=shop/support-triage&to=shop/billing").content.decode()
+
+    desk, shop = (found[f"{app}/supporttriage", f"{app}/billing"] for app in ("desk", "shop"))
+    assert (desk.sent, desk.bounced, desk.waiting) == (2, 0, 2)
+    assert (shop.sent, shop.bounced, shop.waiting) == (1, 1, 1)
+    assert "shop/support-triage" in page
+    assert "1 was sent back" in pair
 
 
 def test_a_run_shows_a_handoff_once_that_was_declared_and_seen(workspace: Workspace) -> None:
