@@ -37,6 +37,14 @@ class Check:
                 )
         return found
 
+    def of_trigger(self, place: int) -> dict[str, list[str]]:
+        """Faults of one trigger, by its own field."""
+        found: dict[str, list[str]] = {}
+        for fault in self.faults:
+            if fault.path.startswith(f"triggers[{place}]"):
+                found.setdefault(fault.path.partition("]")[2].strip("."), []).append(fault.message)
+        return found
+
     def of(self, name: str) -> list[str]:
         return [fault.message for fault in self.faults if fault.path == name]
 

@@ -11,6 +11,7 @@ from typing import Any
 
 from django.http import QueryDict
 
+from dashboard.workflow_trigger_forms import TriggerDraft, drafts_of, sent_triggers
 from orchestration.workflows.definition import MOST_STEPS
 from orchestration.workflows.drafting import free_id
 from orchestration.workflows.fields import Fault
@@ -134,12 +135,14 @@ class Draft:
     if_fails: str = "stop"
     retry_budget: str = ""
     steps: list[StepDraft] = field(default_factory=list)
+    triggers: list[TriggerDraft] = field(default_factory=list)
 
     def body(self, faults: list[Fault]) -> dict[str, Any]:
         """The definition as JSON. What cannot even be told as JSON becomes a fault."""
         told: dict[str, Any] = {"name": self.name, "words": self.words, "if_fails": self.if_fails}
         if self.retry_budget.strip():
             told["retry_budget"] = number(self.retry_budget, "retry_budget", faults)
+        told["triggers"] = [each.body(f"triggers[{place}]", faults) for place, each in enumerate(self.triggers)]
         told["steps"] = [step.body(f"steps[{place}]", faults) for place, step in enumerate(self.steps)]
         return told
 
@@ -152,6 +155,7 @@ def of_body(body: Mapping[str, Any]) -> Draft:
         body["if_fails"],
         str(body["retry_budget"]),
         [_step_of(step) for step in body["steps"]],
+        drafts_of(body["triggers"]),
     )
 
 
@@ -198,6 +202,7 @@ def of_post(sent: QueryDict) -> Draft:
         sent.get("if_fails", "stop"),
         sent.get("retry_budget", ""),
         [_sent_step(sent, f"s{place}-") for place in places],
+        sent_triggers(sent),
     )
     _name_steps(draft)
     return draft

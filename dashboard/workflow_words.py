@@ -13,6 +13,7 @@ from dashboard.workflow_forms import long, plain
 from orchestration.lib.templatetags.baton import plural
 from orchestration.workflows.definition import BadDefinition, parse
 from orchestration.workflows.plans import Definition, Retry, StepPlan
+from orchestration.workflows.triggers import words
 
 
 def read(body: Mapping[str, Any]) -> Definition | None:
@@ -46,6 +47,7 @@ def as_lines(body: Mapping[str, Any]) -> list[str]:
     lines = [f"a failure {'is rolled back' if made.if_fails == 'undo' else 'ends the run'}"]
     lines += [f"about: {made.words}"] if made.words else []
     lines.append(f"at most {plural(made.retry_budget, 'retry,retries')} in a run")
+    lines += [f"starts {words(each)[0].lower()}{words(each)[1:]}" for each in made.triggers if each.on != "api"]
     for step in made.steps:
         lines += _step(step)
     return lines

@@ -35,7 +35,7 @@ from django.test import TransactionTestCase
 from orchestration.autonomy import limits
 from orchestration.config import engines as embedded
 from orchestration.config import env
-from orchestration.control import routes
+from orchestration.control import firing, routes
 from orchestration.registry import labels, prices, resolve
 from orchestration.routing import limits as routing_limits
 from orchestration.telemetry import recent, retention
@@ -170,5 +170,5 @@ def nothing_remembered() -> Iterator[None]:
     """Names, prices and days held in memory must not outlive the rows of a test, nor heads of its ledger."""
     yield
     shutil.rmtree(FOLDER / "state" / "checkpoints", ignore_errors=True)
-    for memory in (resolve, labels, prices, recent, retention, limits, routing_limits, routes):
+    for memory in (resolve, labels, prices, recent, retention, limits, routing_limits, routes, firing):
         memory.forget()

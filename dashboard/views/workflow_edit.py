@@ -21,13 +21,15 @@ from dashboard.workflow_declared import DeclaredPage, declared_of, declared_page
 from dashboard.workflow_fields import FEW, Field, StepView
 from dashboard.workflow_forms import Draft, StepDraft, of_body, of_post
 from dashboard.workflow_picture import Picture
+from dashboard.workflow_trigger_fields import TriggerView
+from dashboard.workflow_trigger_forms import TriggerDraft
 from dashboard.workflow_words import difference
 from orchestration.lib.fragments import render_page_or_fragment
 from orchestration.lib.pulse import publish as signal
 from orchestration.registry.models import Agent
 from orchestration.workflows import declared
 from orchestration.workflows.declared_models import DefinitionVersion
-from orchestration.workflows.definition import CLASSES, BadDefinition, parse
+from orchestration.workflows.definition import CLASSES, MOST_TRIGGERS, BadDefinition, parse
 from orchestration.workflows.plans import Definition
 from orchestration.workspaces.current import Here, needs
 
@@ -74,6 +76,12 @@ class EditorPage:
             for place, step in enumerate(drafts)
         ]
 
+    @cached_property
+    def triggers(self) -> list[TriggerView]:
+        """With an empty one at the end."""
+        drafts = [*self.draft.triggers, TriggerDraft()][:MOST_TRIGGERS]
+        return [TriggerView(place, each, self.checked.of_trigger(place)) for place, each in enumerate(drafts)]
+
     @property
     def fields(self) -> dict[str, Field]:
         draft, of = self.draft, self.checked.of
@@ -93,7 +101,7 @@ class EditorPage:
         return [
             fault.message
             for fault in self.checked.faults
-            if fault.path not in known and not fault.path.startswith("steps[")
+            if fault.path not in known and not fault.path.startswith(("steps[", "triggers["))
         ]
 
     @property

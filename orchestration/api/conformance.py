@@ -100,7 +100,7 @@ class StandingOut(Schema):
 @router.get("/workflows/{workflow_id}/conformance", response=ConformanceOut, summary="Whether runs kept to their path")
 def get_conformance(request: Asked, workflow_id: Text, wanted: Query[WindowIn]) -> dict[str, Any]:
     """Of at most a hundred runs, the newest that began in the window and were looked at."""
-    flow, until = _flow(request, workflow_id), timezone.now()
+    flow, until = flow_of(request, workflow_id), timezone.now()
     found = of_workflow(flow, until - wanted.window, until)
     sized = so_far(flow, until - wanted.window, until)
     conforming = found.counts.get(Verdict.CONFORMING, 0)
@@ -134,7 +134,7 @@ def get_conformance(request: Asked, workflow_id: Text, wanted: Query[WindowIn]) 
 
 @router.get("/workflows/{workflow_id}/standing", response=StandingOut, summary="What declared runs wait for")
 def get_standing(request: Asked, workflow_id: Text) -> dict[str, Any]:
-    flow = _flow(request, workflow_id)
+    flow = flow_of(request, workflow_id)
     found = progress.standing(flow.workspace_id, flow.name)
     if found is None:
         raise Http404("This workflow is not declared.")
@@ -152,7 +152,7 @@ def get_standing(request: Asked, workflow_id: Text) -> dict[str, Any]:
     }
 
 
-def _flow(request: Asked, workflow_id: str) -> Workflow:
+def flow_of(request: Asked, workflow_id: str) -> Workflow:
     """By its slug, or its name."""
     mine = Workflow.objects.filter(workspace_id=request.auth.workspace_id)
     found = (

@@ -30,6 +30,7 @@ from orchestration.api import (
     policies,
     route,
     starts,
+    triggers,
 )
 from orchestration.api.refusals import Refused, problem, unavailable
 from orchestration.lib.paging import BadCursor
@@ -100,6 +101,7 @@ api = Api(
 api.add_router("", figures.router)
 api.add_router("", conformance.router)
 api.add_router("", starts.router)
+api.add_router("", triggers.router)
 api.add_router("", lease_words.router)
 api.add_router("", hold_lists.router)
 api.add_router("", policies.router)

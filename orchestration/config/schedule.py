@@ -33,6 +33,7 @@ SCHEDULE = {
     "signals": every(5, "orchestration.control.tasks.sweep_signals"),
     "declared runs": every(1, "orchestration.control.tasks.drive"),
     "coordination": every(15, "orchestration.control.tasks.sweep_coordination"),
+    "triggers": every(5, "orchestration.control.tasks.fire"),
     "trails": every(15, "orchestration.control.tasks.sweep_trails"),
     "actions": every(2, "orchestration.autonomy.tasks.carry_out"),
     "handoffs": every(5, "orchestration.handoffs.tasks.sweep"),

@@ -25,6 +25,7 @@ from orchestration.workflows import forgetting as declared
 from orchestration.workflows.booking import TABLES
 from orchestration.workflows.models import Run, Step, Trace, WorkflowDay, WorkflowHour, WorkflowMinute
 from orchestration.workflows.trail_models import TrailRow
+from orchestration.workflows.trigger_models import Firing
 from orchestration.workspaces.models import Workspace
 
 KEPT = (
@@ -61,6 +62,7 @@ BY_RUN_DAYS: tuple[tuple[type[models.Model], str, str], ...] = (  # what, its ag
     (TrailRow, "started_at", RUN_LIVES),
     (Step, "coalesce(ended_at, started_at)", TRACE_LIVES),
     (Trace, "received_at", NOTHING),
+    (Firing, "at", NOTHING),
     (Intake, "at", NOTHING),
     (Refusal, "at", NOTHING),
 )

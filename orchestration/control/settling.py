@@ -25,7 +25,7 @@ import structlog
 from django.db import connection, transaction
 
 from orchestration.autonomy import breaker
-from orchestration.control import pauses, run_rows
+from orchestration.control import firing, pauses, run_rows
 from orchestration.control.trouble import trouble
 from orchestration.lib.collector import paused
 from orchestration.lib.pulse import publish
@@ -254,7 +254,8 @@ def _write(workspace_id: int, told: list[Told], taken: set[UUID]) -> Change:
 
 def write_runs(workspace_id: int, runs: list[Told], change: Change) -> None:
     """Store runs, their handoffs and what they are booked with, and add to `change` what that changes of figures. Who
-    waits for a person becomes a question to one; who runs away is paused, or that is proposed."""
+    waits for a person becomes a question to one; who runs away is paused, or that is proposed; what an end starts is
+    noted."""
     names = run_rows.names(workspace_id, runs)
     for old in run_rows.bookings(workspace_id, [i for t in runs for i in t.stored]):
         change.absorb(old, -1)
@@ -266,6 +267,7 @@ def write_runs(workspace_id: int, runs: list[Told], change: Change) -> None:
     run_rows.write(workspace_id, runs, names, after)
     pauses.note(workspace_id, runs, names)
     breaker.note(workspace_id, runs, names)
+    firing.note(workspace_id, runs)
 
 
 def _read_counts(told: list[Told]) -> dict[bytes, tuple[UUID | None, int]]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from celery import shared_task
 
-from orchestration.control import clocks, coordinating, keeping, pauses, replaying, settling, shadows, signals
+from orchestration.control import clocks, coordinating, firing, keeping, pauses, replaying, settling, shadows, signals
 from orchestration.control import digest as digesting
 from orchestration.telemetry.rollups import roll_hours as roll
 from orchestration.workflows import kept_trails
@@ -69,6 +69,12 @@ def sweep_signals() -> int:
 def drive() -> int:
     """The clocks of declared workflows."""
     return clocks.sweep()
+
+
+@shared_task(ignore_result=True, soft_time_limit=60, time_limit=90)
+def fire() -> int:
+    """What triggers of declared workflows start."""
+    return firing.sweep()
 
 
 @shared_task(ignore_result=True, soft_time_limit=60, time_limit=90)

@@ -14,6 +14,7 @@ from django.utils import timezone
 
 from orchestration.ledger import entries
 from orchestration.lib.canonical import canonical
+from orchestration.workflows import arming
 from orchestration.workflows.declared_models import (
     DefinitionState,
     DefinitionVersion,
@@ -82,6 +83,7 @@ def publish(version_id: UUID, by: str, reason: str) -> DefinitionVersion:
         before.update(state=DefinitionState.RETIRED, retired_at=now)
         version.state, version.live_at, version.retired_at = DefinitionState.LIVE, now, None
         version.save(update_fields=["state", "live_at", "retired_at"])
+        arming.arm(version.definition, parse(version.body))
         _note(version, version.definition.name, "published", by, reason)
     return version
 
@@ -95,6 +97,7 @@ def retire(version_id: UUID, by: str, reason: str) -> DefinitionVersion:
         if version.state == DefinitionState.LIVE:
             version.state, version.retired_at = DefinitionState.RETIRED, timezone.now()
             version.save(update_fields=["state", "retired_at"])
+            arming.disarm(version.definition)
             _note(version, version.definition.name, "retired", by, reason)
     return version
 

@@ -2,7 +2,7 @@
 
     {"name": "Refund",                          what its runs are called by; needed
      "words": "",                               what it is for
-     "triggers": [{"on": "api"}],               what starts it
+     "triggers": [{"on": "api"}],               what starts it: always the API, and what `triggers` tells of
      "retry_budget": 20,                        retries that all steps of a run share
      "if_fails": "stop" | "undo",               once a step has failed for good: end there, or roll back
      "steps": [{
@@ -34,11 +34,13 @@ from __future__ import annotations
 
 from typing import Any
 
+from orchestration.workflows import triggers
 from orchestration.workflows.fields import Fault, Fields
 from orchestration.workflows.plans import OWNERS, Ask, Compensation, Definition, Owner, Retry, Rule, StepPlan
 from orchestration.workflows.precedence import cycle
 
 MOST_STEPS = 100
+MOST_TRIGGERS = 10
 DAY_S = 86_400
 CLASSES = {
     "timeout": "It took longer than its time limit",
@@ -70,13 +72,15 @@ def parse(body: Any) -> Definition:
     steps = tuple(
         _step(Fields.of(each, f"steps[{place}]", faults)) for place, each in enumerate(fields.list("steps", MOST_STEPS))
     )
-    triggers = [
-        _trigger(Fields.of(each, f"triggers[{place}]", faults)) for place, each in enumerate(fields.list("triggers", 5))
+    name = fields.text("name", 120, needed=True)
+    others = [
+        triggers.read(Fields.of(each, f"triggers[{place}]", faults), name)
+        for place, each in enumerate(fields.list("triggers", MOST_TRIGGERS))
     ]
     made = Definition(
-        name=fields.text("name", 120, needed=True),
+        name=name,
         words=fields.text("words", 2000),
-        triggers=tuple(dict.fromkeys(triggers)) or ("api",),
+        triggers=(triggers.API, *{each.digest: each for each in others if each.on != "api"}.values()),
         retry_budget=fields.whole("retry_budget", 20, 0, 1000),
         if_fails=fields.choice("if_fails", "stop", ("stop", "undo")),
         steps=steps,
@@ -86,12 +90,6 @@ def parse(body: Any) -> Definition:
     if faults:
         raise BadDefinition(*faults)
     return made
-
-
-def _trigger(fields: Fields) -> str:
-    on = fields.choice("on", "api", ("api",))
-    fields.done()
-    return on
 
 
 def _step(fields: Fields) -> StepPlan:

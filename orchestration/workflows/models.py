@@ -14,7 +14,7 @@ from django.db.models import Q
 from django.utils import timezone
 
 from orchestration.telemetry.models import BUCKETS, workspace_value
-from orchestration.workflows import declared_models, trail_models  # noqa: F401  Django looks for models here
+from orchestration.workflows import declared_models, trail_models, trigger_models  # noqa: F401  for Django to find
 from orchestration.workspaces.models import Workspace
 
 

@@ -6,6 +6,8 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
 
+from orchestration.workflows.triggers import Trigger
+
 OWNERS = ("agent", "skill", "human", "webhook")
 
 
@@ -79,7 +81,7 @@ class StepPlan:
 class Definition:
     name: str
     words: str
-    triggers: tuple[str, ...]
+    triggers: tuple[Trigger, ...]
     retry_budget: int
     if_fails: str
     steps: tuple[StepPlan, ...]
@@ -90,7 +92,7 @@ class Definition:
     def stored(self) -> dict[str, Any]:
         """As JSON that `parse` takes again, complete."""
         told = asdict(self)
-        told["triggers"] = [{"on": each} for each in self.triggers]
+        told["triggers"] = [each.stored() for each in self.triggers]
         told["steps"] = [_stored(step) for step in told["steps"]]
         return told
 

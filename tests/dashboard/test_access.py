@@ -31,6 +31,7 @@ PAGES: dict[str, set[str]] = {
     "/workflows/refund/edit/": ADMIN,
     "/workflows/refund/coordination/": MEMBER,
     "/workflows/refund/learn/": MEMBER,
+    "/workflows/refund/triggers/": MEMBER,
     "/workflows/refund/versions/": MEMBER,
     "/workflows/refund/conformance/": MEMBER,
     "/workflows/refund/versions/1/": MEMBER,
@@ -124,6 +125,7 @@ WRITES: dict[str, set[str]] = {
     },
     "/policies/second/": ADMIN,
     "/actions/limits/": ADMIN,
+    "/actions/retry/": OPERATOR,
     "/handoffs/between/save/": ADMIN,
     **{f"/runs/00000000-0000-0000-0000-000000000999/plan/{act}/": OPERATOR for act in ("cancel", "rollback", "again")},
     "/routing/limits/": ADMIN,
@@ -145,6 +147,7 @@ WRITES: dict[str, set[str]] = {
     "/inbox/precedents/00000000-0000-0000-0000-000000000999/revoke/": {"reviewer", "admin"},
     "/workflows/999/wishes/": ADMIN,
     "/workflows/999/coordination/switch/": ADMIN,
+    **{f"/workflows/999/triggers/{act}/": OPERATOR for act in ("pause", "resume")},
     **{f"/workflows/999/{step}/": ADMIN for step in ("publish", "revert", "retire", "discard")},
 }
 # Asked of nobody in particular, or by their own tests: the stream, invitations, what a person sets for himself, a key.
@@ -169,6 +172,7 @@ OBJECTS += [
 ]
 REGIONS = {"/workflows/refund/": "funnel", "/runs/{run}/": "waterfall", "/agents/desk-billing/": "matrix"}
 REGIONS |= {"/inbox/{batch}/": "batch", "/workflows/refund/edit/": "picture"}
+REGIONS |= {"/workflows/refund/triggers/": "triggers"}
 REGIONS |= {"/policies/rosebud/": "decided", "/policies/rosebud/edit/": "check", "/ledger/{entry}/?verify=1": "verify"}
 ACTS = ["/inbox/verdicts/{hold}/undo/", "/inbox/{batch}/cases/{hold}/run/"]
 ACTS += [f"/inbox/{{batch}}/{act}/" for act in ("decide", "claim", "leave")]
@@ -181,6 +185,7 @@ ACTS += [
     "/runs/{run}/cancel/",
     "/workflows/refund/wishes/",
     "/workflows/refund/coordination/switch/",
+    *(f"/workflows/refund/triggers/{act}/" for act in ("pause", "resume")),
     *(f"/workflows/refund/{act}/" for act in ("edit", "learn", "publish", "revert", "retire", "discard")),
     "/inbox/precedents/{precedent}/revoke/",
 ]
@@ -226,6 +231,7 @@ JSON = {
     "workflows/refund/coordination": 404,
     "workflows/refund/conformance": 404,
     "workflows/refund/standing": 404,
+    "workflows/refund/triggers": 404,
     "overview": 200,
 }
 

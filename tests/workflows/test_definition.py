@@ -39,7 +39,7 @@ def test_what_is_stored_is_read_as_what_it_was() -> None:
 
     assert parse(orjson.loads(orjson.dumps(made.stored()))) == made
     assert made.step("pay").compensation
-    assert made.triggers == ("api",)
+    assert [each.on for each in made.triggers] == ["api"]
 
 
 def test_each_fault_is_named_by_its_path_and_all_are_told_at_once() -> None:

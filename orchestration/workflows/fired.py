@@ -1,0 +1,90 @@
+"""Triggers of a workflow and what came of them: one source for page and API."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from uuid import UUID
+
+from django.db.models import Max, Q, Sum
+from django.db.models.functions import Coalesce
+
+from orchestration.workflows import arming, triggers
+from orchestration.workflows.declared_models import WorkflowDefinition
+from orchestration.workflows.trigger_models import Firing, FiringState
+
+SHOWN = 25
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """`live`: the version in force has it. `missed`: times of a schedule that passed while Baton was not running."""
+
+    id: UUID
+    on: str
+    words: str
+    live: bool
+    next_at: datetime | None
+    last_at: datetime | None
+    missed: int
+    paused_at: datetime | None
+    paused_by: str
+    pause_reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Fired:
+    """`state`: waiting | started | missed | refused. A missed one may stand for several, up to `until`."""
+
+    id: UUID
+    trigger: UUID
+    words: str
+    state: str
+    due_at: datetime
+    until: datetime | None
+    count: int
+    run: UUID | None
+    error: str
+
+
+def triggers_of(definition: WorkflowDefinition) -> list[Standing]:
+    """Those in force first; of the others those that ever started anything."""
+    rows = definition.triggers.annotate(
+        last_at=Max("firings__at", filter=Q(firings__state=FiringState.STARTED)),
+        missed=Coalesce(Sum("firings__count", filter=Q(firings__state=FiringState.MISSED)), 0),
+    )
+    return [
+        Standing(
+            row.pk,
+            row.on,
+            triggers.words(arming.of(row)),
+            row.live,
+            row.next_at,
+            row.last_at,
+            row.missed,
+            row.paused_at,
+            row.paused_by.removeprefix("person:"),
+            row.pause_reason,
+        )
+        for row in rows.order_by("-live", "since", "pk")
+        if row.live or row.last_at
+    ]
+
+
+def fired(definition: WorkflowDefinition, most: int = SHOWN) -> list[Fired]:
+    """The newest first."""
+    rows = Firing.objects.filter(trigger__definition=definition).select_related("trigger").order_by("-at", "-pk")
+    return [
+        Fired(
+            row.pk,
+            row.trigger_id,
+            triggers.words(arming.of(row.trigger)),
+            row.state,
+            row.due_at,
+            row.until,
+            row.count,
+            row.run_id,
+            row.error,
+        )
+        for row in rows[:most]
+    ]
