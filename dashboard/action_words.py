@@ -195,5 +195,5 @@ def order_finding(order: Order, ended: int, changed: int) -> Finding:
     verb = DOING[order.kind][1] if ended >= order.total else DOING[order.kind][2]
     left = order.total - ended
     rest = f"{number(left)} to go." if left else f"{plural(changed, 'is,are')} otherwise now."
-    things = {"run": "run,runs", "agent": "agent,agents", "workflow": "workflow,workflows"}
+    things = {"run": "run,runs", "agent": "agent,agents", "workflow": "workflow,workflows", "action": "act,acts"}
     return Finding(say(f"{verb} {plural(order.total, things.get(order.target_kind, 'message,messages'))}"), say(rest))

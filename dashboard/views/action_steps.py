@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Mapping
+from dataclasses import asdict
 from uuid import UUID
 
 from django.contrib import messages
@@ -15,8 +16,8 @@ from django.views.decorators.http import require_POST
 
 from dashboard.action_forms import ActForm, LimitsForm
 from dashboard.action_words import DOING, effect
-from dashboard.views.actions import action_of, listed
-from orchestration.autonomy import limits, ordering, work
+from dashboard.views.actions import action_of, ask, listed
+from orchestration.autonomy import again, limits, lists, ordering, work
 from orchestration.autonomy.aims import FITS, Aim, aims
 from orchestration.autonomy.models import Action, Kind, State, Target
 from orchestration.autonomy.ordering import Refused, Wish
@@ -120,11 +121,28 @@ def decline(request: Here, action_id: UUID) -> HttpResponse:
 @needs("operator")
 def retry(request: Here, action_id: UUID) -> HttpResponse:
     action = action_of(request, action_id)
-    if ordering.retry(action, _actor(request)):
+    if again.retry(action, _actor(request)):
         say_done(request, work.carry_out_one(action))
     else:
         _settled(request, action)
     return _back(request, action)
+
+
+@require_POST
+@needs("operator")
+def retry_all(request: Here) -> HttpResponse:
+    """All that failed of what the list's filter, which stands in the address, finds: counted anew."""
+    asked, _ = ask(request)
+    found, narrowed = lists.narrowed(request.workspace.pk, asked), {k: v for k, v in asdict(asked).items() if v}
+    try:
+        made = again.retry_all(
+            request.workspace.pk, found, _actor(request), _key(request, _form(request), "again"), narrowed
+        )
+    except Refused as error:
+        messages.warning(request, str(error), extra_tags="human")
+        return HttpResponseRedirect(f"{reverse('dashboard:actions')}?{request.GET.urlencode()}")
+    messages.success(request, f"Trying {plural(made.total, 'act,acts')} again", extra_tags="ok")
+    return HttpResponseRedirect(f"{reverse('dashboard:actions')}?order={made.pk}")
 
 
 @require_POST

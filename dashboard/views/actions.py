@@ -17,7 +17,7 @@ from dashboard.action_forms import LimitsForm
 from dashboard.finding import Finding
 from dashboard.ledger_words import act_of
 from dashboard.narrowing import Chip, Pages, address_of, chips, kept, terms, text_of
-from orchestration.autonomy import limits, lists, ordering
+from orchestration.autonomy import again, limits, lists, ordering
 from orchestration.autonomy.limits import Allowed
 from orchestration.autonomy.lists import Asked, Progress
 from orchestration.autonomy.models import Action, Episode, Kind, Order, State, Target
@@ -58,7 +58,7 @@ class Row:
 
     @property
     def stuck(self) -> bool:
-        return self.action.state in (State.DEAD, State.FAILED)
+        return self.action.state in again.STUCK
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,6 +78,7 @@ class ActionsPage:
     kind: str
     q: str
     narrowed: bool
+    stuck: int  # of all that the filter finds, those that may be tried again
     order: OrderPart | None
     allowed: Allowed
 
@@ -144,6 +145,7 @@ def actions_page(request: Here) -> ActionsPage:
         kind=asked.kind,
         q=text_of(request, "q"),
         narrowed=narrowed,
+        stuck=again.stuck(lists.narrowed(request.workspace.pk, asked)).count(),
         order=order,
         allowed=limits.allowed(request.workspace.pk),
     )

@@ -16,7 +16,7 @@ from ninja import Field, Query, Router, Schema
 from orchestration.api.auth import KeyAuth
 from orchestration.api.refusals import Refused as Problem
 from orchestration.api.shapes import Asked, PageIn, Text
-from orchestration.autonomy import aims, lists, ordering, verifying
+from orchestration.autonomy import again, aims, lists, ordering, verifying
 from orchestration.autonomy.models import Action, Kind, Order, Target
 from orchestration.autonomy.ordering import KeyUsed, Refused, Wish
 from orchestration.control import choosing
@@ -112,7 +112,7 @@ class OrderOut(Schema):
 
     id: UUID
     kind: KindName
-    target_kind: TargetName
+    target_kind: TargetName | Literal["action"] = Field(description="action: acts that are tried again")
     total: int
     ended: int
     changed: int = Field(description="Of those that are done, the ones for which something is otherwise now")
@@ -137,6 +137,19 @@ class ActionsIn(PageIn):
     order: UUID | None = None
     cause: Literal["", "person", "rule", "finding"] = ""
     rule: Text = Field("", description="The slug of the policy that acted")
+
+
+class AgainIn(Schema):
+    """The filters of the list of actions; of what they find, all that failed or was given up."""
+
+    q: Text = ""
+    state: Literal["", "failed", "dead"] = ""
+    kind: KindName | Literal[""] = ""
+    target: Text = ""
+    order: UUID | None = None
+    cause: Literal["", "person", "rule", "finding"] = ""
+    rule: Text = ""
+    key: Text = Field("", description="As the header Idempotency-Key: the same key is the same order")
 
 
 class ReasonIn(Schema):
@@ -200,6 +213,17 @@ def get_order(request: Asked, order_id: UUID) -> dict[str, Any]:
     return told_order(found)
 
 
+@router.post(
+    "/actions/retry", response=OrderOut, auth=KeyAuth("admin"), summary="Try again now all that failed of a filter"
+)
+def retry_all(request: Asked, wanted: AgainIn) -> dict[str, Any]:
+    """One order; what came of each is `/actions?order=`."""
+    narrowed = {name: str(value) for name, value in wanted.dict(exclude={"key"}).items() if value}
+    found = lists.narrowed(request.auth.workspace_id, lists.Asked(**narrowed))
+    by, key = _actor(request), _once(request, wanted.key)
+    return told_order(_ordered(lambda: again.retry_all(request.auth.workspace_id, found, by, key, narrowed)))
+
+
 @router.get("/actions/{action_id}", response=ActionOut, summary="One action")
 def get_action(request: Asked, action_id: UUID) -> dict[str, Any]:
     return told(_action(request, action_id))
@@ -252,7 +276,7 @@ def decline(request: Asked, action_id: UUID, wanted: ReasonIn) -> dict[str, Any]
     openapi_extra=TOO_LATE,
 )
 def retry(request: Asked, action_id: UUID) -> dict[str, Any]:
-    return _turned(request, action_id, lambda action: ordering.retry(action, _actor(request)))
+    return _turned(request, action_id, lambda action: again.retry(action, _actor(request)))
 
 
 @router.post(
@@ -300,12 +324,16 @@ def told_order(order: Order) -> dict[str, Any]:
 
 
 def _wish(request: Asked, wanted: ActionIn) -> Wish:
-    """A key of the caller's is his own; without one each call is a new act."""
-    given = request.headers.get("Idempotency-Key", "") or wanted.key
-    own = hashlib.sha256(given.encode("utf-8", "replace")).hexdigest() if given else secrets.token_hex(16)
-    key = f"{_actor(request)}:{own}"
     about = {"about": wanted.about} if wanted.about else {}
+    key = _once(request, wanted.key)
     return Wish(Kind(wanted.kind), _actor(request), key, wanted.reason, wanted.minutes, told=about)
+
+
+def _once(request: Asked, key: str) -> str:
+    """A key of the caller's is his own; without one each call is a new act."""
+    given = request.headers.get("Idempotency-Key", "") or key
+    own = hashlib.sha256(given.encode("utf-8", "replace")).hexdigest() if given else secrets.token_hex(16)
+    return f"{_actor(request)}:{own}"
 
 
 def _actor(request: Asked) -> str:

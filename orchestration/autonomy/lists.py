@@ -63,7 +63,7 @@ def narrowed(workspace_id: int, asked: Asked) -> QuerySet[Action]:
     if asked.rule:
         found = found.filter(cause=Cause.RULE, cause_id__startswith=f"{asked.rule}@")
     if asked.order:
-        found = found.filter(order_id=_uuid(asked.order))
+        found = found.filter(_in_order(_uuid(asked.order)))
     if q := asked.q.replace("\0", "").strip():
         found = found.filter(Q(name__icontains=q) | Q(reason__icontains=q) | Q(by__icontains=q) | Q(target=q))
     return found
@@ -77,10 +77,16 @@ def states(workspace_id: int) -> dict[str, int]:
 
 
 def progress(order: Order) -> Progress:
-    rows = order.actions.values_list("state").annotate(n=Count("id")).order_by()
+    mine = Action.objects.filter(_in_order(order.pk))
+    rows = mine.values_list("state").annotate(n=Count("id")).order_by()
     found = {str(state): n for state, n in rows}
-    changed = order.actions.filter(state__in=(State.DONE, State.UNDONE), result__changed=True).count()
+    changed = mine.filter(state__in=(State.DONE, State.UNDONE), result__changed=True).count()
     return Progress(found, sum(found.get(state, 0) for state in ENDED), changed)
+
+
+def _in_order(order_id: UUID) -> Q:
+    """Made by it, or tried again by it."""
+    return Q(order_id=order_id) | Q(again_id=order_id)
 
 
 def _place(cursor: str) -> tuple[datetime, UUID]:

@@ -114,6 +114,9 @@ class Action(models.Model):
     result: models.JSONField[Any, Any] = models.JSONField(default=dict)
     error = models.CharField(max_length=300, blank=True, default="")
     order = models.ForeignKey(Order, null=True, blank=True, on_delete=models.SET_NULL, related_name="actions")
+    again = models.ForeignKey(
+        Order, null=True, blank=True, on_delete=models.SET_NULL, related_name="+", help_text="In which it is tried anew"
+    )
     undoes = models.ForeignKey("self", null=True, blank=True, on_delete=models.SET_NULL, related_name="undone_by")
 
     class Meta:

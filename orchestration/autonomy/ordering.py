@@ -1,4 +1,4 @@
-"""Makes actions: one, or one for each of many; proposes them; undoes them; tries them again. Only rows: `work` carries
+"""Makes actions: one, or one for each of many; proposes them; undoes them. Only rows: `work` carries
 them out. The same key is the same act, however often it is sent."""
 
 from __future__ import annotations
@@ -173,18 +173,6 @@ def decline(action: Action, by: str, reason: str = "") -> bool:
     done = _turn(action, waiting, state=State.DECLINED, decided_by=by, ended_at=now)
     if done:
         receipts.note(action, "declined", by, now, {"why": reason.strip()[:REASON_CHARS]})
-    return done
-
-
-@transaction.atomic
-def retry(action: Action, by: str) -> bool:
-    """What was given up, or waits for its next try, is tried now."""
-    now = timezone.now()
-    again = {"state": State.QUEUED, "attempts": 0, "due_at": now, "ended_at": None, "error": ""}
-    done = _turn(action, (State.DEAD, State.FAILED), **again)
-    if done:
-        receipts.note(action, "tried_again", by, now)
-        transaction.on_commit(hasten)
     return done
 
 

@@ -10,7 +10,7 @@ import pytest
 from django.db import connections
 from django.utils import timezone
 
-from orchestration.autonomy import ordering, stops, work
+from orchestration.autonomy import again, ordering, stops, work
 from orchestration.autonomy.models import Action, Kind, State, Stop
 from orchestration.autonomy.ordering import KeyUsed, Refused
 from orchestration.control import states
@@ -168,7 +168,7 @@ def test_what_nobody_takes_is_given_up_with_the_reason_and_may_be_tried_again(wo
     action = done(workspace, Kind.COMPENSATE, at_run(make.run(workspace)))
     assert (action.state, "no webhook" in action.error) == (State.DEAD, True)
 
-    assert ordering.retry(action, BY)
+    assert again.retry(action, BY)
 
     action.refresh_from_db()
     assert (action.state, action.error) == (State.QUEUED, "")

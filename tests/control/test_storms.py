@@ -24,7 +24,7 @@ def test_calls_that_are_tried_again_and_again_open_where_as_many_well_made_ones_
         for call in range(25 if place < 3 else 100):
             at, error = call / 20, "Timeout" if place < 3 else ""
             tool = {"gen_ai__operation__name": "execute_tool", "gen_ai__tool__name": "crm"}
-            sender.span("execute_tool crm", root, at=at, took=0.01, error=error, **tool)  # type: ignore[arg-type]
+            sender.span("execute_tool crm", root, at=at, took=0.01, error=error, **tool)
 
     for _ in range(2):
         for sender in sent:

@@ -160,6 +160,30 @@ def test_what_was_given_up_says_why_and_is_tried_again(as_operator: Client, scen
     assert "Nobody takes it: no webhook" in page
 
 
+def test_all_that_failed_of_a_filter_is_tried_again_at_once_and_the_page_says_how_far(
+    as_operator: Client, scene: Scene
+) -> None:
+    runs = [make.run(scene.workspace, scene.flow, status="running") for _ in range(3)]
+    lost = [ordering.order(scene.workspace.pk, wish(Kind.CANCEL), at_run(run)) for run in runs]
+    lost.append(ordering.order(scene.workspace.pk, wish(Kind.PAUSE), aimed(scene.billing)))
+    Action.objects.update(state=State.DEAD, error="Baton could not do it")
+    assert "Try all 4 again" in text(as_operator, "/actions/")
+    page = text(as_operator, "/actions/?kind=cancel")
+    assert 'action="/actions/retry/?kind=cancel"' in page
+
+    sent = [as_operator.post("/actions/retry/?kind=cancel", {"once": "a"}) for _ in range(2)]
+    assert sent[0]["Location"] == sent[1]["Location"]
+    assert "Retrying 3 acts" in text(as_operator, sent[0]["Location"])
+    work.carry_out()
+
+    page = text(as_operator, sent[0]["Location"])
+    assert "Retried 3 acts" in page
+    assert "3 of 3 ended, 3 done" in page
+    assert [Action.objects.get(pk=each.pk).state for each in lost] == [State.DONE] * 3 + [State.DEAD]
+    assert Entry.objects.filter(kind="action.tried_again").count() == 3
+    assert "nothing that failed" in as_operator.post("/actions/retry/?kind=cancel", follow=True).content.decode()
+
+
 def test_a_press_leads_back_to_a_page_of_ours_alone(as_operator: Client, scene: Scene) -> None:
     action = proposal(scene)
 
