@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from orchestration.api.lease_words import CLASS, ERROR_CHARS, MOST_EFFECTS, TEXT_CHARS
 from orchestration.api.leases import LONGEST_S, NAME_CHARS, SKILLS
 from orchestration.workflows.leases import MOST
 
@@ -54,6 +55,64 @@ _ANSWER: dict[str, Any] = {
         "retry_after_s": {"type": ["integer", "null"]},
     },
 }
+
+_ID = {"name": "lease_id", "in": "path", "required": True, "schema": {"type": "string"}}
+_TEXT = {"type": "string", "maxLength": TEXT_CHARS}
+_EFFECT = {
+    "type": "object",
+    "required": ["name"],
+    "description": "Something that was done to the world. A run that is rolled back takes it back, newest first",
+    "properties": {
+        "name": _TEXT,
+        "key": _TEXT | {"description": "By which the receiver of the effect knows it"},
+        "data": {"type": ["object", "null"], "description": "What is needed to take it back"},
+    },
+}
+_EFFECTS = {"type": "array", "items": _EFFECT, "maxItems": MOST_EFFECTS}
+_DONE = {
+    "result": {"type": "object", "description": "What later steps and guards read, at most 16 KiB"},
+    "effects": _EFFECTS | {"description": "None: the step itself, if it has a compensation"},
+}
+_FAILED = {
+    "error_class": {"type": "string", "pattern": CLASS, "description": "By which the step's retry rules know it"},
+    "error": {"type": "string", "maxLength": ERROR_CHARS, "description": "What went wrong, in words"},
+    "effects": _EFFECTS | {"description": "What was done all the same"},
+}
+_ALIVE = {"expires_at": _TIME, "stop": {"type": "boolean", "description": "The run was ended: stop, say what was done"}}
+_STEP = {
+    "run": {"type": "string", "format": "uuid"},
+    "step": {"type": "string"},
+    "state": {"type": "string"},
+    "attempt": {"type": "integer"},
+    "due_at": {"type": ["string", "null"], "description": "Of a step that is tried again: from when"},
+}
+
+
+def add(paths: dict[str, Any]) -> None:
+    paths["/api/v1/leases"] = {"post": leases()}
+    told = {
+        "heartbeat": _word("Keep a step", "The lease begins anew.", {}, _ALIVE),
+        "complete": _word("Finish a step", "The same word again changes nothing.", _DONE, _STEP),
+        "fail": _word(
+            "Give a step up", "It is tried again as its retry rules say, or has failed for good.", _FAILED, _STEP
+        ),
+    }
+    for word, operation in told.items():
+        paths[f"/api/v1/leases/{{lease_id}}/{word}"] = {"post": {"operationId": f"{word}_work"} | operation}
+
+
+def _word(summary: str, words: str, given: dict[str, Any], answer: dict[str, Any]) -> dict[str, Any]:
+    good = {"type": "object", "required": list(answer), "properties": answer}
+    responses: dict[str, Any] = {"200": {"description": "Done", "content": {"application/json": {"schema": good}}}}
+    responses["409"] = {"description": "The lease ended; the step goes on without you"}
+    return {
+        "summary": summary,
+        "description": f"{words} Needs the scope work.",
+        "tags": ["Work"],
+        "parameters": [_ID],
+        "requestBody": {"content": {"application/json": {"schema": {"type": "object", "properties": given}}}},
+        "responses": responses | {status: {"description": each} for status, each in _FAULTS.items()},
+    }
 
 
 def leases() -> dict[str, Any]:

@@ -55,7 +55,7 @@ def complete(schema: Any) -> Any:
     schema["paths"]["/api/v1/decisions"] = {"post": described_asks.decisions()}
     schema["paths"]["/api/v1/holds"]["post"] = described_asks.holds()
     described_coordination.add(schema["paths"])
-    schema["paths"]["/api/v1/leases"] = {"post": described_leases.leases()}
+    described_leases.add(schema["paths"])
     components = schema["components"]
     components.setdefault("schemas", {})["ProblemOut"] = ProblemOut.model_json_schema()
     components.setdefault("securitySchemes", {})["key"] = KEY

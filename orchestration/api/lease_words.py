@@ -3,110 +3,126 @@ has become of the step."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from datetime import datetime
-from typing import Annotated, Any
-from uuid import UUID
+from collections.abc import Callable, Mapping, Sequence
+from typing import Annotated, Any, TypeVar
 
-from django.http import Http404
-from ninja import Field, Router, Schema
-from pydantic import StringConstraints
+import msgspec
 
-from orchestration.api.auth import KeyAuth
-from orchestration.api.leases import speaks_for
 from orchestration.api.refusals import Refused
-from orchestration.api.shapes import Asked, Text
-from orchestration.api.starts import actor, wrong
 from orchestration.control import driving
+from orchestration.lib.names import normal
 from orchestration.workflows import leases
 from orchestration.workflows.carried import TooMuch, carried
 from orchestration.workflows.declared_models import Task
 from orchestration.workflows.engine import Done, Failed
-from orchestration.workflows.leases import LeaseId, NotYours
+from orchestration.workflows.leases import LeaseId, NotThere
+from orchestration.workspaces.keys import Bearer
 
-router = Router(auth=KeyAuth("work"), tags=["Work"])
-LOST: dict[str, Any] = {"responses": {"409": {"description": "The lease ended; the step goes on without you"}}}
 MOST_EFFECTS = 20
-ErrorClass = Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9_.-]{0,59}$")]
+TEXT_CHARS, ERROR_CHARS = 300, 4000
+CLASS = r"^[a-z0-9][a-z0-9_.-]{0,59}$"
+
+Text = Annotated[str, msgspec.Meta(max_length=TEXT_CHARS)]
+Given = TypeVar("Given", bound=msgspec.Struct)
 
 
-class EffectIn(Schema):
-    """Something that was done to the world. A run that is rolled back takes it back, newest first."""
+class Wrong(ValueError):
+    def __init__(self, field: str, words: str) -> None:
+        super().__init__(words)
+        self.field = field
 
+
+class Effect(msgspec.Struct):
     name: Text
-    key: Text = Field("", description="By which the receiver of the effect knows it")
-    data: dict[str, Any] | None = Field(None, description="What is needed to take it back")
+    key: Text = ""
+    data: dict[str, Any] | None = None
 
 
-class CompleteIn(Schema):
-    result: dict[str, Any] = Field({}, description="What later steps and guards read, at most 16 KiB")
-    effects: list[EffectIn] = Field(
-        [], max_length=MOST_EFFECTS, description="None: the step itself, if it has a compensation"
-    )
+Effects = Annotated[list[Effect], msgspec.Meta(max_length=MOST_EFFECTS)]
 
 
-class FailIn(Schema):
-    error_class: ErrorClass = Field("error", description="By which the step's retry rules know it")
-    error: str = Field("", max_length=4000, description="What went wrong, in words")
-    effects: list[EffectIn] = Field([], max_length=MOST_EFFECTS, description="What was done all the same")
+class Nothing(msgspec.Struct):
+    pass
 
 
-class AliveOut(Schema):
-    expires_at: datetime
-    stop: bool = Field(description="The run was ended: stop, and say what was done")
+class Complete(msgspec.Struct):
+    result: dict[str, Any] = {}
+    effects: Effects = []
 
 
-class StepOut(Schema):
-    run: UUID
-    step: str
-    state: str
-    attempt: int
-    due_at: datetime | None = Field(description="Of a step that is tried again: from when")
+class Fail(msgspec.Struct):
+    error_class: Annotated[str, msgspec.Meta(pattern=CLASS)] = "error"
+    error: Annotated[str, msgspec.Meta(max_length=ERROR_CHARS)] = ""
+    effects: Effects = []
 
 
-@router.post("/leases/{lease_id}/heartbeat", response=AliveOut, summary="Keep a step", openapi_extra=LOST)
-def heartbeat(request: Asked, lease_id: Text) -> Any:
-    lease = _lease(request, lease_id)
-    return _mine(lambda: leases.keep(request.auth.workspace_id, lease))
+def decoded(body: bytes, kind: type[Given]) -> Given:
+    """Raises Wrong."""
+    try:
+        return msgspec.json.decode(body or b"{}", type=kind)
+    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        message, _, path = str(error).partition(" - at ")
+        raise Wrong(path.strip("`$.") or "body", message.replace("`", "")) from None
 
 
-@router.post("/leases/{lease_id}/complete", response=StepOut, summary="Finish a step", openapi_extra=LOST)
-def complete(request: Asked, lease_id: Text, wanted: CompleteIn) -> dict[str, Any]:
-    """The same word again changes nothing."""
-    lease = _lease(request, lease_id)
-    done = Done(_carried("result", wanted.result), _effects(wanted.effects), actor(request))
-    return _told(_mine(lambda: driving.complete(request.auth.workspace_id, lease, done)))
+def speaks_for(bearer: Bearer, agent: str) -> bool:
+    return not bearer.agents or normal(agent.rpartition("/")[2] or agent) in {normal(each) for each in bearer.agents}
 
 
-@router.post("/leases/{lease_id}/fail", response=StepOut, summary="Give a step up", openapi_extra=LOST)
-def fail(request: Asked, lease_id: Text, wanted: FailIn) -> dict[str, Any]:
-    """It is tried again as its retry rules say, or has failed for good."""
-    lease = _lease(request, lease_id)
-    words = str(_carried("error", wanted.error))
-    failed = Failed(wanted.error_class, words, _effects(wanted.effects), actor(request))
-    return _told(_mine(lambda: driving.fail(request.auth.workspace_id, lease, failed)))
+def said(bearer: Bearer, lease: str, word: str, body: bytes) -> Callable[[], dict[str, Any]]:
+    """Does it, and answers what it came to. Raises Wrong and NotThere; what it gives raises NotYours and Refused."""
+    found, act = LeaseId.read(lease), _WORDS.get(word)
+    if found is None or act is None:
+        raise NotThere
+    do = act(bearer, found, body)
+
+    def checked() -> dict[str, Any]:
+        if bearer.agents:
+            _may(bearer, found)
+        return do()
+
+    return checked
 
 
-def _lease(request: Asked, text: str) -> LeaseId:
+def _may(bearer: Bearer, lease: LeaseId) -> None:
     """A key that speaks for some agents answers for their leases alone. A step that an address was called for is held
     by no agent: whoever was told its lease may answer."""
-    found, bearer = LeaseId.read(text), request.auth.bearer
-    task = leases.find(request.auth.workspace_id, found) if found else None
-    if found is None or task is None or bearer is None:
-        raise Http404("There is no such lease in this workspace.")
-    if task.holder and leases.held(task, found) and not speaks_for(bearer, task.holder):
+    task = leases.find(bearer.workspace_id, lease)
+    if task and task.holder and leases.held(task, lease) and not speaks_for(bearer, task.holder):
         raise Refused(403, "forbidden", "This key does not speak for the agent that holds this lease.")
-    return found
 
 
-def _mine(say: Callable[[], Any]) -> Any:
-    try:
-        return say()
-    except NotYours as error:
-        raise Refused(409, "conflict", str(error)) from error
+def _heartbeat(bearer: Bearer, lease: LeaseId, body: bytes) -> Callable[[], dict[str, Any]]:
+    decoded(body, Nothing)
+
+    def do() -> dict[str, Any]:
+        alive = leases.keep(bearer.workspace_id, lease)
+        return {"expires_at": alive.expires_at, "stop": alive.stop}
+
+    return do
 
 
-def _effects(given: list[EffectIn]) -> list[tuple[str, str, Any]]:
+def _complete(bearer: Bearer, lease: LeaseId, body: bytes) -> Callable[[], dict[str, Any]]:
+    given = decoded(body, Complete)
+    done = Done(_carried("result", given.result), _effects(given.effects), f"key:{bearer.key_id}")
+    return lambda: _told(driving.complete(bearer.workspace_id, lease, done))
+
+
+def _fail(bearer: Bearer, lease: LeaseId, body: bytes) -> Callable[[], dict[str, Any]]:
+    given = decoded(body, Fail)
+    words = str(_carried("error", given.error))
+    failed = Failed(given.error_class, words, _effects(given.effects), f"key:{bearer.key_id}")
+    return lambda: _told(driving.fail(bearer.workspace_id, lease, failed))
+
+
+_WORDS: Mapping[str, Callable[[Bearer, LeaseId, bytes], Callable[[], dict[str, Any]]]] = {
+    "heartbeat": _heartbeat,
+    "complete": _complete,
+    "fail": _fail,
+}
+
+
+def _effects(given: Sequence[Effect]) -> list[tuple[str, str, Any]]:
     found = []
     for place, each in enumerate(given):
         at = f"effects[{place}]"
@@ -119,7 +135,7 @@ def _carried(field: str, value: Any) -> Any:
     try:
         return carried(value)
     except TooMuch as error:
-        raise wrong(field, str(error)) from error
+        raise Wrong(field, str(error)) from None
 
 
 def _told(task: Task) -> dict[str, Any]:

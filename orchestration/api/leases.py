@@ -1,7 +1,7 @@
 """The door at which agents take work. Lean ASGI, since they wait here by the hundred.
 
 `POST /api/v1/leases` takes steps for an agent, waiting up to `wait` seconds for the first; an empty list is an answer.
-What is said of a lease afterwards is `lease_words`.
+What is said of a lease afterwards (`/{id}/heartbeat`, `complete`, `fail`) is `lease_words`.
 """
 
 from __future__ import annotations
@@ -16,17 +16,17 @@ from urllib.parse import parse_qs
 
 import msgspec
 import orjson
-from django.db import Error, close_old_connections, connections
+from django.db import Error, connection, connections
 
 from orchestration.api import auth
 from orchestration.api.answers import Answer, serve
 from orchestration.api.bodies import Receive, Scope, Send, header, read, room
 from orchestration.api.lease_waiting import Full, Queue, Want
+from orchestration.api.lease_words import Wrong, decoded, said, speaks_for
 from orchestration.api.refusals import Gone, Refused, problem, unavailable
 from orchestration.control import driving
-from orchestration.lib.names import normal
-from orchestration.workflows import leases
-from orchestration.workflows.leases import MOST, Lease, Wanted
+from orchestration.workflows import leases, stored
+from orchestration.workflows.leases import MOST, Lease, NotThere, NotYours, Wanted
 from orchestration.workspaces.keys import Bearer
 
 ADDRESS = "/api/v1/leases"
@@ -48,12 +48,6 @@ class Ask(msgspec.Struct, forbid_unknown_fields=True):
     most: int | None = None
 
 
-class Wrong(ValueError):
-    def __init__(self, field: str, words: str) -> None:
-        super().__init__(words)
-        self.field = field
-
-
 async def startup() -> None:
     """Nothing to open: threads and connections come with the first who asks."""
 
@@ -66,32 +60,43 @@ async def shutdown() -> None:
 async def application(scope: Scope, receive: Receive, send: Send) -> None:
     async def handle() -> Answer:
         if scope["method"] != "POST":
-            raise Refused(405, "method", "Work is taken by POST.", allow="POST")
-        if header(scope, b"content-type").partition(";")[0].strip().lower() != JSON:
-            raise Refused(415, "unsupported", f"Send {JSON}.")
+            raise Refused(405, "method", "Work is taken and told of by POST.", allow="POST")
         bearer = await auth.recognise(auth.key_in(scope["headers"], scope["query_string"]), "work")
         with room.share() as take:
             body = await read(scope, receive, take)
+        if body and header(scope, b"content-type").partition(";")[0].strip().lower() != JSON:
+            raise Refused(415, "unsupported", f"Send {JSON}.")
         if len(body) > MOST_BYTES:
-            raise Refused(413, "too_large", f"A request for work may have {MOST_BYTES >> 10} KiB.")
-        return await _answer(bearer, body, scope["query_string"], receive)
+            raise Refused(413, "too_large", f"A request may have {MOST_BYTES >> 10} KiB here.")
+        return await _answer(bearer, body, scope, receive)
 
     await serve("leases", send, handle, _error)
 
 
-async def _answer(bearer: Bearer, body: bytes, query: bytes, receive: Receive) -> Answer:
+async def _answer(bearer: Bearer, body: bytes, scope: Scope, receive: Receive) -> Answer:
     try:
-        wanted, seconds = _read(bearer, body, query)
+        if scope["path"] == ADDRESS:
+            return await _lease(bearer, body, scope["query_string"], receive)
+        lease, _, word = scope["path"].removeprefix(ADDRESS).strip("/").partition("/")
+        return Answer(200, JSON, _json(await _in_thread(said(bearer, lease, word, body))))
     except Wrong as wrong:
         errors = [{"field": wrong.field, "detail": str(wrong)}]
-        return Answer(422, PROBLEM, _json(problem(422, f"{wrong.field}: {wrong}", errors=errors)))
+        return _problem(422, f"{wrong.field}: {wrong}", errors=errors)
+    except NotThere as unknown:
+        return _problem(404, str(unknown))
+    except NotYours as lost:
+        return _problem(409, str(lost))
+
+
+async def _lease(bearer: Bearer, body: bytes, query: bytes, receive: Receive) -> Answer:
+    wanted, seconds = _read(bearer, body, query)
     if not speaks_for(bearer, wanted.agent):
-        return Answer(403, PROBLEM, _json(problem(403, f"This key does not speak for the agent {wanted.agent}.")))
+        return _problem(403, f"This key does not speak for the agent {wanted.agent}.")
     try:
         found = await _take(wanted, bearer.key_id, seconds, receive)
     except driving.Stopped as stopped:
         if not stopped.again_s:
-            return Answer(403, PROBLEM, _json(problem(403, str(stopped))))
+            return _problem(403, str(stopped))
         return Answer(200, JSON, _json({"items": [], "words": str(stopped), "retry_after_s": stopped.again_s}))
     return Answer(200, JSON, _json({"items": [told(each) for each in found], "words": None, "retry_after_s": None}))
 
@@ -121,11 +126,7 @@ async def _gone(receive: Receive) -> None:
 
 
 def _read(bearer: Bearer, body: bytes, query: bytes) -> tuple[Wanted, float]:
-    try:
-        ask = msgspec.json.decode(body, type=Ask)
-    except (msgspec.DecodeError, UnicodeDecodeError) as error:
-        message, _, path = str(error).partition(" - at ")
-        raise Wrong(path.strip("`$.") or "body", message.replace("`", "")) from None
+    ask = decoded(body, Ask)
     skills = list(dict.fromkeys([*(ask.skills or ()), *([ask.skill] if ask.skill else ())]))
     for field, name in [("agent", ask.agent), *(("skills", skill) for skill in skills)]:
         if not name.strip() or len(name) > NAME_CHARS or "\0" in name:
@@ -150,10 +151,6 @@ def _seconds(asked: float | None, query: bytes) -> float:
     return min(seconds, LONGEST_S)
 
 
-def speaks_for(bearer: Bearer, agent: str) -> bool:
-    return not bearer.agents or normal(agent.rpartition("/")[2] or agent) in {normal(each) for each in bearer.agents}
-
-
 def told(lease: Lease) -> dict[str, Any]:
     names = ("run", "workflow", "step", "name", "attempt", "key", "input", "results", "undo", "lease_s")
     return {"id": str(lease.id), **{name: getattr(lease, name) for name in (*names, "expires_at", "limit_at")}}
@@ -164,14 +161,22 @@ async def _look(wanted: list[Want]) -> set[Want]:
 
 
 async def _in_thread(work: Callable[[], T]) -> T:
-    def run() -> T:
-        close_old_connections()
-        return work()
-
     try:
-        return await asyncio.get_running_loop().run_in_executor(_threads, run)
+        return await asyncio.get_running_loop().run_in_executor(_threads, _kept, work)
     except Error:
         raise unavailable() from None
+
+
+def _kept(work: Callable[[], T]) -> T:
+    """The connection is kept, since making one costs more than the work does; one that died is made anew."""
+    connection.close_at = None
+    connection.close_if_unusable_or_obsolete()
+    stored.prepare_here()
+    return work()
+
+
+def _problem(status: int, detail: str, **more: Any) -> Answer:
+    return Answer(status, PROBLEM, _json(problem(status, detail, **more)))
 
 
 def _json(value: Any) -> bytes:

@@ -24,7 +24,6 @@ from orchestration.api import (
     figures,
     handoffs,
     hold_lists,
-    lease_words,
     ledger,
     mess,
     policies,
@@ -102,7 +101,6 @@ api.add_router("", figures.router)
 api.add_router("", conformance.router)
 api.add_router("", starts.router)
 api.add_router("", triggers.router)
-api.add_router("", lease_words.router)
 api.add_router("", hold_lists.router)
 api.add_router("", policies.router)
 api.add_router("", ledger.router)

@@ -43,7 +43,7 @@ def choose(path: str, scope: Scope | None = None) -> App:
         return decisions.application
     if path == "/api/v1/events":
         return events.application
-    if path == leases.ADDRESS:
+    if path == leases.ADDRESS or path.startswith(f"{leases.ADDRESS}/"):
         return leases.application
     if scope and path.startswith(holds.ADDRESS) and for_holds(path, scope):
         return holds.application

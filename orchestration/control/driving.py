@@ -11,7 +11,7 @@ from dataclasses import replace
 from typing import Any
 from uuid import UUID
 
-from django.db import transaction
+from django.db import IntegrityError, transaction
 from django.utils import timezone
 
 from orchestration.autonomy import stops
@@ -19,10 +19,10 @@ from orchestration.control import handing_out
 from orchestration.holds.withdrawing import withdraw
 from orchestration.lib.pulse import publish
 from orchestration.policies import cel
-from orchestration.workflows import declared, engine, leases, rollback, starting
+from orchestration.workflows import declared, engine, leases, rollback, starting, stored
 from orchestration.workflows.declared_models import DeclaredRun, DeclaredState, Task, TaskState
-from orchestration.workflows.leases import Lease, LeaseId, NotYours
-from orchestration.workflows.moving import Moving, moving
+from orchestration.workflows.leases import Lease, LeaseId, NotThere
+from orchestration.workflows.moving import Moving, moving, moving_of
 from orchestration.workflows.starting import Start
 
 
@@ -58,11 +58,14 @@ def start(workspace_id: int, workflow: str, wanted: Start) -> tuple[DeclaredRun,
     version = declared.live(workspace_id, workflow)
     if version is None:
         raise Unknown(f"No declared workflow called {workflow} is live in this workspace.")
-    with transaction.atomic():
-        m = starting.start(version, wanted, guard)
-        if m is not None:
+    try:
+        with transaction.atomic():
+            m = starting.start(version, wanted, guard)
             _written(m)
             return m.run, True
+    except IntegrityError as error:
+        if "started_once" not in str(error):
+            raise
     known = starting.before(workspace_id, workflow, wanted)
     if known is None:
         raise Unknown("The run that was started by this key is gone.")
@@ -71,7 +74,8 @@ def start(workspace_id: int, workflow: str, wanted: Start) -> tuple[DeclaredRun,
 
 def lease(wanted: leases.Wanted) -> list[Lease]:
     """Raises Stopped."""
-    now, found = timezone.now(), stops.stops(wanted.workspace_id)
+    now = timezone.now()
+    found = stops.stops_of(stored.execute(stops.STOPS_SQL, [wanted.workspace_id]))
     if not found:
         return leases.lease(wanted)
     against = found.found(0, wanted.agent, "", now)
@@ -82,7 +86,7 @@ def lease(wanted: leases.Wanted) -> list[Lease]:
 
 
 def complete(workspace_id: int, lease_id: LeaseId, done: engine.Done) -> Task:
-    """The step is done, once: the same word from the same lease again changes nothing. Raises NotYours."""
+    """The step is done, once: the same word from the same lease again changes nothing. Raises NotYours, NotThere."""
 
     def again(task: Task) -> bool:
         return task.state == TaskState.DONE and task.fence == lease_id.fence and task.result == done.result
@@ -91,7 +95,7 @@ def complete(workspace_id: int, lease_id: LeaseId, done: engine.Done) -> Task:
 
 
 def fail(workspace_id: int, lease_id: LeaseId, failed: engine.Failed) -> Task:
-    """The attempt has failed. Raises NotYours."""
+    """The attempt has failed. Raises NotYours, NotThere."""
 
     def again(task: Task) -> bool:
         said = (task.fence, task.error_class, task.error)
@@ -144,14 +148,11 @@ def _answered(
     again: Callable[[Task], bool],
     go: Callable[[Moving, Task], None],
 ) -> Task:
-    known = leases.find(workspace_id, lease_id)
-    if known is None:
-        raise NotYours("There is no such step any more.")
     with transaction.atomic():
-        m = moving(workspace_id, known.run_id)
+        m = moving_of(workspace_id, lease_id.task)
         task = _task(m.all_tasks, lease_id) if m else None
         if m is None or task is None:
-            raise NotYours("There is no such step any more.")
+            raise NotThere
         if leases.held(task, lease_id):
             go(m, task)
             _written(m)

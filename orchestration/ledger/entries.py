@@ -25,6 +25,12 @@ class Draft:
     values: tuple[Any, ...]
 
 
+def row(made: Draft) -> dict[str, Any]:
+    """As `jsonb_populate_record` takes it."""
+    told = dict(zip(COLUMNS, made.values, strict=True))
+    return told | {name: f"\\x{told[name].hex()}" for name in ("digest", "seal")}
+
+
 def draft(
     workspace_id: int, kind: str, subject: tuple[str, str], actor: str, told: Mapping[str, Any], at: datetime
 ) -> Draft:

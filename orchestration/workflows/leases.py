@@ -7,17 +7,17 @@ nothing any more, however late he comes. Taking is one statement that passes ove
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from django.db import connection, transaction
+from django.db import transaction
 from django.utils import timezone
 
-from orchestration.workflows import reporting
+from orchestration.workflows import reporting, stored
 from orchestration.workflows.declared import plan_of
-from orchestration.workflows.declared_models import DeclaredRun, DeclaredState, Effect, Task, TaskState
+from orchestration.workflows.declared_models import Task, TaskState
 from orchestration.workflows.moving import IN_WORK, Moving
 
 MOST = 100  # taken at once
@@ -25,6 +25,13 @@ MOST = 100  # taken at once
 
 class NotYours(Exception):
     """The lease is none any more; the text says what has become of the step."""
+
+
+class NotThere(Exception):
+    """There is no such lease in this workspace, or no such step any more."""
+
+    def __str__(self) -> str:
+        return "There is no such lease in this workspace."
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,48 +94,41 @@ class Alive:
     stop: bool
 
 
-@dataclass(slots=True)
+@dataclass(frozen=True, slots=True)
 class _Around:
-    """What leases are told of their runs."""
+    """What a lease is told of its run, and of the effect that is to be taken back."""
 
-    runs: dict[UUID, DeclaredRun]
-    results: dict[UUID, dict[str, Any]] = field(default_factory=dict)
-    effects: dict[UUID, Effect] = field(default_factory=dict)
+    version_id: UUID
+    input: Any
+    results: dict[str, Any]
+    effect: dict[str, Any] | None
 
 
 def lease(wanted: Wanted) -> list[Lease]:
     """What is to do for this agent, taken; empty: nothing is."""
+    now = timezone.now()
     with transaction.atomic():
-        tasks = _take(wanted)
-        if not tasks:
-            return []
-        around = _around(wanted.workspace_id, tasks)
-        made = [_lease(task, around) for task in tasks]
-        now = timezone.now()
-        told = [reporting.of_step(task, each.name, "started", now) for task, each in zip(tasks, made, strict=True)]
-        reporting.tell(wanted.workspace_id, told, now)
-    return made
+        found = _take(wanted, now)
+        if found:
+            told = [reporting.of_step(task, each.name, "started", now) for task, each in found]
+            stored.execute(reporting.DELIVER, reporting.parcel(wanted.workspace_id, told, now))
+            reporting.hasten()
+    return [each for _, each in found]
 
 
 def waiting(wanted: Sequence[tuple[int, str, str]]) -> set[tuple[int, str, str]]:
     """Of (workspace, kind of owner, owner) those for whom something is to do."""
     columns: list[Any] = [[each[place] for each in wanted] for place in range(3)]
-    with connection.cursor() as cursor:
-        cursor.execute(_WAITING, [*columns, timezone.now()])
-        return {(row[0], row[1], row[2]) for row in cursor}
+    return {(row[0], row[1], row[2]) for row in stored.execute(_WAITING, [*columns, timezone.now()])}
 
 
 def keep(workspace_id: int, lease_id: LeaseId) -> Alive:
-    """A sign of life: the lease begins anew, up to the limit of the attempt. Raises NotYours."""
-    with connection.cursor() as cursor:
-        cursor.execute(_KEEP, [timezone.now(), workspace_id, lease_id.task, lease_id.fence])
-        row = cursor.fetchone()
+    """A sign of life: the lease begins anew, up to the limit of the attempt. Raises NotYours, NotThere."""
+    values = {"place": workspace_id, "task": lease_id.task, "fence": lease_id.fence, "now": timezone.now()}
+    row = stored.execute(_KEEP, values).fetchone()
     if row is None:
         raise lost(workspace_id, lease_id)
-    expires_at, run_id = row
-    state = DeclaredRun.objects.filter(workspace_id=workspace_id, id=run_id).values_list("state", flat=True).get()
-    undoes = Task.objects.filter(workspace_id=workspace_id, id=lease_id.task).values_list("undoes", flat=True).get()
-    return Alive(expires_at, stop=state != DeclaredState.RUNNING and undoes is None)
+    return Alive(*row)
 
 
 def find(workspace_id: int, lease_id: LeaseId) -> Task | None:
@@ -140,10 +140,10 @@ def held(task: Task, lease_id: LeaseId) -> bool:
     return task.state in IN_WORK and task.fence == lease_id.fence
 
 
-def lost(workspace_id: int, lease_id: LeaseId) -> NotYours:
+def lost(workspace_id: int, lease_id: LeaseId) -> NotYours | NotThere:
     task = find(workspace_id, lease_id)
     if task is None:
-        return NotYours("There is no such step any more.")
+        return NotThere()
     if task.state in IN_WORK:
         return NotYours(
             f"This lease ended, and the step is with {task.holder or 'another'} now: attempt {task.attempt}."
@@ -154,21 +154,36 @@ def lost(workspace_id: int, lease_id: LeaseId) -> NotYours:
 
 # The time is a value: the transaction's own stands still, and no index is asked by a clock that runs.
 # What is taken is chosen once (`materialized`): the planner may else choose again for each row, and take too many.
-_TAKE = """
+_TAKE = f"""
 with chosen as materialized (
     select id from workflows_task where workspace_id = %(place)s and state = 'ready' and due_at <= %(now)s
     and (owner_kind = 'agent' and owner = %(who)s or owner_kind = 'skill' and owner = any(%(skills)s))
     and not workflow = any(%(paused)s) order by due_at limit %(most)s for update skip locked
+), taken as (
+    update workflows_task t set state = 'leased', fence = t.fence + 1, attempt = t.attempt + 1, holder = %(who)s,
+        key_id = %(key)s, leased_at = %(now)s, limit_at = %(now)s + make_interval(secs => t.time_limit_s),
+        due_at = %(now)s + make_interval(secs => least(t.lease_s, t.time_limit_s))
+    from chosen where t.workspace_id = %(place)s and t.id = chosen.id
+    returning {", ".join(f"t.{name}" for name in stored.TASK)}
 )
-update workflows_task t set state = 'leased', fence = t.fence + 1, attempt = t.attempt + 1, holder = %(who)s,
-    key_id = %(key)s, leased_at = %(now)s, limit_at = %(now)s + make_interval(secs => t.time_limit_s),
-    due_at = %(now)s + make_interval(secs => least(t.lease_s, t.time_limit_s))
-from chosen where t.workspace_id = %(place)s and t.id = chosen.id returning t.id
+select taken.*, r.version_id, r.input, (
+    select jsonb_object_agg(d.step, d.result) from workflows_task d
+    where d.workspace_id = %(place)s and d.run_id = r.id and d.state = 'done' and d.undoes is null
+), case when taken.undoes is not null then (
+    select jsonb_build_object('effect', e.id, 'name', e.name, 'key', e.key, 'data', e.data)
+    from workflows_effect e where e.workspace_id = %(place)s and e.id = taken.undoes
+) end
+from taken join workflows_declaredrun r on r.workspace_id = %(place)s and r.id = taken.run_id
+order by taken.ready_at, taken.id
 """
 _KEEP = """
-update workflows_task set due_at = least(%s + make_interval(secs => lease_s), limit_at)
-where workspace_id = %s and id = %s and fence = %s and state in ('leased', 'called')
-returning due_at, run_id
+with kept as (
+    update workflows_task set due_at = least(%(now)s + make_interval(secs => lease_s), limit_at)
+    where workspace_id = %(place)s and id = %(task)s and fence = %(fence)s and state in ('leased', 'called')
+    returning due_at, run_id, undoes
+)
+select kept.due_at, r.state <> 'running' and kept.undoes is null
+from kept join workflows_declaredrun r on r.workspace_id = %(place)s and r.id = kept.run_id
 """
 _WAITING = """
 select w, k, o from unnest(%s::int[], %s::text[], %s::text[]) as x(w, k, o) where exists (
@@ -177,35 +192,19 @@ select w, k, o from unnest(%s::int[], %s::text[], %s::text[]) as x(w, k, o) wher
 """
 
 
-def _take(wanted: Wanted) -> list[Task]:
-    place = wanted.workspace_id
-    values: dict[str, Any] = {"place": place, "who": wanted.agent, "key": wanted.key_id, "now": timezone.now()}
+def _take(wanted: Wanted, now: datetime) -> list[tuple[Task, Lease]]:
+    values: dict[str, Any] = {"place": wanted.workspace_id, "who": wanted.agent, "key": wanted.key_id, "now": now}
     values |= {"skills": list(wanted.skills), "paused": list(wanted.paused), "most": min(wanted.most, MOST)}
-    with connection.cursor() as cursor:
-        cursor.execute(_TAKE, values)
-        ids = [row[0] for row in cursor]
-    return list(Task.objects.filter(workspace_id=place, id__in=ids).order_by("ready_at", "id")) if ids else []
-
-
-def _around(workspace_id: int, tasks: Sequence[Task]) -> _Around:
-    ids = {task.run_id for task in tasks}
-    runs = DeclaredRun.objects.filter(workspace_id=workspace_id, id__in=ids)
-    around = _Around({run.id: run for run in runs})
-    done = Task.objects.filter(workspace_id=workspace_id, run_id__in=ids, state=TaskState.DONE, undoes=None)
-    for run_id, step, result in done.values_list("run_id", "step", "result"):
-        around.results.setdefault(run_id, {})[step] = result
-    undone = [task.undoes for task in tasks if task.undoes]
-    if undone:
-        found = Effect.objects.filter(workspace_id=workspace_id, id__in=undone)
-        around.effects = {effect.id: effect for effect in found}
-    return around
+    found = []
+    for *row, version_id, given, results, effect in stored.execute(_TAKE, values):
+        task = Task.from_db("default", stored.TASK, row)
+        found.append((task, _lease(task, _Around(version_id, given, results or {}, effect))))
+    return found
 
 
 def _lease(task: Task, around: _Around) -> Lease:
-    run = around.runs[task.run_id]
-    step = plan_of(task.workspace_id, run.version_id).step(task.step)
-    effect = around.effects.get(task.undoes) if task.undoes else None
-    results = around.results.get(task.run_id, {})
+    step = plan_of(task.workspace_id, around.version_id).step(task.step)
+    effect, results = around.effect, around.results
     before = [*step.after, task.step] if effect else step.after
     called = (step.compensation.name if effect and step.compensation else "") or step.name
     return Lease(
@@ -215,12 +214,10 @@ def _lease(task: Task, around: _Around) -> Lease:
         step=task.step,
         name=called,
         attempt=task.attempt,
-        key=f"undo:{effect.id}" if effect else f"{task.run_id}:{task.step}",
-        input=run.input,
+        key=f"undo:{task.undoes}" if effect else f"{task.run_id}:{task.step}",
+        input=around.input,
         results={each: results[each] for each in before if each in results},
-        undo={"effect": str(effect.id), "name": effect.name, "key": effect.key, "data": effect.data}
-        if effect
-        else None,
+        undo=effect,
         lease_s=task.lease_s,
         expires_at=task.due_at,
         limit_at=task.limit_at or task.due_at,
@@ -230,5 +227,6 @@ def _lease(task: Task, around: _Around) -> Lease:
 def described(m: Moving, task: Task) -> Lease:
     """A task that is in work, as whoever does it is told, while its run is moved on."""
     done = {each.step: each.result for each in m.tasks.values() if each.state == TaskState.DONE}
-    effects = {effect.id: effect for effect in m.effects} if task.undoes else {}
-    return _lease(task, _Around({m.run.id: m.run}, {m.run.id: done}, effects))
+    effect = next((each for each in m.effects if each.id == task.undoes), None) if task.undoes else None
+    told = {"effect": str(effect.id), "name": effect.name, "key": effect.key, "data": effect.data} if effect else None
+    return _lease(task, _Around(m.run.version_id, m.run.input, done, told))

@@ -15,34 +15,16 @@ from uuid import UUID
 
 from django.utils import timezone
 
-from orchestration.ledger import entries
 from orchestration.ledger.entries import Draft
-from orchestration.workflows import reporting
+from orchestration.workflows import reporting, stored
 from orchestration.workflows.declared import plan_of
 from orchestration.workflows.declared_models import DeclaredRun, Effect, Task, TaskState
 from orchestration.workflows.definition import Definition
 from orchestration.workflows.plans import Compensation, StepPlan
+from orchestration.workflows.stored import Changes
 
 IN_WORK = (TaskState.LEASED, TaskState.CALLED)
 OPEN = (TaskState.BLOCKED, TaskState.READY, TaskState.ASKED, *IN_WORK)
-_TASK = (
-    "state",
-    "retries",
-    "fence",
-    "attempt",
-    "holder",
-    "hold_id",
-    "due_at",
-    "limit_at",
-    "result",
-    "error_class",
-    "error",
-    "ready_at",
-    "leased_at",
-    "ended_at",
-)
-_RUN = ("state", "retries_left", "effects", "error", "ended_at", "undo_by", "undo_reason")
-_EFFECT = ("state", "error", "asked_at", "ended_at")
 
 
 @dataclass(slots=True)
@@ -54,9 +36,11 @@ class Moving:
     tasks: dict[str, Task]
     undoing: dict[UUID, Task]
     at: datetime
-    before: Mapping[str, Any] = field(default_factory=dict)  # of the run as it is stored
+    before: Mapping[str, Any] = field(default_factory=dict)  # of the run as it is stored; nothing: it is new
     withdrawn: bool = False  # persons that were asked have nothing to answer any more
     _effects: list[Effect] | None = None
+    _new_effects: list[Effect] = field(default_factory=list)
+    _new_tasks: list[Task] = field(default_factory=list)
     _changed: dict[UUID, Task] = field(default_factory=dict)
     _changed_effects: dict[UUID, Effect] = field(default_factory=dict)
     _events: list[Mapping[str, Any]] = field(default_factory=list)
@@ -71,7 +55,7 @@ class Moving:
         """Oldest first."""
         if self._effects is None:
             rows = Effect.objects.filter(workspace_id=self.run.workspace_id, run_id=self.run.id)
-            self._effects = list(rows.order_by("number"))
+            self._effects = [*rows.order_by("number"), *self._new_effects]
         return self._effects
 
     def plan_for(self, task: Task) -> StepPlan | Compensation:
@@ -105,12 +89,12 @@ class Moving:
             data=data,
             done_at=self.at,
         )
-        before = self.effects
-        made.save(force_insert=True)
-        before.append(made)
+        self._new_effects.append(made)
+        if self._effects is not None:
+            self._effects.append(made)
 
     def add_undoing(self, task: Task, effect: Effect) -> None:
-        task.save(force_insert=True)
+        self._new_tasks.append(task)
         self.undoing[effect.id] = task
 
     def tell_run(self, what: str, error: str = "") -> None:
@@ -123,29 +107,41 @@ class Moving:
         self._notes.append(reporting.entry(self.run, kind, actor, self.at, more))
 
     def save(self) -> None:
-        place = self.run.workspace_id
-        stands = _values(self.run)
-        if stands != self.before:
-            DeclaredRun.objects.filter(workspace_id=place, id=self.run.id).update(**stands)
-        for task in self._changed.values():
-            Task.objects.filter(workspace_id=place, id=task.id).update(**{name: getattr(task, name) for name in _TASK})
-        for effect in self._changed_effects.values():
-            values = {name: getattr(effect, name) for name in _EFFECT}
-            Effect.objects.filter(workspace_id=place, id=effect.id).update(**values)
-        reporting.tell(place, self._events, self.at)
-        entries.record_all(self._notes)
+        stands, new = _values(self.run), {each.id for each in self._new_tasks}
+        Changes(
+            runs=[self.run] if self.before and stands != self.before else (),
+            tasks=[task for task in self._changed.values() if task.id not in new],
+            effects=self._changed_effects.values(),
+            new_runs=[] if self.before else [self.run],
+            new_tasks=self._new_tasks,
+            new_effects=self._new_effects,
+            events=self._events,
+            entries=self._notes,
+        ).write(self.run.workspace_id, self.at)
+
+
+def begun(run: DeclaredRun, plan: Definition, tasks: dict[str, Task], at: datetime) -> Moving:
+    """A run that is not stored yet."""
+    return Moving(run, plan, tasks, {}, at, _new_tasks=list(tasks.values()))
 
 
 def moving(workspace_id: int, run_id: UUID, *, wait: bool = True) -> Moving | None:
     """The run, locked in the transaction that runs; None where there is none, or, not waiting, where another has it."""
-    rows = DeclaredRun.objects.select_for_update(skip_locked=not wait).filter(workspace_id=workspace_id, id=run_id)
-    run = rows.first()
+    return _moving(stored.lock(workspace_id, run=run_id, wait=wait))
+
+
+def moving_of(workspace_id: int, task_id: UUID) -> Moving | None:
+    """The run of that task; None where there is none."""
+    return _moving(stored.lock(workspace_id, task=task_id))
+
+
+def _moving(run: DeclaredRun | None) -> Moving | None:
     if run is None:
         return None
-    plan = plan_of(workspace_id, run.version_id)
+    plan = plan_of(run.workspace_id, run.version_id)
     tasks: dict[str, Task] = {}
     undoing: dict[UUID, Task] = {}
-    for task in Task.objects.select_for_update().filter(workspace_id=workspace_id, run_id=run_id).order_by("id"):
+    for task in stored.tasks_of(run):
         if task.undoes:
             undoing[task.undoes] = task
         else:
@@ -155,4 +151,4 @@ def moving(workspace_id: int, run_id: UUID, *, wait: bool = True) -> Moving | No
 
 
 def _values(run: DeclaredRun) -> dict[str, Any]:
-    return {name: getattr(run, name) for name in _RUN}
+    return {name: getattr(run, name) for name in stored.CHANGING}

@@ -15,29 +15,27 @@ from uuid_utils.compat import uuid7
 from orchestration.ledger import entries
 from orchestration.ledger.entries import Draft
 from orchestration.lib.nudge import Nudge
-from orchestration.telemetry.models import Delivery, Signal
+from orchestration.telemetry.models import Signal
 from orchestration.workflows.declared_models import DeclaredRun, Task
 
 ENGINE = "baton:workflows"
 _KINDS = {"human": "human", "agent": "agent", "skill": "agent", "webhook": "other"}
+# part of a statement, or one by itself
+DELIVER = """
+insert into telemetry_delivery (workspace_id, id, key, signal, encoding, compression, items, received_at, body)
+select %(place)s, %(delivery)s, null::int, %(signal)s, 'json', '', %(items)s, %(at)s, %(body)s where %(items)s > 0
+"""
 _nudge = Nudge("orchestration.control.tasks.digest")
 
 
-def tell(workspace_id: int, events: Sequence[Mapping[str, Any]], at: datetime) -> None:
-    """Events as anybody else sends them; the digest makes the run and its steps of them."""
-    if not events:
-        return
-    Delivery.objects.create(
-        workspace_id=workspace_id,
-        id=uuid7(),
-        key=None,
-        signal=Signal.EVENTS,
-        encoding="json",
-        compression="",
-        items=len(events),
-        received_at=at,
-        body=orjson.dumps({"events": events}),
-    )
+def parcel(place: int, events: Sequence[Mapping[str, Any]], at: datetime) -> dict[str, Any]:
+    """Values of `DELIVER`: events as anybody else sends them; the digest makes the run and its steps of them."""
+    told = {"place": place, "delivery": uuid7(), "signal": Signal.EVENTS.value, "items": len(events), "at": at}
+    return told | {"body": orjson.dumps({"events": events})}
+
+
+def hasten() -> None:
+    """The digest looks as soon as what was told is committed."""
     transaction.on_commit(_nudge.want)
 
 

@@ -8,13 +8,12 @@ from dataclasses import dataclass
 from typing import Any
 
 import orjson
-from django.db import IntegrityError, transaction
 from django.utils import timezone
 
 from orchestration.workflows import engine
 from orchestration.workflows.declared import plan_of
 from orchestration.workflows.declared_models import DeclaredRun, DefinitionVersion, Task
-from orchestration.workflows.moving import Moving
+from orchestration.workflows.moving import Moving, begun
 from orchestration.workflows.plans import StepPlan
 
 
@@ -46,8 +45,8 @@ def before(workspace_id: int, workflow: str, wanted: Start) -> DeclaredRun | Non
     return found
 
 
-def start(version: DefinitionVersion, wanted: Start, test: engine.Test) -> Moving | None:
-    """The run, begun in the transaction that runs and to be saved by the caller; None: the key was taken meanwhile."""
+def start(version: DefinitionVersion, wanted: Start, test: engine.Test) -> Moving:
+    """The run, begun, to be saved by the caller: what is stored there may turn out to be another's by its key."""
     plan, now = plan_of(version.workspace_id, version.pk), timezone.now()
     run = DeclaredRun(
         workspace_id=version.workspace_id,
@@ -61,17 +60,10 @@ def start(version: DefinitionVersion, wanted: Start, test: engine.Test) -> Movin
         by=wanted.by,
         started_at=now,
     )
-    try:
-        with transaction.atomic():
-            run.save(force_insert=True)
-    except IntegrityError:
-        return None
-    tasks = {step.id: _task(run, step) for step in plan.steps}
-    m = Moving(run, plan, tasks, {}, now)
+    m = begun(run, plan, {step.id: _task(run, step) for step in plan.steps}, now)
     m.tell_run("started")
     m.note("run.started", wanted.by, {"number": version.number, "input_sha256": run.digest})
     engine.advance(m, test)
-    Task.objects.bulk_create(tasks.values())
     return m
 
 

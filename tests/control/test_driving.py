@@ -21,7 +21,7 @@ from orchestration.workflows import account, declared, forgetting, leases
 from orchestration.workflows.declared_models import DeclaredRun, DefinitionVersion, Effect, Task
 from orchestration.workflows.definition import parse
 from orchestration.workflows.engine import Done
-from orchestration.workflows.leases import LeaseId, NotYours
+from orchestration.workflows.leases import LeaseId, NotThere, NotYours
 from orchestration.workflows.starting import KeyUsed, Start
 from orchestration.workspaces.models import User, Workspace
 from tests import make
@@ -439,6 +439,6 @@ def test_another_workspace_finds_neither_run_nor_lease(workspace: Workspace) -> 
 
     assert driving.cancel(other.pk, run.id, flows.BY, "x") is None
     assert driving.roll_back(other.pk, UUID(str(run.id)), flows.BY, "x") is None
-    with pytest.raises(NotYours):
+    with pytest.raises(NotThere):
         flows.finish(other, lease)
     assert flows.take(other) == []

@@ -14,9 +14,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from orchestration.control import driving
-from orchestration.workflows import reporting
 from orchestration.workflows.declared_models import DeclaredRun, Effect, Task
 from orchestration.workflows.leases import Lease, NotYours
+from orchestration.workflows.stored import Changes
 from orchestration.workspaces.models import Workspace
 from tests.control import flows
 
@@ -90,6 +90,9 @@ def test_half_a_step_is_not_taken_back_before_it_has_ended(workspace: Workspace)
     flows.finish(workspace, second)
 
     assert flows.one(workspace).step == second.step
+
+
+WRITE = Changes.write
 
 
 class Cut(Exception):
@@ -177,11 +180,12 @@ def _do(world: World, op: str, which: int, *, cut: bool) -> None:
     }
     with pytest.MonkeyPatch.context() as patch, suppress(Cut, driving.NotNow):
         if cut and op in ("finish", "lose", "roll", "cancel"):
-            patch.setattr(reporting, "tell", _die)  # after all rows are written, before the commit
+            patch.setattr(Changes, "write", _die)  # after all rows are written, before the commit
         acts[op]()
 
 
-def _die(*args: Any) -> None:
+def _die(changes: Changes, *args: Any) -> None:
+    WRITE(changes, *args)
     raise Cut
 
 
