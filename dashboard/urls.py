@@ -75,6 +75,7 @@ urlpatterns = [
     path("runs/<uuid:run_id>/plan/", workflow_edit_runs.page, name="run_plan"),
     path("runs/<uuid:run_id>/plan/cancel/", workflow_edit_runs.cancel, name="cancel_plan"),
     path("runs/<uuid:run_id>/plan/rollback/", workflow_edit_runs.roll_back, name="roll_back_run"),
+    path("runs/<uuid:run_id>/plan/retry/", workflow_edit_runs.retry, name="retry_step"),
     path("runs/<uuid:run_id>/plan/again/", workflow_edit_runs.again, name="run_again"),
     path("runs/<uuid:run_id>/<str:act>/", action_steps.on_run, name="act_on_run"),
     path("agents/", agents.listing, name="agents"),

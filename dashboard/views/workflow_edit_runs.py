@@ -6,6 +6,7 @@ from __future__ import annotations
 import secrets
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from datetime import datetime
 from functools import cached_property
 from uuid import UUID
 
@@ -20,10 +21,12 @@ from dashboard.workflow_picture import Picture
 from dashboard.workflow_states import EFFECT, RUN, StepState, finding, step_states
 from orchestration.control import driving
 from orchestration.lib.fragments import render_page_or_fragment
+from orchestration.workflows import anew
 from orchestration.workflows.declared import REASON_CHARS, plan_of
-from orchestration.workflows.declared_models import DeclaredRun, DeclaredState, EffectState
+from orchestration.workflows.declared_models import DeclaredRun, DeclaredState, EffectState, TaskState
 from orchestration.workflows.execution import EffectLine, Execution, execution
 from orchestration.workflows.models import Workflow
+from orchestration.workflows.moving import Moving
 from orchestration.workflows.plans import Definition
 from orchestration.workflows.starting import KeyUsed, Start
 from orchestration.workspaces.current import MEMBER, Here, needs, nothing_here
@@ -89,6 +92,20 @@ class PlanPage:
         return going and self.request.is_operator
 
     @property
+    def failed_steps(self) -> list[tuple[StepState, bool]]:
+        """Those that may be tried again, and whether doing one twice may do harm."""
+        if self.run.state not in anew.GOES or not self.request.is_operator:
+            return []
+        failed = [state for state in self.steps if state.step.state == TaskState.FAILED]
+        plans = {step.id: step for step in self.plan.steps}
+        return [(each, not (plans[each.step.id].idempotent or plans[each.step.id].keyed)) for each in failed]
+
+    @property
+    def failed_undos(self) -> list[EffectLine]:
+        """Those of which it may be tried again to take them back."""
+        return [each for each in self.run.effects if each.state == EffectState.FAILED and self.request.is_operator]
+
+    @property
     def may_start(self) -> bool:
         return not self.live and self.request.is_operator
 
@@ -126,6 +143,29 @@ def roll_back(request: Here, run_id: UUID) -> HttpResponse:
     def go() -> str:
         driving.roll_back(request.workspace.pk, run.id, _by(request), _reason(request))
         return "Rolling back, newest effect first."
+
+    return _pressed(request, run.id, go)
+
+
+@require_POST
+@needs("operator")
+def retry(request: Here, run_id: UUID) -> HttpResponse:
+    """One step that failed for good, or one effect that could not be taken back. `of`: the failure that is meant."""
+    run, step = _run(request, run_id), request.POST.get("step", "")
+
+    def go() -> str:
+        try:
+            of = datetime.fromisoformat(request.POST.get("of", ""))
+            effect = UUID(request.POST["effect"]) if "effect" in request.POST else None
+        except ValueError as error:
+            raise driving.NotNow("It cannot be told which failure is meant: look at it again.") from error
+        by, why = _by(request), _reason(request)
+
+        def turn(m: Moving) -> bool:
+            return anew.undo(m, effect, by, why, of) if effect else anew.step(m, step, by, why, of)
+
+        driving.try_again(request.workspace.pk, run.id, turn)
+        return "It is tried again. What was done stays done."
 
     return _pressed(request, run.id, go)
 

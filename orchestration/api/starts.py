@@ -21,6 +21,7 @@ from orchestration.autonomy.aims import aim
 from orchestration.autonomy.models import Kind, Target
 from orchestration.autonomy.ordering import Wish
 from orchestration.control import driving
+from orchestration.workflows import anew
 from orchestration.workflows.carried import TooMuch, carried
 from orchestration.workflows.declared_models import DeclaredRun
 from orchestration.workflows.execution import Execution, execution
@@ -42,6 +43,13 @@ class StartIn(Schema):
 
 class WhyIn(Schema):
     reason: Text = ""
+
+
+class AgainIn(Schema):
+    """Without `failed_at`, whatever failed last is meant."""
+
+    reason: Text = ""
+    failed_at: datetime | None = Field(None, description="`ended_at` of the failure that is meant; another: no change")
 
 
 class TaskOut(Schema):
@@ -136,6 +144,38 @@ def roll_back(request: Asked, run_id: UUID, wanted: WhyIn) -> Execution:
     """Newest effect first, each asked for once; a run that goes on is cancelled before. Look at `effects` for how far
     it is."""
     return _turned(request, run_id, driving.roll_back, wanted.reason)
+
+
+@router.post(
+    "/runs/{run_id}/steps/{step}/retry",
+    response=DeclaredOut,
+    auth=KeyAuth("work"),
+    summary="Try one step again that failed for good",
+    openapi_extra=TOO_LATE,
+)
+def retry_step(request: Asked, run_id: UUID, step: Text, wanted: AgainIn) -> Execution:
+    """Steps that are done stay done, and what waited for this one goes on. Twice is once, while it is being tried."""
+
+    def turn(place: int, run: UUID, by: str, why: str) -> DeclaredRun | None:
+        return driving.try_again(place, run, lambda m: anew.step(m, step, by, why, wanted.failed_at))
+
+    return _turned(request, run_id, turn, wanted.reason)
+
+
+@router.post(
+    "/runs/{run_id}/effects/{effect_id}/retry",
+    response=DeclaredOut,
+    auth=KeyAuth("work"),
+    summary="Try again to take an effect back",
+    openapi_extra=TOO_LATE,
+)
+def retry_undo(request: Asked, run_id: UUID, effect_id: UUID, wanted: AgainIn) -> Execution:
+    """Of an effect that could not be taken back. It is asked for by the same key, so that it is never undone twice."""
+
+    def turn(place: int, run: UUID, by: str, why: str) -> DeclaredRun | None:
+        return driving.try_again(place, run, lambda m: anew.undo(m, effect_id, by, why, wanted.failed_at))
+
+    return _turned(request, run_id, turn, wanted.reason)
 
 
 def _turned(

@@ -19,7 +19,7 @@ from orchestration.control import handing_out
 from orchestration.holds.withdrawing import withdraw
 from orchestration.lib.pulse import publish
 from orchestration.policies import cel
-from orchestration.workflows import declared, engine, leases, rollback, starting, stored
+from orchestration.workflows import anew, declared, engine, leases, rollback, starting, stored
 from orchestration.workflows.declared_models import DeclaredRun, DeclaredState, Task, TaskState
 from orchestration.workflows.leases import Lease, LeaseId, NotThere
 from orchestration.workflows.moving import Moving, moving, moving_of
@@ -126,6 +126,22 @@ def roll_back(workspace_id: int, run_id: UUID, by: str, reason: str) -> Declared
             return None
         engine.cancel(m, by, reason)
         if rollback.begin(m, by, reason):
+            _written(m)
+    return m.run
+
+
+def try_again(workspace_id: int, run_id: UUID, go: Callable[[Moving], bool]) -> DeclaredRun | None:
+    """`go` has something tried again that failed for good (`workflows.anew`). Raises NotNow."""
+    with transaction.atomic():
+        m = moving(workspace_id, run_id)
+        if m is None:
+            return None
+        try:
+            changed = go(m)
+        except anew.Refused as error:
+            raise NotNow(str(error)) from error
+        if changed:
+            engine.advance(m, guard)
             _written(m)
     return m.run
 

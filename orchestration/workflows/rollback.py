@@ -10,11 +10,14 @@ good (a constraint of the database), so none is taken back twice.
 
 from __future__ import annotations
 
+from datetime import datetime
+
 from orchestration.workflows import reporting
 from orchestration.workflows.declared_models import DeclaredState, Effect, EffectState, Task, TaskState
 from orchestration.workflows.moving import IN_WORK, Moving
 from orchestration.workflows.plans import Compensation
 
+STANDS = (EffectState.DONE, EffectState.FAILED)
 BEGUN = (DeclaredState.UNDOING, DeclaredState.UNDONE)
 
 
@@ -50,15 +53,41 @@ def go_on(m: Moving) -> None:
 
 
 def settled(m: Moving, task: Task, error: str) -> None:
-    """What came of taking one effect back; "": it is undone."""
-    effect = next(each for each in m.effects if each.id == task.undoes)
+    """What came of taking one effect back; "": it is undone. Others of the same key are the same effect, told of by
+    another attempt: one of them is asked for, and that settles all."""
+    mine = next(each for each in m.effects if each.id == task.undoes)
     state = EffectState.FAILED if error else EffectState.UNDONE
-    m.change_effect(effect, state=state, error=error, ended_at=m.at)
-    m.note(f"effect.{state.value}", reporting.ENGINE, {"effect": str(effect.id), "step": effect.step})
+    for effect in m.effects:
+        same = (effect.step, effect.key) == (mine.step, mine.key) and effect.state in STANDS
+        if effect is mine or same:
+            m.change_effect(effect, state=state, error=error, ended_at=m.at)
+            m.note(f"effect.{state.value}", reporting.ENGINE, {"effect": str(effect.id), "step": effect.step})
+
+
+def renew(m: Moving, task: Task, limit_at: datetime | None = None) -> None:
+    """As when it was first to be taken; attempts are counted on, and who held it before says nothing any more."""
+    m.change(
+        task,
+        state=TaskState.READY,
+        due_at=m.at,
+        ready_at=m.at,
+        limit_at=limit_at,
+        ended_at=None,
+        error="",
+        error_class="",
+        retries=0,
+        holder="",
+        hold_id=None,
+        fence=task.fence + 1,
+    )
 
 
 def _ask(m: Moving, effect: Effect, by: Compensation) -> None:
     m.change_effect(effect, state=EffectState.ASKED, asked_at=m.at)
+    m.note("effect.asked", reporting.ENGINE, {"effect": str(effect.id), "step": effect.step})
+    if known := m.undoing.get(effect.id):
+        renew(m, known)
+        return
     task = Task(
         workspace_id=m.run.workspace_id,
         run_id=m.run.id,
@@ -74,4 +103,3 @@ def _ask(m: Moving, effect: Effect, by: Compensation) -> None:
         time_limit_s=by.time_limit_s,
     )
     m.add_undoing(task, effect)
-    m.note("effect.asked", reporting.ENGINE, {"effect": str(effect.id), "step": effect.step})

@@ -23,6 +23,7 @@ from tests.dashboard.conftest import Scene, region
 from tests.dashboard.governed import SECRET, Governed, govern
 
 MEMBER, OPERATOR, ADMIN = {"operator", "reviewer", "admin"}, {"operator", "admin"}, {"admin"}
+PLAN_ACTS = ("cancel", "rollback", "retry", "again")
 PAGES: dict[str, set[str]] = {
     "/": MEMBER,
     "/workflows/": MEMBER,
@@ -127,7 +128,7 @@ WRITES: dict[str, set[str]] = {
     "/actions/limits/": ADMIN,
     "/actions/retry/": OPERATOR,
     "/handoffs/between/save/": ADMIN,
-    **{f"/runs/00000000-0000-0000-0000-000000000999/plan/{act}/": OPERATOR for act in ("cancel", "rollback", "again")},
+    **{f"/runs/00000000-0000-0000-0000-000000000999/plan/{act}/": OPERATOR for act in PLAN_ACTS},
     "/routing/limits/": ADMIN,
     "/routing/move/": OPERATOR,
     "/runs/cancel/": OPERATOR,
@@ -189,7 +190,7 @@ ACTS += [
     *(f"/workflows/refund/{act}/" for act in ("edit", "learn", "publish", "revert", "retire", "discard")),
     "/inbox/precedents/{precedent}/revoke/",
 ]
-ACTS += [f"/runs/{{declared}}/plan/{act}/" for act in ("cancel", "rollback", "again")]
+ACTS += [f"/runs/{{declared}}/plan/{act}/" for act in PLAN_ACTS]
 ACTS += [f"/actions/{{action}}/{act}/" for act in ("undo", "approve", "decline", "retry")]
 LISTS = {
     "/policies/": "list",

@@ -7,8 +7,9 @@ from typing import Any
 import pytest
 from django.test import Client
 
+from orchestration.ledger.models import Entry
 from orchestration.workflows import declared
-from orchestration.workflows.declared_models import DeclaredRun
+from orchestration.workflows.declared_models import DeclaredRun, Effect
 from orchestration.workflows.definition import parse
 from orchestration.workspaces.models import Workspace
 from tests import make
@@ -118,6 +119,39 @@ def test_starting_again_twice_makes_one_run_with_the_same_input(
     assert len(answers) == 1
     made = DeclaredRun.objects.exclude(id=failed.id).get()
     assert (made.input, made.state) == (failed.input, "running")
+
+
+def test_a_failed_step_is_tried_again_with_a_press_that_counts_once(
+    operator_at: Client, workspace: Workspace, failed: DeclaredRun
+) -> None:
+    address, at = f"/runs/{failed.id}/plan/", flows.task(failed, "pay").ended_at
+    assert at
+    told = {"step": "pay", "of": at.isoformat()}
+    assert f'value="{at.isoformat()}"' in text(operator_at, address)
+    for wrong in (told, WHY | {"step": "pay"}, WHY | told | {"effect": "x"}, WHY | told | {"step": "book"}):
+        operator_at.post(f"{address}retry/", wrong)
+    assert flows.state(failed) == "failed"
+
+    for _ in range(2):
+        assert operator_at.post(f"{address}retry/", WHY | told).status_code == 302
+
+    assert (flows.state(failed), flows.task(failed, "pay").state) == ("running", "ready")
+    assert Entry.objects.filter(kind="step.tried_again").count() == 1
+
+
+def test_taking_an_effect_back_is_tried_again_with_a_press(
+    operator_at: Client, workspace: Workspace, failed: DeclaredRun
+) -> None:
+    address = f"/runs/{failed.id}/plan/"
+    operator_at.post(f"{address}rollback/", WHY)
+    flows.lose(workspace, flows.one(workspace), "gone", "The account is closed")
+    effect = Effect.objects.get(step="book")
+    assert "Try to take this back again?" in text(operator_at, address)
+    assert effect.ended_at
+
+    operator_at.post(f"{address}retry/", WHY | {"effect": str(effect.id), "of": effect.ended_at.isoformat()})
+
+    assert flows.effects(failed) == [("book", "asked"), ("mail", "kept")]
 
 
 def test_a_run_is_cancelled_with_a_press(operator_at: Client, workspace: Workspace) -> None:
