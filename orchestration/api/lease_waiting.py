@@ -11,12 +11,12 @@ from typing import Any
 import structlog
 
 from orchestration.api.pool import Unavailable
+from orchestration.workflows.leases import Want
 
 PAUSE_S = 0.25
 MOST = 5_000  # of one process
 MOST_OF_KEY = 1_000
 
-Want = tuple[int, str, str]  # workspace, kind of owner, owner
 Look = Callable[[list[Want]], Awaitable[set[Want]]]
 log = structlog.get_logger(__name__)
 

@@ -21,12 +21,12 @@ from django.db import Error, connection, connections
 from orchestration.api import auth
 from orchestration.api.answers import Answer, serve
 from orchestration.api.bodies import Receive, Scope, Send, header, read, room
-from orchestration.api.lease_waiting import Full, Queue, Want
+from orchestration.api.lease_waiting import Full, Queue
 from orchestration.api.lease_words import Wrong, decoded, said, speaks_for
 from orchestration.api.refusals import Gone, Refused, problem, unavailable
 from orchestration.control import driving
 from orchestration.workflows import leases, stored
-from orchestration.workflows.leases import MOST, Lease, NotThere, NotYours, Wanted
+from orchestration.workflows.leases import MOST, Lease, NotThere, NotYours, Want, Wanted
 from orchestration.workspaces.keys import Bearer
 
 ADDRESS = "/api/v1/leases"
@@ -103,12 +103,10 @@ async def _lease(bearer: Bearer, body: bytes, query: bytes, receive: Receive) ->
 
 async def _take(wanted: Wanted, key_id: int, seconds: float, receive: Receive) -> list[Lease]:
     until = time.monotonic() + seconds
-    wants: list[Want] = [(wanted.workspace_id, "agent", wanted.agent)]
-    wants += [(wanted.workspace_id, "skill", skill) for skill in wanted.skills]
     gone = asyncio.ensure_future(_gone(receive))
     try:
         while not (found := await _in_thread(lambda: driving.lease(wanted))):
-            called = await waiting.wait(wants, key_id, until - time.monotonic(), gone)
+            called = await waiting.wait(wanted.owners, key_id, until - time.monotonic(), gone)
             if gone.done():
                 raise Gone
             if not called:
@@ -157,7 +155,7 @@ def told(lease: Lease) -> dict[str, Any]:
 
 
 async def _look(wanted: list[Want]) -> set[Want]:
-    return await _in_thread(lambda: leases.waiting(wanted))
+    return set(await _in_thread(lambda: leases.waiting(wanted)))
 
 
 async def _in_thread(work: Callable[[], T]) -> T:

@@ -22,6 +22,8 @@ from orchestration.workflows.moving import IN_WORK, Moving
 
 MOST = 100  # taken at once
 
+Want = tuple[int, str, str]  # workspace, kind of owner, owner
+
 
 class NotYours(Exception):
     """The lease is none any more; the text says what has become of the step."""
@@ -65,6 +67,11 @@ class Wanted:
     key_id: int | None = None
     paused: Sequence[str] = ()
 
+    @property
+    def owners(self) -> list[Want]:
+        skills: list[Want] = [(self.workspace_id, "skill", skill) for skill in self.skills]
+        return [(self.workspace_id, "agent", self.agent), *skills]
+
 
 @dataclass(frozen=True, slots=True)
 class Lease:
@@ -105,10 +112,16 @@ class _Around:
 
 
 def lease(wanted: Wanted) -> list[Lease]:
-    """What is to do for this agent, taken; empty: nothing is."""
+    """What is to do for this agent, taken; empty: nothing is. Of several owners the one whose work waits longest."""
+    found: list[tuple[Task, Lease]] = []
+    owners = waiting(wanted.owners)
+    if not owners:
+        return []
     now = timezone.now()
     with transaction.atomic():
-        found = _take(wanted, now)
+        for _, kind, owner in owners:
+            if len(found) < wanted.most:
+                found += _take(wanted, kind, owner, wanted.most - len(found), now)
         if found:
             told = [reporting.of_step(task, each.name, "started", now) for task, each in found]
             stored.execute(reporting.DELIVER, reporting.parcel(wanted.workspace_id, told, now))
@@ -116,10 +129,10 @@ def lease(wanted: Wanted) -> list[Lease]:
     return [each for _, each in found]
 
 
-def waiting(wanted: Sequence[tuple[int, str, str]]) -> set[tuple[int, str, str]]:
-    """Of (workspace, kind of owner, owner) those for whom something is to do."""
+def waiting(wanted: Sequence[Want]) -> list[Want]:
+    """Those for whom something is to do, what has waited longest first."""
     columns: list[Any] = [[each[place] for each in wanted] for place in range(3)]
-    return {(row[0], row[1], row[2]) for row in stored.execute(_WAITING, [*columns, timezone.now()])}
+    return stored.execute(_WAITING, [*columns, timezone.now()]).fetchall()
 
 
 def keep(workspace_id: int, lease_id: LeaseId) -> Alive:
@@ -157,7 +170,7 @@ def lost(workspace_id: int, lease_id: LeaseId) -> NotYours | NotThere:
 _TAKE = f"""
 with chosen as materialized (
     select id from workflows_task where workspace_id = %(place)s and state = 'ready' and due_at <= %(now)s
-    and (owner_kind = 'agent' and owner = %(who)s or owner_kind = 'skill' and owner = any(%(skills)s))
+    and owner_kind = %(kind)s and owner = %(owner)s
     and not workflow = any(%(paused)s) order by due_at limit %(most)s for update skip locked
 ), taken as (
     update workflows_task t set state = 'leased', fence = t.fence + 1, attempt = t.attempt + 1, holder = %(who)s,
@@ -186,15 +199,16 @@ select kept.due_at, r.state <> 'running' and kept.undoes is null
 from kept join workflows_declaredrun r on r.workspace_id = %(place)s and r.id = kept.run_id
 """
 _WAITING = """
-select w, k, o from unnest(%s::int[], %s::text[], %s::text[]) as x(w, k, o) where exists (
-    select 1 from workflows_task t where t.workspace_id = w and t.state = 'ready' and t.owner_kind = k and t.owner = o
-    and t.due_at <= %s)
+select x.w, x.k, x.o from unnest(%s::int[], %s::text[], %s::text[]) as x(w, k, o), lateral (
+    select due_at from workflows_task t where t.workspace_id = x.w and t.state = 'ready' and t.owner_kind = x.k
+    and t.owner = x.o and t.due_at <= %s order by due_at limit 1
+) oldest order by oldest.due_at
 """
 
 
-def _take(wanted: Wanted, now: datetime) -> list[tuple[Task, Lease]]:
+def _take(wanted: Wanted, kind: str, owner: str, most: int, now: datetime) -> list[tuple[Task, Lease]]:
     values: dict[str, Any] = {"place": wanted.workspace_id, "who": wanted.agent, "key": wanted.key_id, "now": now}
-    values |= {"skills": list(wanted.skills), "paused": list(wanted.paused), "most": min(wanted.most, MOST)}
+    values |= {"kind": kind, "owner": owner, "paused": list(wanted.paused), "most": min(most, MOST)}
     found = []
     for *row, version_id, given, results, effect in stored.execute(_TAKE, values):
         task = Task.from_db("default", stored.TASK, row)

@@ -71,6 +71,10 @@ effect as ({_changed("workflows_effect", _EFFECT, "effects")}),
 entry as ({_made("ledger_entry", "entries")})
 {reporting.DELIVER}
 """
+_ONCE = (
+    "set plan_cache_mode = force_generic_plan; set jit = off; "
+    "set enable_seqscan = off; set enable_hashjoin = off; set enable_mergejoin = off"
+)
 _here = threading.local()
 
 
@@ -88,14 +92,14 @@ def execute(statement: str, values: Mapping[str, Any] | Sequence[Any]) -> psycop
 
 
 def prepare_here() -> None:
-    """For a thread that does nothing else on its connection, before each work: statements are planned once. A plan that
-    was made while tables were small must not read all of what they have grown to."""
+    """For a thread that does nothing else on its connection, before each work: statements are planned once, and for any
+    workspace. Of a new one, and of small tables, the planner's figures say that all of it may as well be read."""
     raw = connection.connection
     if raw is None or raw is not getattr(_here, "prepared", None):
         connection.ensure_connection()
         _here.prepared = connection.connection
         with connection.cursor() as cursor:
-            cursor.execute("set enable_seqscan = off; set enable_hashjoin = off; set enable_mergejoin = off")
+            cursor.execute(_ONCE)
         connection.connection.prepare_threshold = 0
 
 
