@@ -46,11 +46,12 @@ from orchestration.telemetry import (
     writer,
 )
 from orchestration.telemetry.admission import ANY_DAYS, Decoded, Undecodable
+from orchestration.telemetry.alike import Alike, Memory
 from orchestration.telemetry.deliveries import HISTORY, IMPORTED, Waiting
 from orchestration.telemetry.events import decode_events
 from orchestration.telemetry.models import Signal
 from orchestration.telemetry.neutral import decode_lines
-from orchestration.telemetry.otlp import decode_logs, decode_traces
+from orchestration.telemetry.otlp import as_any, decode_known, decode_logs, decode_traces
 from orchestration.telemetry.reading import raw_cursor
 from orchestration.telemetry.spans import RawEvent, RawLog, RawSpan
 from orchestration.workflows import traces
@@ -59,6 +60,7 @@ from orchestration.workspaces.models import Workspace
 
 log = structlog.get_logger(__name__)
 SETTLE_EACH_S = 0.5
+KNOWN = Memory()
 RESTS = memory.Rests(each_s=10.0)
 HURRIED_S = 0.5  # a delivery that waits for longer means that more comes in than goes through
 LATE_S = 2.0  # that a run may be settled late in the meantime
@@ -221,10 +223,12 @@ def _decode(workspace: Workspace, claimed: list[Waiting]) -> Batch:
     return batch
 
 
-def _traces(body: bytes, delivery: Waiting, received_ns: int, workspace: Workspace) -> Decoded[RawSpan]:
+def _traces(body: bytes, delivery: Waiting, received_ns: int, workspace: Workspace) -> Decoded[RawSpan | Alike]:
     if delivery.encoding == IMPORTED:
-        return decode_lines(body, received_ns)
-    return decode_traces(body, delivery.encoding, received_ns, workspace.span_days)
+        return as_any(decode_lines(body, received_ns))
+    if workspace.keeps_content:
+        return decode_known(body, delivery.encoding, received_ns, workspace.span_days, KNOWN)
+    return as_any(decode_traces(body, delivery.encoding, received_ns, workspace.span_days))
 
 
 def _history(batch: Batch) -> None:

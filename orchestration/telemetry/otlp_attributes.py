@@ -7,9 +7,12 @@ a prompt) is soon told from those: its values are read each time and not remembe
 
 from __future__ import annotations
 
+import re
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from functools import lru_cache
+from itertools import count
+from sys import intern
 from typing import Any
 
 import orjson
@@ -19,16 +22,22 @@ from opentelemetry.proto.common.v1.common_pb2 import AnyValue, KeyValue
 from orchestration.telemetry.admission import DEPTH, TEXT_BYTES, TOO_DEEP, clean, finite, name
 from orchestration.telemetry.bounds import ATTRIBUTES
 from orchestration.telemetry.redaction import is_sensitive, is_suspicious
+from orchestration.telemetry.values import MOST
 
 PAIR_BYTES = 192  # a longer pair is not remembered
 VALUES = 1024  # remembered of one key
 PAIRS = 20_000  # remembered in all; beyond that all are forgotten
+_KEY = re.compile(rb"[0-9a-z_.A-Z]{1,64}")
 PLAIN = (str, int, float, bool, list, type(None))
 
-Pair = tuple[str, Any, bytes | None]  # key, value, and both as they are stored; None: to be looked at more closely
+# Numbers that differ from span to span, under keys that begin so
+COUNTED = (b"gen_ai.usage.", b"gen_ai.aggregated_usage.", b"llm.token_count.", b"llm.usage.", b"ai.usage.")
+COUNT, UNKNOWN = -1, -2  # codes of such a number above 0, and of what is not remembered
 
+# key, value, both as they are stored (None: to be looked at more closely), and a code: equal for equal pairs
+Pair = tuple[str, Any, bytes | None, int]
 
-BROKEN: Pair = ("baton.broken", True, b'"baton.broken":true')
+BROKEN: Pair = ("baton.broken", True, b'"baton.broken":true', UNKNOWN)
 
 
 class _Remembered(dict[bytes, Pair]):
@@ -38,8 +47,14 @@ class _Remembered(dict[bytes, Pair]):
     def __init__(self) -> None:
         super().__init__()
         self.values_of: Counter[str] = Counter()
+        self.code_of: dict[bytes, int] = {}
+        self.codes = count()  # none comes again: whoever has one from before a clearing finds nothing by it
 
     def __missing__(self, data: bytes) -> Pair:
+        number = counted(data)
+        if number is not None:
+            key, shown = _counts(data[: data[1] + 3])  # type: ignore[misc]  # it is one
+            return key, number, b"%b%d" % (shown, number), COUNT
         try:
             decoded = KeyValue.FromString(data)
         except DecodeError:
@@ -51,24 +66,64 @@ class _Remembered(dict[bytes, Pair]):
         held = value.string_value or value.int_value or value_of(value, DEPTH)
         if type(held) is str and "\0" in held:
             held = clean(held)
-        pair = key, held, _shown(key, held)
-        if len(data) <= PAIR_BYTES and self.values_of[key] < VALUES:
-            if len(self) >= PAIRS:
-                self.clear()
-                self.values_of.clear()
-            self.values_of[key] += 1
-            self[data] = pair
+        key = intern(key)
+        if len(data) > PAIR_BYTES or self.values_of[key] >= VALUES:
+            return key, held, _shown(key, held), UNKNOWN
+        if len(self) >= PAIRS:
+            self.clear()
+            self.values_of.clear()
+            self.code_of.clear()
+        self.values_of[key] += 1
+        code = self.code_of[data] = next(self.codes)
+        pair = self[data] = key, held, _shown(key, held), code
         return pair
 
 
+@lru_cache(maxsize=1024)
+def _counts(head: bytes) -> tuple[str, bytes] | None:
+    """The key that a pair begins with, and the beginning of its JSON, if numbers of tokens go by it."""
+    key = head[2:-1]
+    if head[0] != 0x0A or head[-1] != 0x12 or not key.startswith(COUNTED) or not _KEY.fullmatch(key):
+        return None
+    return intern(key.decode()), b'"%b":' % key
+
+
+def counted(data: bytes) -> int | None:
+    """The value of a pair that is a number of tokens, read by hand: there are many, of which hardly two are alike."""
+    at = data[1] + 3 if len(data) > 2 else 0
+    if (
+        data[at + 1 : at + 2] != b"\x18"
+        or len(data) > at + 7
+        or data[at] != len(data) - at - 1
+        or not _counts(data[:at])
+    ):
+        return None
+    number = _varint(data[at + 2 :])
+    return number if 0 < number <= MOST else None
+
+
+def _varint(data: bytes) -> int:
+    """0 for what is none, or not in its shortest form."""
+    number = 0
+    for place, byte in enumerate(data):
+        number |= (byte & 0x7F) << (7 * place)
+        if byte < 0x80:
+            return number if place + 1 == len(data) else 0
+    return 0
+
+
 _remembered = _Remembered()
+code_of = _remembered.code_of.get
 
 
-def read(encoded: Iterable[bytes]) -> tuple[dict[str, Any], bytes | None]:
+def pairs_of(encoded: Iterable[bytes]) -> list[Pair]:
+    return list(map(_remembered.__getitem__, encoded))
+
+
+def read(pairs: Sequence[Pair]) -> tuple[dict[str, Any], bytes | None]:
     """Attributes as a dict, and as the JSON that is stored of them; None where that needs a closer look: a value that
     may be a secret or is too long, a key that came twice.
     What is returned must not be changed."""
-    pairs = list(map(_remembered.__getitem__, encoded))
     found = {pair[0]: pair[1] for pair in pairs}
     if len(found) != len(pairs) or len(pairs) > ATTRIBUTES:
         return found, None

@@ -34,7 +34,8 @@ from orchestration.telemetry.admission import (
     real_id,
     span_fault,
 )
-from orchestration.telemetry.otlp_attributes import attributes_of, read, value_of
+from orchestration.telemetry.alike import Alike, Memory
+from orchestration.telemetry.otlp_attributes import attributes_of, pairs_of, read, value_of
 from orchestration.telemetry.spans import Event, Link, RawLog, RawSpan, Resource, resource_of
 from orchestration.telemetry.wire import Frame, Shallow
 
@@ -46,13 +47,36 @@ def traces(body: bytes, when: Window) -> Decoded[RawSpan]:
     out: Decoded[RawSpan] = Decoded([])
     for resource, scope, encoded in _scopes(body, out.rejected, _resource):
         for data, s in _items(encoded, Shallow, out.rejected):
+            ids, times = (s.trace_id, s.span_id, s.parent_span_id), (s.start_time_unix_nano, s.end_time_unix_nano)
+            if fault := span_fault(*ids, *times, when):
+                out.rejected[fault] += 1
+            else:
+                out.items.append(_span(s, data, ids, times, resource, scope))
+    return out
+
+
+def known_traces(body: bytes, when: Window, memory: Memory) -> Decoded[RawSpan | Alike]:
+    """The same, with spans that mean what others did left as that."""
+    out: Decoded[RawSpan | Alike] = Decoded([])
+    append, rejected = out.items.append, out.rejected
+    for resource, scope, encoded in _scopes(body, rejected, _resource):
+        kin = memory.of((resource.service, resource.environment, scope))
+        for data, s in _items(encoded, Shallow, rejected):
             trace_id, span_id, parent_id = s.trace_id, s.span_id, s.parent_span_id
             start_ns, end_ns = s.start_time_unix_nano, s.end_time_unix_nano
             if fault := span_fault(trace_id, span_id, parent_id, start_ns, end_ns, when):
-                out.rejected[fault] += 1
+                rejected[fault] += 1
                 continue
-            ids = trace_id, span_id, real_id(parent_id)
-            out.items.append(_span(s, data, ids, (start_ns, end_ns), resource, scope))
+            parent_id = parent_id and real_id(parent_id)
+            attributes, plain = s.attributes[:], not (s.status or s.event or s.link)
+            found = kin.find(s.name, s.kind, not parent_id, attributes) if plain else None
+            if found is not None:
+                append((found[0], trace_id, span_id, parent_id, start_ns, end_ns, found[1], found[2]))
+                continue
+            raw = _span(s, data, (trace_id, span_id, parent_id), (start_ns, end_ns), resource, scope)
+            append(raw)
+            if plain:
+                kin.learn(raw, attributes)
     return out
 
 
@@ -158,7 +182,7 @@ def _resource(described: Described) -> Resource:
 def _span(
     s: Any, data: bytes, ids: tuple[bytes, bytes, bytes], times: tuple[int, int], resource: Resource, scope: str
 ) -> RawSpan:
-    attributes, kept = read(s.attributes[:])
+    attributes, kept = read(pairs_of(s.attributes[:]))
     status = s.status
     code, message = _status(status) if status else (0, "")
     events: list[Event] = []
@@ -168,7 +192,7 @@ def _span(
     return RawSpan(
         ids[0],
         ids[1],
-        ids[2],
+        real_id(ids[2]),
         name(s.name),
         s.kind,
         times[0],

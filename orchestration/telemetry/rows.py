@@ -12,6 +12,7 @@ import orjson
 from orchestration.lib.names import forms, normal
 from orchestration.registry import prices, resolve
 from orchestration.registry.models import AgentKind, SystemKind
+from orchestration.telemetry.alike import Alike, Meaning
 from orchestration.telemetry.bounds import bound_attributes
 from orchestration.telemetry.content import is_content
 from orchestration.telemetry.conventions import observe
@@ -84,10 +85,23 @@ def _system_name(c: Combination, tools: Mapping[str, str]) -> tuple[str, str]:
     return SystemKind.SYSTEM, c[5]
 
 
-def _safe(hints: dict[str, Any]) -> dict[str, Any]:
-    """Hints without secrets: two of them quote what a tool answered or a person is asked."""
+def _hints(hints: dict[str, Any]) -> bytes | None:
+    """As they are stored, without secrets: two of them quote what a tool answered or a person is asked."""
+    if not hints:
+        return None
     quoted = {key: redact_text(hints[key])[0] for key in ("said", "asks") if key in hints}
-    return {**hints, **quoted} if quoted else hints
+    return b"\x01" + orjson.dumps({**hints, **quoted} if quoted else hints, default=str)
+
+
+@dataclass(slots=True, eq=False)
+class _Fixed:
+    """What the rows of all spans of one meaning have in common: the columns from the application to the conversation,
+    and those behind the figures."""
+
+    head: tuple[Any, ...]
+    error: str | None
+    hints: bytes | None
+    costs: bool
 
 
 class Builder:
@@ -98,32 +112,38 @@ class Builder:
         self.ids: dict[Combination, Ids] = {}
         self.keeps_content = keeps_content
         self.cost: Callable[[str, int, int, int], int | None] = prices.table(workspace_id).cost
+        self._known: dict[frozenset[str] | None, dict[Meaning, _Fixed]] = {}
 
     def rows(
-        self, spans: Iterable[RawSpan], vouched: frozenset[str] | None, delivery: int
+        self, spans: Iterable[RawSpan | Alike], vouched: frozenset[str] | None, delivery: int
     ) -> Iterator[tuple[Row, Taken]]:
         """Rows of one delivery. `vouched`: the agents its key vouches for (None: any). A delivery at a time, so that
         what was decoded is dropped while it is still in the processor's cache."""
-        pairs = [(raw, observe(raw)) for raw in spans]
-        new = {c: seen for _, seen in pairs if (c := combination(seen)) not in self.ids}
+        alike: list[Alike] = []
+        others: list[tuple[RawSpan, Observed]] = []
+        for span in spans:
+            if isinstance(span, tuple):
+                alike.append(span)
+            else:
+                others.append((span, observe(span)))
+        fixed = self._known.setdefault(vouched, {})
+        unseen = {span[0] for span in alike}.difference(fixed)
+        self._name([*(seen for _, seen in others), *(meaning.seen for meaning in unseen)])
+        fixed.update({meaning: self._fixed(meaning.seen, vouched) for meaning in unseen})
+        plain = Taken(delivery, ())  # one for all that join nothing: nearly all
+        for raw, seen in others:
+            yield self.row(raw, seen, vouched), Taken(delivery, seen.joins) if seen.joins else plain
+        for span in alike:
+            joins = span[0].seen.joins
+            yield self._alike(span, fixed[span[0]]), Taken(delivery, joins) if joins else plain
+
+    def _name(self, observed: Iterable[Observed]) -> None:
+        new = {c: seen for seen in observed if (c := combination(seen)) not in self.ids}
         if new:
             self.ids.update(ids_of(self.workspace_id, new))
-        plain = Taken(delivery, ())  # one for all that join nothing: nearly all
-        for raw, seen in pairs:
-            yield self.row(raw, seen, vouched), Taken(delivery, seen.joins) if seen.joins else plain
 
     def row(self, raw: RawSpan, seen: Observed, vouched: frozenset[str] | None) -> Row:
-        application, agent, system = self.ids[combination(seen)]
-        kind = seen.kind
-        cost = None
-        if kind in MODELS:
-            cost = self.cost(seen.subject, seen.tokens_in, seen.tokens_out, seen.tokens_cached)
-        if cost is None and seen.cost is not None:
-            cost = round(min(seen.cost * 1_000_000_000, 1e18))
-        if cost is not None and cost > MOST_COST:
-            cost = None
-        claimed = vouched is not None and bool(seen.agent) and normal(seen.agent) not in vouched
-        hints = _safe(seen.hints)
+        fixed = self._fixed(seen, vouched)
         return (
             self.workspace_id,
             seen.start_ns // 1000 - EPOCH_US,
@@ -131,23 +151,63 @@ class Builder:
             seen.span_id,
             seen.parent_id or None,
             seen.end_ns // 1000 - EPOCH_US if seen.end_ns else None,
-            application,
-            agent,
-            system,
-            int(kind),
+            *fixed.head,
+            seen.tokens_in,
+            seen.tokens_out,
+            self._cost(seen, seen.tokens_in, seen.tokens_out, seen.tokens_cached),
+            fixed.error,
+            fixed.hints,
+            self._shown(raw),
+        )
+
+    def _alike(self, span: Alike, fixed: _Fixed) -> Row:
+        """The row of a span that means what others did."""
+        meaning, trace_id, span_id, parent_id, start_ns, end_ns, numbers, attributes = span
+        seen, hints, cost = meaning.seen, fixed.hints, None
+        tokens_in, tokens_out = seen.tokens_in, seen.tokens_out
+        if numbers:
+            into, out, _ = meaning.tokens
+            tokens_in, tokens_out = numbers.get(into, tokens_in), numbers.get(out, tokens_out)
+            if meaning.sums:
+                hints = _hints(meaning.hints(numbers))
+        if fixed.costs:
+            cost = self._cost(seen, tokens_in, tokens_out, numbers.get(meaning.tokens[2], seen.tokens_cached))
+        return (
+            self.workspace_id,
+            start_ns // 1000 - EPOCH_US,
+            trace_id,
+            span_id,
+            parent_id or None,
+            end_ns // 1000 - EPOCH_US if end_ns else None,
+            *fixed.head,
+            tokens_in,
+            tokens_out,
+            cost,
+            fixed.error,
+            hints,
+            attributes,
+        )
+
+    def _fixed(self, seen: Observed, vouched: frozenset[str] | None) -> _Fixed:
+        head = (
+            *self.ids[combination(seen)],
+            int(seen.kind),
             int(seen.outcome),
-            claimed,
+            vouched is not None and bool(seen.agent) and normal(seen.agent) not in vouched,
             seen.name,
             seen.subject,
             seen.workflow or None,
             seen.conversation or None,
-            seen.tokens_in,
-            seen.tokens_out,
-            cost,
-            redact_text(seen.error)[0] if seen.error else None,
-            b"\x01" + orjson.dumps(hints, default=str) if hints else None,
-            self._shown(raw),
         )
+        error = redact_text(seen.error)[0] if seen.error else None
+        return _Fixed(head, error, _hints(seen.hints), seen.kind in MODELS or seen.cost is not None)
+
+    def _cost(self, seen: Observed, tokens_in: int, tokens_out: int, tokens_cached: int) -> int | None:
+        """By price, else by what the producer says."""
+        cost = self.cost(seen.subject, tokens_in, tokens_out, tokens_cached) if seen.kind in MODELS else None
+        if cost is None and seen.cost is not None:
+            cost = round(min(seen.cost * 1_000_000_000, 1e18))
+        return None if cost is not None and cost > MOST_COST else cost
 
     def _shown(self, raw: RawSpan) -> bytes:
         """What is shown of a span, as the binary form of a jsonb. Most spans have nothing but attributes without a

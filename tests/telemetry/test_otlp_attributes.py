@@ -2,12 +2,19 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import orjson
 import pytest
 from opentelemetry.proto.common.v1.common_pb2 import AnyValue, ArrayValue, KeyValue
 
 from orchestration.telemetry import otlp_attributes
-from orchestration.telemetry.otlp_attributes import read
+from orchestration.telemetry.otlp_attributes import pairs_of
+from orchestration.telemetry.otlp_attributes import read as read_pairs
+
+
+def read(encoded: list[bytes]) -> tuple[dict[str, Any], bytes | None]:
+    return read_pairs(pairs_of(encoded))
 
 
 def pair(key: str, value: AnyValue) -> bytes:
