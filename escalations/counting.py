@@ -24,12 +24,14 @@ and (b.cases, b.differing, b.due_at, b.closed_at is null) is distinct from (
 """
 
 
-def recount(batch_ids: Iterable[UUID]) -> int:
-    """Returns how many said something else before. `late` is time's doing, and counted by the clock."""
+def recount(batch_ids: Iterable[UUID], *, locked: bool = False) -> int:
+    """Returns how many said something else before. `late` is time's doing, and counted by the clock. `locked`: the
+    caller has locked them all, or has just made them."""
     ids = sorted(batch_ids)
     if not ids:
         return 0
     with connection.cursor() as cursor:
-        cursor.execute("select 1 from escalations_batch where id = any(%s) order by id for update", [ids])
+        if not locked:
+            cursor.execute("select 1 from escalations_batch where id = any(%s) order by id for update", [ids])
         cursor.execute(COUNT, [ids])
         return int(cursor.rowcount)

@@ -9,8 +9,7 @@ from typing import Any
 from uuid import UUID
 
 import orjson
-from django.db import connection
-from django.db.models import Max
+from django.db import DEFAULT_DB_ALIAS, connection
 
 from escalations.batching import LOOKED_AT, Group
 from escalations.closeness import Case
@@ -24,17 +23,23 @@ _FREE = (
     "closed_at is null and not split and coalesce(claimed_until < now(), true) "
     "and coalesce(snoozed_until < now(), true)"
 )
-FREE = f"""
-select id from (
-    select id, row_number() over (partition by key order by id desc) place from escalations_batch
-    where workspace_id = %s and key = any(%s) and {_FREE} and cases < {MOST_IN_A_BATCH}
-) found where place <= {LOOKED_AT}
+# in the order in which everybody locks batches; `free`: as it is once all are locked
+LOCKED = f"""
+select id, key, assigned_to_id, claimed_until, {_FREE} free from escalations_batch where id = any(array(
+    select id from (
+        select id, row_number() over (partition by key order by id desc) place from escalations_batch
+        where workspace_id = %s and key = any(%s) and {_FREE} and cases < {MOST_IN_A_BATCH}
+    ) found where place <= {LOOKED_AT}
+) || %s::uuid[]) order by id for update
 """
-LOCKED = "select 1 from escalations_batch where id = any(%s) order by id for update"
-STILL = f"select id from escalations_batch where id = any(%s) and {_FREE}"
+_ROW = (
+    *("hold_id", "workspace_id", "batch_id", "key", "number", "agent", "action_type", "policy", "version", "skill"),
+    *("fields", "text", "standing", "differs", "selected", "open", "opened_at", "before"),
+)
 INSIDE = f"""
-select hold_id from escalations_escalation where batch_id = any(%s)
-and (open or closed_at > now() - interval '{JUST_S} s')
+select b.id, (select max(number) from escalations_escalation where batch_id = b.id), {", ".join(f"e.{n}" for n in _ROW)}
+from unnest(%s::uuid[]) b(id) left join escalations_escalation e on e.batch_id = b.id
+    and (e.open or e.closed_at > now() - interval '{JUST_S} s') order by e.number
 """
 KNOWN = f"""
 select k.key, e.hold_id, e.fields, e.text from unnest(%s::text[]) k(key), lateral (
@@ -92,31 +97,35 @@ def models_of(workspace_id: int, rows: Iterable[Escalation]) -> dict[tuple[str, 
 
 
 def _free(workspace_id: int, keys: list[str], also: Iterable[UUID]) -> dict[UUID, Batch]:
-    """Those that nobody has in front of them, that are not put off and not full: as it is once all are locked."""
+    """Those that nobody has in front of them, that are not put off and not full."""
     with connection.cursor() as cursor:
-        cursor.execute(FREE, [workspace_id, keys])
-        ids = [row[0] for row in cursor.fetchall()]
-        cursor.execute(LOCKED, [[*ids, *also]])
-        cursor.execute(STILL, [ids])
-        free = [row[0] for row in cursor.fetchall()]
-    return Batch.objects.in_bulk(free)
+        cursor.execute(LOCKED, [workspace_id, keys, list(also)])
+        rows = cursor.fetchall()
+    names, wanted = ("id", "key", "assigned_to_id", "claimed_until"), set(keys)
+    return {row[0]: Batch.from_db(DEFAULT_DB_ALIAS, names, row) for *row, free in rows if free and row[1] in wanted}
 
 
 def _fill(found: Mapping[str, Drawer], batches: Mapping[UUID, Batch]) -> None:
     rows: dict[UUID, list[Escalation]] = defaultdict(list)
+    numbers: dict[UUID, int] = {}
     with connection.cursor() as cursor:
         cursor.execute(INSIDE, [list(batches)])
-        ids = [row[0] for row in cursor.fetchall()]
-    for row in Escalation.objects.filter(pk__in=ids).order_by("number"):
-        if row.batch_id:
-            rows[row.batch_id].append(row)
-    last = Escalation.objects.filter(batch__in=batches).values_list("batch").annotate(Max("number")).order_by()
-    numbers = dict(last)
+        for batch_id, last, *row in cursor.fetchall():
+            numbers[batch_id] = last or 0
+            if row[0]:
+                rows[batch_id].append(_case(row))
     for batch in sorted(batches.values(), key=lambda each: each.pk):
         drawer = found[batch.key]
         drawer.rows += rows[batch.pk]
-        drawer.numbers[batch.pk] = numbers.get(batch.pk, 0)
+        drawer.numbers[batch.pk] = numbers[batch.pk]
         drawer.groups.append(_group(batch, rows[batch.pk]))
+
+
+def _case(row: list[Any]) -> Escalation:
+    """With what is compared and what may be written of it, and no more: there are many."""
+    for name in ("fields", "differs"):
+        row[_ROW.index(name)] = orjson.loads(row[_ROW.index(name)])
+    return Escalation.from_db(DEFAULT_DB_ALIAS, _ROW, row)
 
 
 def _group(batch: Batch, rows: list[Escalation]) -> Group:

@@ -18,7 +18,7 @@ from __future__ import annotations
 import hashlib
 import time
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
@@ -42,6 +42,8 @@ from orchestration.holds.models import Answered, State
 from orchestration.holds.placing import NEWS, Placed
 from orchestration.lib.pulse import publish
 
+Models = Mapping[tuple[str, str], Model | None]  # by agent and act
+
 log = structlog.get_logger(__name__)
 
 PORTION = 250  # holds in one transaction: people who press at the moment wait no longer
@@ -53,11 +55,24 @@ _HOLD = (
 )
 _DECISION = ("id", "at", "action_type", "system", "amount", "currency", "facts", "answer")
 _JSON = ("evidence", "facts", "answer")
+# the last two are the same in all rows: whether anything is kept or was learnt here that would have to be looked up
 READ = f"""
-select {", ".join(f"h.{name}" for name in _HOLD)}, {", ".join(f"d.{name}" for name in _DECISION)}, e.open, e.batch_id
+select {", ".join(f"h.{name}" for name in _HOLD)}, {", ".join(f"d.{name}" for name in _DECISION)}, e.open, e.batch_id,
+    exists (select 1 from escalations_precedent where workspace_id = %(workspace)s and revoked_at is null),
+    exists (select 1 from escalations_odds where workspace_id = %(workspace)s)
 from holds_hold h left join policies_decision d on d.workspace_id = h.workspace_id and d.id = h.decision_id
 left join escalations_escalation e on e.hold_id = h.id
-where h.workspace_id = %s and
+where h.workspace_id = %(workspace)s and
+"""
+_CASE = [each.attname for each in Escalation._meta.concrete_fields]
+CASES = f"""
+insert into escalations_escalation ({", ".join(_CASE)})
+select {", ".join(_CASE)} from jsonb_populate_recordset(null::escalations_escalation, %s::jsonb) on conflict do nothing
+"""
+_MOVE = ("hold_id", "batch_id", "number", "standing", "differs", "distance", "selected", "risk")
+MOVES = f"""
+update escalations_escalation e set {", ".join(f"{name} = t.{name}" for name in _MOVE[1:])}
+from jsonb_populate_recordset(null::escalations_escalation, %s::jsonb) t where e.hold_id = t.hold_id
 """
 
 
@@ -75,6 +90,15 @@ class News:
         return bool(self.hold["state"] == State.OPEN)
 
 
+@dataclass(frozen=True, slots=True)
+class Found:
+    """`kept`, `learnt`: whether there are precedents, and odds, in the workspace."""
+
+    news: list[News]
+    kept: bool = False
+    learnt: bool = False
+
+
 @dataclass(slots=True)
 class Written:
     """What is to be stored of a portion."""
@@ -89,11 +113,10 @@ class Written:
 def take_in(seconds: float = 5.0) -> int:
     """Everything that is news, of all workspaces in turn, for at most so long. Returns how many holds."""
     until, done = time.monotonic() + seconds, 0
-    while time.monotonic() < until:
-        found = sum(_portion(workspace_id) for workspace_id in placing.with_news())
-        done += found
-        if not found:
-            break
+    more = True
+    while more and time.monotonic() < until:
+        found = [_portion(workspace_id) for workspace_id in placing.with_news()]
+        done, more = done + sum(found), max(found, default=0) == PORTION
     return done
 
 
@@ -107,11 +130,11 @@ def _portion(workspace_id: int, hold_ids: Sequence[UUID] | None = None) -> int:
     with transaction.atomic():
         if not alone(workspace_id, wait=hold_ids is not None):
             return 0
-        news = _news(workspace_id, hold_ids)
-        if news:
-            placed = placing.place(_taken_in(workspace_id, news))
+        found = _found(workspace_id, hold_ids)
+        if found.news:
+            placed = placing.place(_taken_in(workspace_id, found))
             transaction.on_commit(lambda: publish(workspace_id, "batch"))
-    return placed if news else 0
+    return placed if found.news else 0
 
 
 def alone(workspace_id: int, *, wait: bool) -> bool:
@@ -122,13 +145,14 @@ def alone(workspace_id: int, *, wait: bool) -> bool:
         return wait or bool(cursor.fetchone()[0])
 
 
-def _news(workspace_id: int, hold_ids: Sequence[UUID] | None) -> list[News]:
+def _found(workspace_id: int, hold_ids: Sequence[UUID] | None) -> Found:
     """The oldest first."""
-    where, more = ("h.id = any(%s)", [list(hold_ids)]) if hold_ids is not None else (NEWS, [])
+    where = "h.id = any(%(holds)s)" if hold_ids is not None else NEWS
+    values: dict[str, Any] = {"workspace": workspace_id, "holds": list(hold_ids or ())}
     with connection.cursor() as cursor:
-        cursor.execute(f"{READ} {where} order by h.id limit {PORTION}", [workspace_id, *more])
-        found = cursor.fetchall()
-    return [_read(row) for row in found]
+        cursor.execute(f"{READ} {where} order by h.id limit {PORTION}", values)
+        rows = cursor.fetchall()
+    return Found([_read(row[:-2]) for row in rows], *rows[0][-2:]) if rows else Found([])
 
 
 def _read(row: Sequence[Any]) -> News:
@@ -143,8 +167,9 @@ def _plain(name: str, value: Any) -> Any:
     return orjson.loads(value) if name in _JSON and isinstance(value, str) else value
 
 
-def _taken_in(workspace_id: int, news: list[News]) -> list[Placed]:
+def _taken_in(workspace_id: int, found: Found) -> list[Placed]:
     """All cases written; returns what is to be placed on the holds."""
+    news = found.news
     fresh = [each for each in news if each.known is None]
     written = Written()
     for each in fresh:
@@ -154,13 +179,15 @@ def _taken_in(workspace_id: int, news: list[News]) -> list[Placed]:
     drawers.note_first_seen(
         workspace_id, {each.hold["id"]: each.decision for each in fresh if each.open and each.decision}, written.rows
     )
-    precedents.mark(workspace_id, waiting, written.people, timezone.now())
+    if found.kept:
+        precedents.mark(workspace_id, waiting, written.people, timezone.now())
+    models = drawers.models_of(workspace_id, waiting) if found.learnt else {}
     turned = [each for each in news if each.known is not None and each.known != each.open]
-    _arrange(workspace_id, waiting, written, {each.batch for each in turned if each.batch})
+    _arrange(written, waiting, models, workspace_id, {each.batch for each in turned if each.batch})
     store(written)
     written.touched |= _turned(turned)
     _answer(workspace_id, waiting, fresh)
-    recount(written.touched)
+    recount(written.touched, locked=True)
     batch_of = {each.hold["id"]: each.batch for each in news} | {
         row.hold_id: row.batch_id for row in [*written.rows.values(), *written.moved]
     }
@@ -211,12 +238,11 @@ def _likeness(each: News) -> Likeness:
         return Likeness(hashlib.sha256(each.hold["id"].bytes).hexdigest(), {}, each.hold["question"])
 
 
-def _arrange(workspace_id: int, waiting: list[Escalation], written: Written, turned: set[UUID]) -> None:
+def _arrange(written: Written, waiting: list[Escalation], models: Models, workspace_id: int, turned: set[UUID]) -> None:
     by_key: dict[str, list[Escalation]] = defaultdict(list)
     for row in waiting:
         by_key[row.key].append(row)
     known = drawers.open_drawers(workspace_id, by_key, turned)
-    models = drawers.models_of(workspace_id, waiting)
     for key, rows in sorted(by_key.items()):
         _arrange_key(known[key], rows, models.get((rows[0].agent, rows[0].action_type)), written)
 
@@ -231,7 +257,6 @@ def _arrange_key(drawer: drawers.Drawer, rows: list[Escalation], model: Model | 
             batch = new_batch(by_id[group.core[0].id], written)
             written.batches.append(batch)
         seat(batch, group, places(scale, group), by_id, written, drawer.numbers.get(batch.pk, 0))
-    written.touched |= drawer.batches.keys()
 
 
 def new_batch(first: Escalation, written: Written) -> Batch:
@@ -267,17 +292,20 @@ def seat(
         row.batch_id, row.standing, row.differs = batch.pk, place.standing, place.differs
         row.distance, row.risk = place.distance, place.risk
         row.selected = place.selected and row.before != Answered.REJECT  # what starts selected starts as a yes
-        if row.hold_id not in written.rows and before != (row.batch_id, row.standing, row.differs, row.selected):
+        if before == (row.batch_id, row.standing, row.differs, row.selected):
+            continue
+        written.touched.update(pk for pk in (before[0], batch.pk) if pk)
+        if row.hold_id not in written.rows:
             written.moved.append(row)
-    written.touched.add(batch.pk)
 
 
 def store(written: Written) -> None:
     Batch.objects.bulk_create(written.batches)
-    Escalation.objects.bulk_create(written.rows.values(), ignore_conflicts=True, batch_size=500)
-    Escalation.objects.bulk_update(
-        written.moved, ["batch", "number", "standing", "differs", "distance", "selected", "risk"], batch_size=200
-    )
+    with connection.cursor() as cursor:
+        for statement, names, rows in ((CASES, _CASE, written.rows.values()), (MOVES, _MOVE, written.moved)):
+            if rows:
+                told = [{name: getattr(row, name) for name in names} for row in rows]
+                cursor.execute(statement, [orjson.dumps(told, default=str).decode()])
 
 
 def _turned(turned: Iterable[News]) -> set[UUID]:

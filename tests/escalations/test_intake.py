@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+from pytest_django import DjangoAssertNumQueries
 
 from escalations import intake
 from escalations.models import Batch, Escalation
@@ -38,6 +39,17 @@ def test_when_nothing_has_changed_nothing_is_done(workspace: Workspace) -> None:
 
     assert intake.take_in() == 0
     assert list(Batch.objects.values()) == before
+
+
+def test_what_joins_a_batch_takes_few_statements_however_many_they_are(
+    workspace: Workspace, django_assert_max_num_queries: DjangoAssertNumQueries
+) -> None:
+    refunds(workspace)
+    intake.take_in()
+    refunds(workspace, 10)
+
+    with django_assert_max_num_queries(12):  # two of them begin and end the transaction
+        assert intake.take_in() == 10
 
 
 def test_a_case_that_is_not_like_the_rest_comes_first_and_is_not_selected(workspace: Workspace) -> None:
