@@ -9,7 +9,7 @@ from django.conf import settings
 
 from orchestration.lib.nudge import Nudge
 
-SPACING_S = 0.7  # each message costs the worker a look, however little there is to see
+SPACING_S = 2.0  # each message costs the worker a look; in a burst the clock, which looks each second, is quick enough
 
 _nudge = Nudge(settings.HOLDS_TASK, spacing_s=SPACING_S)
 hasten = _nudge.want
