@@ -1,7 +1,8 @@
 """Links waiting entries into the chain. One sequencer at a time (an advisory lock), so whoever causes an entry never
 waits for another: entries are inserted freely, and get their place within a second.
 
-1. waiting   entries without a link, oldest first; how far back has to be looked is bounded by the last link's time
+1. waiting   entries without a link, oldest first. Most are some moments old, so each second look goes back twice as far
+             as the one before, each fourth four times, and so on: who is late waits for a tenth of that longer
 2. sealed    an entry that Baton did not write gets no place: `verify` tells of it
 3. link      head = SHA-256(head before, digest); 1,024 links make a block, whose root spares later proofs their leaves
 """
@@ -11,6 +12,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Sequence
 from datetime import datetime, timedelta
+from itertools import count
 from typing import Any
 from uuid import UUID
 
@@ -21,8 +23,10 @@ from orchestration.ledger import merkle, seals
 
 LOCK = 0x6C_65_64_67
 MOST = 5_000
+JUST = timedelta(seconds=10)
 LATE = timedelta(hours=1)  # an entry is committed within this time of its making: no transaction of ours lives longer
 BLOCK = 1024
+_looks = count()
 START = hashlib.sha256(b"baton ledger").digest()
 
 
@@ -53,21 +57,24 @@ def next_head(head: bytes, digest: bytes) -> bytes:
 
 
 def _waiting(cursor: Any, seq: int) -> list[tuple[UUID, bytes, bytes]]:
-    cursor.execute(
-        "select e.id, e.digest, e.seal from ledger_entry e where e.id > %s "
-        "and not exists (select 1 from ledger_link l where l.entry_id = e.id) order by e.id limit %s",
-        [_since(cursor, seq), MOST],
+    cursor.execute(  # the bound is told twice, or all links that there ever were are read
+        "select e.id, e.digest, e.seal from ledger_entry e where e.id > %(since)s and not exists "
+        "(select 1 from ledger_link l where l.entry_id = e.id and l.entry_id > %(since)s) order by e.id limit %(most)s",
+        {"since": _since(cursor, seq, _back(next(_looks))), "most": MOST},
     )
     return list(cursor.fetchall())
 
 
-def _since(cursor: Any, seq: int) -> UUID:
-    """Ids carry their time (UUIDv7): those before the newest linked entry's time less `LATE` have their place."""
-    cursor.execute(
-        "select max(e.at) from ledger_link l join ledger_entry e on e.id = l.entry_id where l.seq > %s", [seq - 100]
-    )
-    newest = cursor.fetchone()[0]
-    return first_id(newest - LATE) if newest else UUID(int=0)
+def _back(look: int) -> timedelta:
+    """How far the so-manieth look of a process goes back: the first one as far as ever is needed."""
+    return min(LATE, JUST * (look & -look)) if look else LATE
+
+
+def _since(cursor: Any, seq: int, back: timedelta) -> UUID:
+    """Ids carry their time (UUIDv7): those before the newest linked one's time less `LATE` have their place."""
+    cursor.execute("select entry_id from ledger_link where seq > %s order by entry_id desc limit 1", [seq - 100])
+    row = cursor.fetchone()
+    return UUID(int=max(0, (row[0].int >> 80) - int(back.total_seconds() * 1000)) << 80) if row else UUID(int=0)
 
 
 def first_id(at: datetime) -> UUID:

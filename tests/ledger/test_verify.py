@@ -95,6 +95,18 @@ def test_an_entry_that_came_late_finds_its_place(workspace: Workspace) -> None:
     assert verify().good
 
 
+def test_an_entry_that_was_committed_minutes_after_its_making_is_found_before_long(
+    workspace: Workspace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    record(workspace.pk, 1)
+    chain.link()
+    monkeypatch.setattr(entries, "uuid7", lambda: chain.first_id(datetime.now(UTC) - timedelta(minutes=5)))
+    record(workspace.pk, 2)
+
+    assert sum(chain.link() for _ in range(64)) == 1
+    assert verify().good
+
+
 def test_each_entry_is_proved_by_a_signed_head(recorded: list[UUID], workspace: Workspace) -> None:
     for entry_id in recorded:
         made = evidence.proof(workspace.pk, entry_id)
