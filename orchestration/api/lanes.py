@@ -203,7 +203,7 @@ class Lanes:
             self._looking = loop.call_later(LOOK_S, self._look)
         for _ in range(self._size + 1):  # after a restart of the server each connection turns out to be dead once
             ask = _Ask(order, wanted, until, loop.create_future())
-            (await self._lane()).put(ask)
+            (await self._lane(until)).put(ask)
             try:
                 return await ask.answer
             except Lost:
@@ -214,21 +214,21 @@ class Lanes:
                 raise Unavailable from error
         raise Unavailable
 
-    async def _lane(self) -> Lane:
+    async def _lane(self, until: float) -> Lane:
         lanes = [lane for lane in self._lanes if lane.living]
         if len(lanes) < self._size:
             self._lanes = lanes
-            await self._more(wait=not lanes)
+            await self._more(None if lanes else until - asyncio.get_running_loop().time())
             lanes = self._lanes
         return min(lanes, key=len)
 
-    async def _more(self, *, wait: bool = True) -> None:
+    async def _more(self, wait_s: float | None = LIMIT_S) -> None:
         """Open what is missing, once for all who want it."""
         if self._opening is None or self._opening.done():
             self._opening = asyncio.create_task(self._fill())
             self._opening.add_done_callback(lambda task: task.cancelled() or task.exception())
-        if wait:
-            done, _ = await asyncio.wait({self._opening}, timeout=LIMIT_S)
+        if wait_s is not None:
+            done, _ = await asyncio.wait({self._opening}, timeout=max(0.0, wait_s))
             if not done or self._opening.exception() or not self._lanes:
                 raise Unavailable
 

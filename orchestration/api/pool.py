@@ -13,6 +13,7 @@ from django.db import connection as django_connection
 from psycopg_pool import AsyncConnectionPool, PoolClosed, PoolTimeout
 
 LIMIT_S = 2.5
+AWAY_S = 1.0  # for so long nobody waits for a server that has refused connections; then one tries
 STATEMENT_MS = 2000
 SIZE = 4
 
@@ -31,6 +32,7 @@ class Pool:
     def __init__(self) -> None:
         self._pool: AsyncConnectionPool[Connection] | None = None
         self._left: set[asyncio.Task[Any]] = set()  # work that outlived its request
+        self._away_until = 0.0
 
     async def open(self) -> None:
         if self._pool is None:
@@ -47,7 +49,7 @@ class Pool:
             await self._pool.open()
 
     async def close(self) -> None:
-        pool, self._pool = self._pool, None
+        pool, self._pool, self._away_until = self._pool, None, 0.0
         if pool is not None:
             await pool.close()
 
@@ -55,8 +57,23 @@ class Pool:
         """The result of `work` on a connection. It must be safe to do twice: a connection may break after the commit.
 
         Raises Unavailable when the database does not answer in time; what was begun then ends by itself, since
-        cancelling a query on a server that hangs would hang too.
+        cancelling a query on a server that hangs would hang too. Where it has just refused connections, at once.
         """
+        clock, refused, left = asyncio.get_running_loop().time, self._refused(), 0.0
+        if clock() < self._away_until:
+            raise Unavailable
+        if self._away_until:
+            self._away_until = clock() + LIMIT_S + AWAY_S  # this one tries, and nobody else meanwhile
+        try:
+            return await self._done(work)
+        except Unavailable:
+            if self._refused() > refused:
+                left = clock() + AWAY_S
+            raise
+        finally:
+            self._away_until = left
+
+    async def _done(self, work: Callable[[Connection], Awaitable[T]]) -> T:
         task = asyncio.ensure_future(self._on_living(work))
         done, _ = await asyncio.wait({task}, timeout=LIMIT_S)
         if not done:
@@ -83,6 +100,10 @@ class Pool:
                     if not connection.broken:
                         raise
         raise PoolTimeout("no living connection")
+
+    def _refused(self) -> int:
+        """How often a connection could not be made."""
+        return self._pool.get_stats().get("connections_errors", 0) if self._pool else 0
 
     def _forget(self, task: asyncio.Task[Any]) -> None:
         self._left.discard(task)
