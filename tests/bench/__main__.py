@@ -12,6 +12,7 @@ import sys
 from collections.abc import Callable
 
 from tests.bench import (
+    actions,
     big_run,
     decisions,
     exactness,
@@ -67,8 +68,12 @@ BENCHES: dict[str, tuple[str, Bench]] = {
         ),
     ),
     "leases": (
-        "steps a second beside a bare Celery task; every run ends once though all are killed (P7)",
+        "steps a second beside a bare Celery task; every run ends once though all are killed",
         lambda s, r, o: leases.measure(s, r, 300 if o.quick else 3_000, 100 if o.quick else 5_000 if o.full else 2_000),
+    ),
+    "actions": (
+        "a thousand ordered at once; one effect each though workers and Valkey are killed (P7)",
+        lambda s, r, o: actions.measure(s, r, 12 if o.quick else 60),
     ),
     "ledger": (
         "what changes history is refused or found; verifying it (P11)",

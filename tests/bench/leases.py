@@ -62,7 +62,7 @@ class Caller:
 
 
 def measure(stand: Stand, report: Report, steps: int, runs: int) -> None:
-    celery = _bare(stand, steps)
+    celery = bare_rate(stand, steps)
     report.add("a bare Celery task, one process", f"{celery:,.0f}/s")
     tenant = stand.workspace()
     key = _declare(stand, tenant)
@@ -75,7 +75,7 @@ def _declare(stand: Stand, tenant: Tenant) -> str:
     return stand.manage("shell", "-v", "0", "-c", _MAKE.format(workspace=tenant.id, steps=list(STEPS)))
 
 
-def _bare(stand: Stand, tasks: int) -> float:
+def bare_rate(stand: Stand, tasks: int) -> float:
     """Tasks a second from the first that is sent to the last that has counted."""
     broker, address = stand.manage("shell", "-v", "0", "-c", _SETTINGS).split()
     environment = os.environ | {"BENCH_BROKER": broker, "BENCH_REDIS": address}

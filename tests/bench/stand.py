@@ -42,6 +42,7 @@ class Stand:
         self.state = State(folder)
         self.environment = {k: v for k, v in os.environ.items() if k not in ("DATABASE_URL", "REDIS_URL")}
         self.environment |= {"BATON_STATE": str(folder), "BATON_PORT": str(port), "PYTHONUNBUFFERED": "1"}
+        self.environment["BATON_WEBHOOK_NETWORKS"] = "127.0.0.1/32"  # where receivers of a bench stand
         self.environment["DJANGO_SETTINGS_MODULE"] = "orchestration.config.settings"
         self.up: subprocess.Popen[bytes] | None = None
         self.url = ""
