@@ -221,6 +221,8 @@ ACTS: Mapping[str, str] = {
     "workflow.target_set": "set how much is to end without a person, to",
     "workflow.failures_asked": "set whether people are asked about failed runs:",
     "workflow.drafted": "saved a draft of",
+    "workflow.proposed": "asked a second person about",
+    "workflow.withdrawn": "asked no second person any more about",
     "workflow.published": "put live",
     "workflow.retired": "retired",
     "workflow.discarded": "threw away a draft of",
@@ -329,6 +331,10 @@ _WHAT: Mapping[str, Callable[[Told], str]] = {
     ),
     "workflow.target_set": lambda told: told.get("target") or "nothing in particular",
     "workflow.failures_asked": lambda told: "yes" if told.get("on") else "no",
+    **dict.fromkeys(
+        (f"workflow.{step}" for step in ("proposed", "withdrawn")),
+        lambda told: f"{told.get('name', '')} v{told.get('version', '')}",
+    ),
     **dict.fromkeys(
         ("workflow.drafted", "workflow.published", "workflow.retired", "workflow.discarded"),
         lambda told: f"{told.get('name', '')} v{told.get('version', '')}",

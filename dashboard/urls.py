@@ -60,6 +60,7 @@ urlpatterns = [
     path("workflows/<slug:slug>/publish/", workflow_edit_versions.publish, name="publish_workflow"),
     path("workflows/<slug:slug>/revert/", workflow_edit_versions.revert, name="revert_workflow"),
     path("workflows/<slug:slug>/retire/", workflow_edit_versions.retire, name="retire_workflow"),
+    path("workflows/<slug:slug>/withdraw/", workflow_edit_versions.withdraw, name="withdraw_workflow"),
     path("workflows/<slug:slug>/discard/", workflow_edit_versions.discard, name="discard_workflow"),
     path("workflows/<slug:slug>/triggers/", workflow_triggers.page, name="workflow_triggers"),
     path("workflows/<slug:slug>/triggers/pause/", workflow_triggers.pause, name="pause_trigger"),

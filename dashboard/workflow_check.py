@@ -3,17 +3,15 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from dashboard.workflow_forms import Draft
 from dashboard.workflow_picture import Drawn, Picture, picture
-from orchestration.policies import cel
+from orchestration.control.declaring import guard_fault, guard_faults
 from orchestration.workflows.definition import BadDefinition, parse
 from orchestration.workflows.fields import Fault
-from orchestration.workflows.plans import Definition, StepPlan
+from orchestration.workflows.plans import Definition
 
-INPUT, STEPS, FAILED = "context.input", "context.steps", "context.failed"
 OWNER_WORDS = {"agent": "agent", "skill": "who can", "human": "a person", "webhook": "webhook"}
 _PLACE = re.compile(r"steps\[(\d+)\]\.?(.*)")
 
@@ -80,51 +78,13 @@ def check(draft: Draft) -> Check:
     return found
 
 
-def guard_faults(definition: Definition) -> list[Fault]:
-    """Guards that cannot be read, or that read what will not be there."""
-    found: list[Fault] = []
-    after = {step.id: step.after for step in definition.steps}
-    for place, step in enumerate(definition.steps):
-        found += _guard(step.guard, f"steps[{place}].guard", earlier(step, after))
-    return found
-
-
-def earlier(step: StepPlan, after: Mapping[str, Sequence[str]]) -> set[str]:
-    """All steps that have ended when this one begins."""
-    found: set[str] = set()
-    waiting = list(step.after)
-    while waiting:
-        if (each := waiting.pop()) not in found:
-            found.add(each)
-            waiting.extend(after.get(each, ()))
-    return found
-
-
 def _typed_guards(draft: Draft) -> list[Fault]:
     """While something else is wrong: what can be told of guards without knowing the steps."""
     return [
         fault
         for place, step in enumerate(draft.steps)
-        for fault in _guard(step.guard, f"steps[{place}].guard", {each.id for each in draft.steps})
+        for fault in guard_fault(step.guard, f"steps[{place}].guard", {each.id for each in draft.steps})
     ]
-
-
-def _guard(text: str, path: str, earlier: set[str]) -> list[Fault]:
-    if not text.strip():
-        return []
-    try:
-        program = cel.compiled(text.strip())
-    except cel.Invalid as error:
-        return [Fault(path, f"Line {fault.line}, column {fault.column}: {fault}") for fault in error.faults]
-    found = []
-    for read in sorted(program.reads):
-        of = next((each for each in (STEPS, FAILED) if read.startswith(f"{each}.")), "")
-        step = read.removeprefix(f"{of}.").partition(".")[0]
-        if of and step not in earlier:
-            found.append(Fault(path, f"No step {step} has ended before this one."))
-        elif not of and not f"{read}.".startswith((f"{INPUT}.", f"{STEPS}.", f"{FAILED}.")):
-            found.append(Fault(path, f"A guard reads {INPUT}, {STEPS}.<step> and {FAILED}.<step>, not {read}."))
-    return found
 
 
 def owner_words(kind: str, name: str) -> str:

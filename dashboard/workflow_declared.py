@@ -9,20 +9,17 @@ from datetime import datetime
 from functools import cached_property
 
 import orjson
-from django.utils.text import slugify
 
 from dashboard.workflow_check import owner_words
 from dashboard.workflow_forms import long
 from dashboard.workflow_picture import Drawn, Picture, picture
 from dashboard.workflow_words import difference, retry_words
 from orchestration.ledger.models import Entry
-from orchestration.registry.resolve import short_hash
 from orchestration.workflows.declared_models import DefinitionState, DefinitionVersion, WorkflowDefinition
 from orchestration.workflows.models import Workflow
 from orchestration.workflows.plans import Definition, StepPlan
 from orchestration.workspaces.current import Here, nothing_here
 
-RESERVED = frozenset({"new", "unnamed"})  # the first is an address beside those of workflows
 STEPS = {"workflow.published": "live", "workflow.retired": "retired", "workflow.drafted": "saved"}
 
 
@@ -116,16 +113,6 @@ def declared_of(flow: Workflow) -> DeclaredPage:
     definition = WorkflowDefinition.objects.filter(workspace_id=flow.workspace_id, name=flow.name).first()
     versions = list(definition.versions.order_by("-number")) if definition else []
     return DeclaredPage(flow, definition, versions)
-
-
-def flow_named(workspace_id: int, name: str) -> Workflow:
-    """The workflow of that name, made where there is none yet: its page is there before its first run. (The digest's
-    own way of making names commits at once, apart from the transaction that runs.)"""
-    mine = Workflow.objects.filter(workspace_id=workspace_id)
-    slug = slugify(name)[:180] or "unnamed"
-    if slug in RESERVED or mine.filter(slug=slug).exclude(name=name).exists():
-        slug = f"{slug}-{short_hash(name)}"
-    return mine.get_or_create(name=name, defaults={"workspace_id": workspace_id, "slug": slug})[0]
 
 
 def turns_of(workspace_id: int, ids: Sequence[str]) -> dict[str, list[Turn]]:

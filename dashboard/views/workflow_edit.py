@@ -17,13 +17,14 @@ from django.views.decorators.http import require_http_methods
 from dashboard.policy_words import Line
 from dashboard.workflow_acts import act
 from dashboard.workflow_check import Check, check
-from dashboard.workflow_declared import DeclaredPage, declared_of, declared_page, flow_named
+from dashboard.workflow_declared import DeclaredPage, declared_of, declared_page
 from dashboard.workflow_fields import FEW, Field, StepView
 from dashboard.workflow_forms import Draft, StepDraft, of_body, of_post
 from dashboard.workflow_picture import Picture
 from dashboard.workflow_trigger_fields import TriggerView
 from dashboard.workflow_trigger_forms import TriggerDraft
 from dashboard.workflow_words import difference
+from orchestration.control.declaring import flow_named
 from orchestration.lib.fragments import render_page_or_fragment
 from orchestration.lib.pulse import publish as signal
 from orchestration.registry.models import Agent

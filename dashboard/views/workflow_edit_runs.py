@@ -16,10 +16,11 @@ from django.urls import reverse
 from django.views.decorators.http import require_POST, require_safe
 
 from dashboard.finding import Finding
-from dashboard.workflow_declared import drawn, flow_named
+from dashboard.workflow_declared import drawn
 from dashboard.workflow_picture import Picture
 from dashboard.workflow_states import EFFECT, RUN, StepState, finding, step_states
 from orchestration.control import driving
+from orchestration.control.declaring import flow_named
 from orchestration.lib.fragments import render_page_or_fragment
 from orchestration.workflows import anew
 from orchestration.workflows.declared import REASON_CHARS, plan_of

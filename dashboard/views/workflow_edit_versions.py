@@ -15,15 +15,19 @@ from django.views.decorators.http import require_POST, require_safe
 
 from dashboard.policy_words import Line
 from dashboard.proof import freshly_proven
-from dashboard.workflow_check import guard_faults
 from dashboard.workflow_declared import DeclaredPage, StepLine, declared_page, drawn, step_lines
 from dashboard.workflow_picture import Picture
 from dashboard.workflow_words import difference, read
+from orchestration.control import declaring
 from orchestration.lib.pulse import publish as signal
 from orchestration.workflows import declared
 from orchestration.workflows.declared import NotNow
 from orchestration.workflows.declared_models import DefinitionState, DefinitionVersion
 from orchestration.workspaces.current import MEMBER, Here, needs
+
+
+class Waits(Exception):
+    """Nothing was changed yet: another person has to agree."""
 
 
 @dataclass
@@ -47,6 +51,10 @@ class VersionPage:
     @property
     def lines(self) -> list[Line]:
         return difference(self.against.body, self.version.body) if self.against else []
+
+    @property
+    def two(self) -> bool:
+        return declaring.two_people(self.version.workspace_id)
 
     @property
     def changed(self) -> int:
@@ -139,10 +147,24 @@ def retire(request: Here, slug: str) -> HttpResponse:
     base, chosen = _chosen(request, slug)
 
     def go() -> str:
-        declared.retire(chosen.pk, _by(request), _reason(request))
+        if not declaring.retire(chosen, _by(request), _reason(request)):
+            raise Waits(f"v{chosen.number} is retired once a second admin has retired it too.")
         return f"Retired v{chosen.number}: no run starts by it any more, and those that have begun go on."
 
     return _stepped(request, base, go)
+
+
+@require_POST
+@needs("admin")
+def withdraw(request: Here, slug: str) -> HttpResponse:
+    """What waits for a second admin does so no more."""
+    base, chosen = _chosen(request, slug)
+
+    def go() -> str:
+        declared.withdraw(chosen.pk, _by(request))
+        return "A second admin is asked no more."
+
+    return _stepped(request, base, go, chosen.number)
 
 
 @require_POST
@@ -158,12 +180,9 @@ def discard(request: Here, slug: str) -> HttpResponse:
 
 
 def _put_live(request: Here, chosen: DefinitionVersion, otherwise: str = "") -> None:
-    made = read(chosen.body)
-    if made is None:
-        raise NotNow("This version can no longer be read: write it anew.")
-    if faults := guard_faults(made):
-        raise NotNow(f"A guard cannot be told: {faults[0].message}")
-    declared.publish(chosen.pk, _by(request), _reason(request, otherwise))
+    done = declaring.publish(chosen, _by(request), _reason(request, otherwise))
+    if done.state != DefinitionState.LIVE:
+        raise Waits(f"v{chosen.number} is live once a second admin has published it too.")
 
 
 def _reason(request: Here, otherwise: str = "") -> str:
@@ -191,6 +210,8 @@ def _stepped(request: Here, base: DeclaredPage, go: Callable[[], str], stay: int
     slug = base.flow.slug
     try:
         messages.success(request, go(), extra_tags="ok")
+    except Waits as told:
+        messages.success(request, str(told), extra_tags="human")
     except NotNow as error:
         messages.error(request, str(error), extra_tags="crit")
         if stay:

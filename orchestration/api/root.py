@@ -20,6 +20,7 @@ from orchestration.api import (
     actions,
     conformance,
     context,
+    definitions,
     description,
     figures,
     handoffs,
@@ -28,7 +29,6 @@ from orchestration.api import (
     mess,
     policies,
     route,
-    starts,
     triggers,
 )
 from orchestration.api.refusals import Refused, problem, unavailable
@@ -99,7 +99,7 @@ api = Api(
 )
 api.add_router("", figures.router)
 api.add_router("", conformance.router)
-api.add_router("", starts.router)
+api.add_router("", definitions.router)
 api.add_router("", triggers.router)
 api.add_router("", hold_lists.router)
 api.add_router("", policies.router)

@@ -25,6 +25,7 @@ from orchestration.workflows.definition import Definition, parse
 
 MOST = 500  # definitions of a workspace
 REASON_CHARS = 400
+PROPOSED = ["proposed_by", "proposed_for", "proposed_reason"]
 
 
 class NotNow(ValueError):
@@ -64,6 +65,7 @@ def save(
             raise Changed(f"Version {draft.number} was saved by {draft.author} meanwhile.")
         if draft.digest != digest:
             draft.body, draft.digest, draft.created_at = body, digest, timezone.now()
+            _settled(draft)  # whoever asked for it did not see this
             for name, value in told.items():
                 setattr(draft, name, value)
             draft.save(update_fields=["body", "digest", "created_at", *told])
@@ -71,34 +73,49 @@ def save(
     return draft
 
 
-def publish(version_id: UUID, by: str, reason: str) -> DefinitionVersion:
+def publish(version_id: UUID, by: str, reason: str, *, two: bool = False) -> DefinitionVersion:
     """A draft goes live, and what was live before it is retired: runs that have begun keep it. A retired one may go
-    live again. What is live already stays so. Raises NotNow."""
+    live again. What is live already stays so. `two`: it takes another person than who asked first; until then nothing
+    changes but `proposed_by`. Raises NotNow."""
     with transaction.atomic():
         version = _locked(version_id)
-        if version.state == DefinitionState.LIVE:
+        if version.state == DefinitionState.LIVE or (two and not _agreed(version, DefinitionState.LIVE, by, reason)):
             return version
         now = timezone.now()
         before = DefinitionVersion.objects.filter(definition_id=version.definition_id, state=DefinitionState.LIVE)
         before.update(state=DefinitionState.RETIRED, retired_at=now)
         version.state, version.live_at, version.retired_at = DefinitionState.LIVE, now, None
+        asked_by = _settled(version)
         version.save(update_fields=["state", "live_at", "retired_at"])
         arming.arm(version.definition, parse(version.body))
-        _note(version, version.definition.name, "published", by, reason)
+        _note(version, version.definition.name, "published", by, reason, asked_by)
     return version
 
 
-def retire(version_id: UUID, by: str, reason: str) -> DefinitionVersion:
-    """No run begins by it any more. Raises NotNow for a draft."""
+def retire(version_id: UUID, by: str, reason: str, *, two: bool = False) -> DefinitionVersion:
+    """No run begins by it any more. `two`: as with `publish`. Raises NotNow for a draft."""
     with transaction.atomic():
         version = _locked(version_id)
         if version.state == DefinitionState.DRAFT:
             raise NotNow("A draft is not live; discard it instead.")
+        if two and version.state == DefinitionState.LIVE and not _agreed(version, DefinitionState.RETIRED, by, reason):
+            return version
         if version.state == DefinitionState.LIVE:
+            asked_by = _settled(version)
             version.state, version.retired_at = DefinitionState.RETIRED, timezone.now()
             version.save(update_fields=["state", "retired_at"])
             arming.disarm(version.definition)
-            _note(version, version.definition.name, "retired", by, reason)
+            _note(version, version.definition.name, "retired", by, reason, asked_by)
+    return version
+
+
+def withdraw(version_id: UUID, by: str) -> DefinitionVersion:
+    """What was asked of a second person is asked no more: taken back, or turned down. Raises NotNow."""
+    with transaction.atomic():
+        version = _locked(version_id)
+        if version.proposed_by:
+            _note(version, version.definition.name, "withdrawn", by, asked_by=version.proposed_by)
+            _settled(version)
     return version
 
 
@@ -131,6 +148,25 @@ def digest_of(wanted: Definition) -> str:
     return hashlib.sha256(canonical(wanted.stored())).hexdigest()
 
 
+def _agreed(version: DefinitionVersion, wish: str, by: str, reason: str) -> bool:
+    """Whether a person may do now what another has asked for. Keys only ask: two of them may be one person's."""
+    if version.proposed_for == wish and version.proposed_by:
+        return version.proposed_by != by and by.startswith("person:")
+    version.proposed_by, version.proposed_for, version.proposed_reason = by[:200], wish, reason.strip()[:REASON_CHARS]
+    version.save(update_fields=PROPOSED)
+    _note(version, version.definition.name, "proposed", by, reason)
+    return False
+
+
+def _settled(version: DefinitionVersion) -> str:
+    """Who had asked for it."""
+    by = version.proposed_by
+    if by:
+        version.proposed_by = version.proposed_for = version.proposed_reason = ""
+        version.save(update_fields=PROPOSED)
+    return by
+
+
 def _lock(definition_id: UUID) -> WorkflowDefinition:
     return WorkflowDefinition.objects.select_for_update().get(pk=definition_id)
 
@@ -146,9 +182,10 @@ def _locked(version_id: UUID) -> DefinitionVersion:
     return version
 
 
-def _note(version: DefinitionVersion, name: str, step: str, by: str, reason: str = "") -> None:
-    """`step`: drafted | published | retired | discarded."""
+def _note(version: DefinitionVersion, name: str, step: str, by: str, reason: str = "", asked_by: str = "") -> None:
+    """`step`: drafted | proposed | withdrawn | published | retired | discarded."""
     told: dict[str, Any] = {"name": name, "version": version.number, "sha256": version.digest}
     told |= {"origin": str(version.origin), "reason": reason.strip()[:REASON_CHARS]}
+    told |= {"asked_by": asked_by} if asked_by else {}
     subject = ("workflow_version", str(version.pk))
     entries.record(version.workspace_id, f"workflow.{step}", subject, by, told, timezone.now())

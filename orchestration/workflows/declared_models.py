@@ -59,6 +59,9 @@ class DefinitionVersion(models.Model):
     created_at = models.DateTimeField(default=timezone.now)
     live_at = models.DateTimeField(null=True, blank=True)
     retired_at = models.DateTimeField(null=True, blank=True)
+    proposed_by = models.CharField(max_length=200, blank=True, default="", help_text="Who asked a second person")
+    proposed_for = models.CharField(max_length=7, blank=True, default="", help_text="The state that was asked for")
+    proposed_reason = models.CharField(max_length=400, blank=True, default="")
 
     class Meta:
         constraints: ClassVar = [

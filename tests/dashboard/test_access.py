@@ -149,7 +149,7 @@ WRITES: dict[str, set[str]] = {
     "/workflows/999/wishes/": ADMIN,
     "/workflows/999/coordination/switch/": ADMIN,
     **{f"/workflows/999/triggers/{act}/": OPERATOR for act in ("pause", "resume")},
-    **{f"/workflows/999/{step}/": ADMIN for step in ("publish", "revert", "retire", "discard")},
+    **{f"/workflows/999/{step}/": ADMIN for step in ("publish", "revert", "retire", "withdraw", "discard")},
 }
 # Asked of nobody in particular, or by their own tests: the stream, invitations, what a person sets for himself, a key.
 ELSEWHERE = {"live", "join", "workspace", "theme", "density", "key", "keep_precedent"}
@@ -187,7 +187,7 @@ ACTS += [
     "/workflows/refund/wishes/",
     "/workflows/refund/coordination/switch/",
     *(f"/workflows/refund/triggers/{act}/" for act in ("pause", "resume")),
-    *(f"/workflows/refund/{act}/" for act in ("edit", "learn", "publish", "revert", "retire", "discard")),
+    *(f"/workflows/refund/{act}/" for act in ("edit", "learn", "publish", "revert", "retire", "withdraw", "discard")),
     "/inbox/precedents/{precedent}/revoke/",
 ]
 ACTS += [f"/runs/{{declared}}/plan/{act}/" for act in PLAN_ACTS]
