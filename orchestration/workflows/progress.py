@@ -93,7 +93,8 @@ def standing(workspace_id: int, name: str) -> Standing | None:
     versions = {version.pk: version for version in definition.versions.defer("body")}
     tasks = Task.objects.filter(workspace_id=workspace_id, workflow=name)
     ready = tasks.filter(state=TaskState.READY, due_at__lte=timezone.now())
-    work = tasks.aggregate(
+    in_hand = tasks.filter(state__in=[TaskState.LEASED, TaskState.ASKED, TaskState.CALLED])  # few, and indexed
+    work = in_hand.aggregate(
         at_work=Count("id", filter=Q(state__in=[TaskState.LEASED, TaskState.CALLED])),
         asked=Count("id", filter=Q(state=TaskState.ASKED)),
     )
