@@ -13,7 +13,6 @@ from ninja import Field, Router, Schema
 from ninja.errors import ValidationError
 
 from orchestration.api.auth import KeyAuth
-from orchestration.api.refusals import Refused
 from orchestration.api.shapes import Asked, Text
 from orchestration.control import route_figures, routes
 from orchestration.control.candidates import Unknown, Work
@@ -84,16 +83,34 @@ class ReliabilityOut(Schema):
     next: str | None
 
 
+class Wrong(ValueError):
+    """A question that cannot be answered as it is; `field` says what is wrong with it."""
+
+    def __init__(self, field: str, words: str) -> None:
+        super().__init__(words)
+        self.field = field
+
+
 @router.post("/route", response=RouteOut, summary="Who should get this work, and why")
 def post_route(request: Asked, wanted: RouteIn) -> dict[str, Any]:
     """The same key gets the same answer again. Nobody is chosen who is stopped, whose circuit is open, whose work was
-    moved, or whom a policy would deny it."""
+    moved, or whom a policy would deny it; and nobody for a run that is cancelled, or whose workflow is paused."""
+    key_id = request.auth.bearer.key_id if request.auth.bearer else 0
+    try:
+        return answer(request.auth.workspace_id, key_id, wanted, request.headers.get("Idempotency-Key", ""))
+    except Wrong as error:
+        fault = {"loc": ("body", "wanted", error.field), "msg": str(error), "type": "value_error"}
+        raise ValidationError([fault]) from error
+
+
+def answer(workspace_id: int, key_id: int, wanted: RouteIn, said: str) -> dict[str, Any]:
+    """`said`: the idempotency key of the header. Raises Wrong. `route_door`, which is before `post_route`, asks it."""
     if not (wanted.task or wanted.system or wanted.candidates):
-        raise _wrong("task", "Say what work it is: a task, a system or candidates.")
-    said = request.headers.get("Idempotency-Key", "") or wanted.key
+        raise Wrong("task", "Say what work it is: a task, a system or candidates.")
+    said = said or wanted.key
     if len(said) > 255 or "\0" in said:
-        raise _wrong("key", "An idempotency key is a text of at most 255 characters.")
-    key = f"{request.auth.bearer.key_id}:{_hash(said)}" if said and request.auth.bearer else None
+        raise Wrong("key", "An idempotency key is a text of at most 255 characters.")
+    key = f"{key_id}:{_hash(said)}" if said else None
     work = Work(
         wanted.task,
         wanted.system,
@@ -105,11 +122,11 @@ def post_route(request: Asked, wanted: RouteIn) -> dict[str, Any]:
         wanted.currency,
     )
     try:
-        return routes.route(request.auth.workspace_id, work, key, timezone.now())
+        return routes.route(workspace_id, work, key, timezone.now())
     except Unknown as error:
-        raise _wrong(error.field, str(error)) from error
+        raise Wrong(error.field, str(error)) from error
     except KeyUsed as error:
-        raise Refused(422, "invalid", str(error)) from error
+        raise Wrong("key", str(error)) from error
 
 
 @router.get("/reliability", response=ReliabilityOut, auth=KeyAuth("read"), summary="Success by agent and system")
@@ -120,7 +137,3 @@ def get_reliability(request: Asked) -> dict[str, Any]:
 
 def _hash(text: str) -> str:
     return hashlib.sha256(text.encode("utf-8", "replace")).hexdigest()
-
-
-def _wrong(field: str, words: str) -> ValidationError:
-    return ValidationError([{"loc": ("body", "wanted", field), "msg": words, "type": "value_error"}])

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from dataclasses import asdict, dataclass
 from decimal import Decimal
 
@@ -11,6 +10,7 @@ from django.utils import timezone
 
 from orchestration.autonomy.models import Leave, Limits
 from orchestration.ledger import entries
+from orchestration.lib.remembering import Remembered
 from orchestration.workspaces.models import User, Workspace
 
 FRESH_S = 3.0  # so long a process goes by what it read
@@ -24,7 +24,7 @@ class Allowed:
     minutes: int = 60
 
 
-_known: dict[int, tuple[float, Allowed]] = {}
+_known: Remembered[int, Allowed] = Remembered(FRESH_S)
 
 
 def allowed(workspace_id: int) -> Allowed:
@@ -34,10 +34,7 @@ def allowed(workspace_id: int) -> Allowed:
 
 def remembered(workspace_id: int) -> Allowed:
     """The same for who asks many times a second."""
-    found = _known.get(workspace_id)
-    if found is None or found[0] < time.monotonic():
-        found = _known[workspace_id] = time.monotonic() + FRESH_S, allowed(workspace_id)
-    return found[1]
+    return _known.of(workspace_id, lambda: allowed(workspace_id))
 
 
 @transaction.atomic
@@ -50,7 +47,7 @@ def allow(workspace: Workspace, wanted: Allowed, by: User) -> bool:
     told = {"after": _told(wanted), "before": _told(before)}
     subject, actor = ("workspace", workspace.slug), f"person:{by.get_username()}"
     entries.record(workspace.pk, "limits.changed", subject, actor, told, timezone.now())
-    _known.pop(workspace.pk, None)
+    _known.drop(workspace.pk)
     return True
 
 

@@ -21,7 +21,7 @@ App = Callable[[Scope, Receive, Send], Awaitable[None]]
 
 pages = cast(App, get_asgi_application())
 
-from orchestration.api import coordination, decisions, events, holds, leases, otlp
+from orchestration.api import coordination, decisions, events, holds, leases, otlp, route_door
 from orchestration.config.celery import app
 
 # no request waits longer than this for a broker that is away or hangs
@@ -45,6 +45,8 @@ def choose(path: str, scope: Scope | None = None) -> App:
         return events.application
     if path == leases.ADDRESS or path.startswith(f"{leases.ADDRESS}/"):
         return leases.application
+    if path == route_door.ADDRESS:
+        return route_door.application
     if scope and path.startswith(holds.ADDRESS) and for_holds(path, scope):
         return holds.application
     if scope and coordination.takes(scope):

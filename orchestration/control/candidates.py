@@ -3,7 +3,6 @@ what stands in the way."""
 
 from __future__ import annotations
 
-import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -12,14 +11,14 @@ from typing import Any
 
 from orchestration.control.in_force import Force
 from orchestration.lib.names import normal
+from orchestration.lib.remembering import Remembered
 from orchestration.registry.models import Agent, System
-from orchestration.routing import circuits
 from orchestration.routing.choose import Candidate, expected, interval, pooled
-from orchestration.routing.models import Breaker, Cell, Circuit
+from orchestration.routing.models import Cell, Circuit
 from orchestration.routing.moves import Moved
 
 MOST_CANDIDATES, MOST_CELLS = 50, 500
-FRESH_S, REMEMBERED = 10.0, 5_000
+FRESH_S, FIELDS = 10.0, 500
 
 Counted = tuple[float, float, int, int]  # alpha, beta, calls, failures
 
@@ -47,35 +46,68 @@ class Work:
     currency: str = ""
 
 
-_systems: dict[tuple[int, str], tuple[float, System]] = {}
+@dataclass(frozen=True, slots=True)
+class Field:
+    """Who could do a kind of work: who was named, else who has done it; with what is measured of each."""
+
+    agents: Mapping[int, Agent]
+    measured: Sequence[Candidate]
+
+
+Circuited = tuple[str, str]  # state and words of one that is not closed
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """What is so this moment: `circuits` by agent, of the system that is asked about; `stopped`: why nobody may."""
+
+    force: Force
+    circuits: Mapping[int, Circuited]
+    stopped: str = ""
+
+
+_systems: Remembered[tuple[int, str], System] = Remembered(FRESH_S)
+_fields: Remembered[tuple[Any, ...], Field] = Remembered(FRESH_S, FIELDS)
 
 
 def system_called(workspace_id: int, called: str) -> System | None:
     """By slug or name; remembered for some seconds, since the same few are asked about."""
     if not called:
         return None
-    known = _systems.get((workspace_id, called))
-    if known and known[0] > time.monotonic():
-        return known[1]
+    return _systems.of((workspace_id, called), lambda: _system(workspace_id, called))
+
+
+def _system(workspace_id: int, called: str) -> System:
     found = System.objects.filter(workspace_id=workspace_id)
     row = found.filter(slug=called).first() or found.filter(key=normal(called)).order_by("-kind").first()
     if row is None:
         raise Unknown("system", f"No system is called {called}.")
-    if len(_systems) >= REMEMBERED:
-        _systems.clear()
-    _systems[workspace_id, called] = time.monotonic() + FRESH_S, row
     return row
+
+
+def field_for(workspace_id: int, work: Work, system: System | None) -> Field:
+    """Remembered for some seconds: it is measured anew each minute."""
+    place = workspace_id, system.pk if system else 0, work.kind, work.task, work.candidates
+    return _fields.of(place, lambda: _field(workspace_id, work, system))
+
+
+def _field(workspace_id: int, work: Work, system: System | None) -> Field:
+    agents, cells = _read(workspace_id, work, system)
+    made = {pk: _candidate(pk, agents[pk], pooled(each)) for pk, each in cells.items()}
+    alpha, beta = expected(made)
+    made |= {pk: _candidate(pk, row, (alpha, beta, 0, 0)) for pk, row in agents.items() if pk not in made}
+    named = _named(agents)
+    return Field(agents, [replace(made[pk], name=named[pk]) for pk in sorted(made)])
 
 
 def forget() -> None:
     """Empty the memory, between tests."""
     _systems.clear()
+    _fields.clear()
 
 
-def measured_for(
-    workspace_id: int, work: Work, system: System | None
-) -> tuple[dict[int, Agent], dict[int, list[Counted]]]:
-    """The candidates by id, those that were named, else those that have done this work; and their cells."""
+def _read(workspace_id: int, work: Work, system: System | None) -> tuple[dict[int, Agent], dict[int, list[Counted]]]:
+    """The candidates by id, and their cells."""
     named = _named_ones(workspace_id, work) if work.candidates else None
     rows = _cells(workspace_id, work, system).select_related("agent__application").order_by("-n")
     agents: dict[int, Agent] = dict(named or {})
@@ -111,26 +143,15 @@ def _cells(workspace_id: int, work: Work, system: System | None) -> Any:
     return found.filter(task="", **({"kind": work.kind} if work.kind else {}))
 
 
-def candidates(
-    workspace_id: int,
-    work: Work,
-    of: tuple[System | None, Mapping[int, Agent], Mapping[int, list[Counted]]],
-    force: Force,
-    at: datetime,
-) -> list[Candidate]:
-    system, agents, measured = of
-    circuit = circuits.standing(workspace_id) if system else {}
-    made = {pk: _candidate(pk, agents[pk], pooled(cells)) for pk, cells in measured.items()}
-    alpha, beta = expected(made)
-    made |= {pk: _candidate(pk, row, (alpha, beta, 0, 0)) for pk, row in agents.items() if pk not in made}
-    named = _named(agents)
+def candidates(field: Field, work: Work, now: Standing, at: datetime) -> list[Candidate]:
+    """With what stands in the way of each now."""
     found = []
-    for pk, each in made.items():
-        row = circuit.get((pk, system.pk)) if system else None
-        barred = _barred(agents[pk], work, row, force, at)
-        half = row is not None and row.state == Circuit.HALF
-        found.append(replace(each, name=named[pk], barred=barred, half_open=half))
-    return sorted(found, key=lambda each: each.id)
+    for each in field.measured:
+        circuit = now.circuits.get(each.id)
+        barred = now.stopped or _barred(field.agents[each.id], work, circuit, now.force, at)
+        half = circuit is not None and circuit[0] == Circuit.HALF
+        found.append(replace(each, barred=barred, half_open=half) if barred or half else each)
+    return found
 
 
 def _candidate(pk: int, agent: Agent, counted: tuple[float, float, int, int]) -> Candidate:
@@ -149,7 +170,7 @@ def _named(agents: Mapping[int, Agent]) -> dict[int, str]:
     }
 
 
-def _barred(agent: Agent, work: Work, breaker: Breaker | None, force: Force, at: datetime) -> str:
+def _barred(agent: Agent, work: Work, circuit: Circuited | None, force: Force, at: datetime) -> str:
     """Why it must not be chosen, in words; "" where it may."""
     stopped = force.stops.found(agent.pk, agent.name, work.run, at) if force.stops else None
     if stopped:
@@ -157,8 +178,8 @@ def _barred(agent: Agent, work: Work, breaker: Breaker | None, force: Force, at:
     moved = _moved(force.moves.get(str(agent.pk), ()), work, at)
     if moved and not moved.share:
         return moved.words
-    if breaker is not None and breaker.state == Circuit.OPEN:
-        return f"Its circuit to this system is open: {breaker.words}."
+    if circuit is not None and circuit[0] == Circuit.OPEN:
+        return f"Its circuit to this system is open: {circuit[1]}."
     return ""
 
 

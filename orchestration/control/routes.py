@@ -19,15 +19,15 @@ from django.db import connection, transaction
 from uuid_utils.compat import uuid7
 
 from orchestration.control import decide, facts
-from orchestration.control.candidates import Work, candidates, measured_for, system_called
+from orchestration.control.candidates import Standing, Work, candidates, field_for, system_called
 from orchestration.control.candidates import forget as forget_systems
 from orchestration.control.in_force import Force, of_generation
 from orchestration.control.in_force import forget as forget_force
 from orchestration.ledger import entries
 from orchestration.lib.names import normal
-from orchestration.policies.asks import Ask
+from orchestration.lib.prepared import Prepared
+from orchestration.policies.asks import Ask, subjects_of
 from orchestration.policies.effects import Kind
-from orchestration.policies.evaluate import evaluate
 from orchestration.policies.live import Book
 from orchestration.registry.models import Agent, System
 from orchestration.routing import limits
@@ -36,7 +36,21 @@ from orchestration.routing.models import Choice
 
 BATON = "baton:routing"
 HIGH = "high"
-STORE = """
+STANDING = Prepared(
+    "control_route_standing",
+    """
+select b.generation, i.agent_id, i.since, (
+    select jsonb_agg(jsonb_build_array(k.agent_id, k.state, k.words)) from routing_breaker k
+    where k.workspace_id = w.id and k.system_id = %(system)s::int and k.state <> 'closed')
+from workspaces_workspace w
+left join policies_rulebook b on b.workspace_id = w.id
+left join routing_incumbent i on i.workspace_id = w.id and i.what = %(what)s::text
+where w.id = %(workspace)s::int
+""",
+)
+STORE = Prepared(
+    "control_route_store",
+    """
 with kept as (
     insert into routing_choice (workspace_id, id, at, key, digest, agent_id, system_id, task, explored, asked, answer)
     values (%(workspace)s, %(id)s, %(at)s, %(key)s, %(digest)s, %(agent)s, %(system)s, %(task)s, %(explored)s,
@@ -51,7 +65,8 @@ with kept as (
     where routing_incumbent.agent_id <> excluded.agent_id returning agent_id
 )
 select (select count(*) from kept), (select agent_id from before), (select agent_id from has)
-"""
+""",
+)
 
 
 class KeyUsed(ValueError):
@@ -64,10 +79,10 @@ def route(workspace_id: int, work: Work, key: str | None, at: datetime) -> dict[
     digest = hashlib.sha256(orjson.dumps(work, default=str)).hexdigest()
     system = system_called(workspace_id, work.system)
     work = replace(work, system=system.name if system else "")
-    agents, cells = measured_for(workspace_id, work, system)
-    force, held = _standing(workspace_id, work)
-    found = candidates(workspace_id, work, (system, agents, cells), force, at)
-    chosen, decision = _choose(workspace_id, work, (found, agents), (force, held), at)
+    field = field_for(workspace_id, work, system)
+    standing, held = _standing(workspace_id, work, system, at)
+    found, agents = candidates(field, work, standing, at), field.agents
+    chosen, decision = _choose(workspace_id, work, (found, agents), (standing.force, held), at)
     answer = _answer(chosen, found, decision, at)
     stored = _store(workspace_id, work, (key, digest, system), answer, (chosen, agents, held), at)
     return stored or _before(workspace_id, key or "", digest) or answer
@@ -111,7 +126,8 @@ def _choose(
 
 
 def _judged(workspace_id: int, work: Work, agent: Agent, book: Book, at: datetime) -> dict[str, Any] | None:
-    """What would be decided if this agent asked to do it. Rules that look back are asked when it does."""
+    """What would be decided if this agent asked to do it, by all that is so this moment: rules that look back see what
+    was asked before, and not what others ask at the same time, since nothing is asked yet."""
     if not work.task or not book.rules:
         return None
     ask = Ask(
@@ -126,7 +142,9 @@ def _judged(workspace_id: int, work: Work, agent: Agent, book: Book, at: datetim
     if "run" in needs:
         known |= facts.run_facts(workspace_id, work.run)
     known.pop("_run_id", None)
-    answer = evaluate(book.rules, known, book.default)
+    if "past" in needs:
+        known |= _past(asked)
+    answer = book.ready.evaluate(known)
     words = " ".join(str(reason["words"]) for reason in answer.reasons[:2]) or "No policy speaks of this."
     return {"effect": answer.effect.kind.value, "words": words}
 
@@ -196,9 +214,8 @@ def _store(
         "keeps": bool(chosen and chosen.keeps),
     }
     changes = held is not None and chosen is not None and held.agent != chosen.agent.id
-    with transaction.atomic() if changes else nullcontext(), connection.cursor() as cursor:
-        cursor.execute(STORE, values)
-        kept, before, now = cursor.fetchone()
+    with transaction.atomic() if changes else nullcontext():
+        kept, before, now = STORE.rows(values)[0]
         if kept and before and now and before != now:
             told = {"from": _name(before, agents), "to": _name(now, agents), "why": answer["why"]}
             told |= {"system": work.system, "task": work.task}
@@ -211,14 +228,29 @@ def _name(pk: int, agents: Mapping[int, Agent]) -> str:
     return found.name if found else str(pk)
 
 
-def _standing(workspace_id: int, work: Work) -> tuple[Force, Held | None]:
-    """What is in force, and who has this work; in one round trip while the generation stands."""
+def _past(asked: decide.Asked) -> dict[str, Any]:
+    subjects = subjects_of(asked.ask)
+    values: dict[str, Any] = {"workspace": asked.workspace_id, "type": asked.ask.type, "now": asked.at}
+    values |= {"subjects": list(subjects), "values": list(subjects.values())}
     with connection.cursor() as cursor:
-        cursor.execute(
-            "select b.generation, i.agent_id, i.since from workspaces_workspace w "
-            "left join policies_rulebook b on b.workspace_id = w.id "
-            "left join routing_incumbent i on i.workspace_id = w.id and i.what = %s where w.id = %s",
-            [what_of(work), workspace_id],
-        )
-        generation, agent, since = cursor.fetchone() or (None, None, None)
-    return of_generation(workspace_id, generation), Held(agent, since) if agent and since else None
+        cursor.execute(decide.READ_PAST, values)
+        return decide.past_facts(cursor.fetchall())
+
+
+def _standing(workspace_id: int, work: Work, system: System | None, at: datetime) -> tuple[Standing, Held | None]:
+    """What is so this moment, and who has this work; in one round trip while the generation stands."""
+    values = {"workspace": workspace_id, "what": what_of(work), "system": system.pk if system else 0}
+    generation, agent, since, broken = next(iter(STANDING.rows(values)), (None, None, None, None))
+    force = of_generation(workspace_id, generation)
+    circuits = {pk: (state, words) for pk, state, words in orjson.loads(broken)} if broken else {}
+    stopped = _paused(workspace_id, work.run, force, at) if work.run and force.stops else ""
+    return Standing(force, circuits, stopped), Held(agent, since) if agent and since else None
+
+
+def _paused(workspace_id: int, run: str, force: Force, at: datetime) -> str:
+    """Why nobody may go on with the run: its workflow is paused. Looked up while one is."""
+    if not force.stops.workflows:
+        return ""
+    told = facts.run_facts(workspace_id, run)
+    found = force.stops.of_workflow(str(told.get("run.workflow") or ""), at)
+    return found.words if found else ""

@@ -6,15 +6,13 @@ nobody can tell, and the name alone counts.
 
 from __future__ import annotations
 
-import time
 from dataclasses import dataclass
 
 from django.db.models import Q
 
 from orchestration.handoffs.given import agent_key
+from orchestration.lib.remembering import Remembered
 from orchestration.registry.models import Agent
-
-FRESH_S, REMEMBERED = 10.0, 5_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,7 +33,7 @@ class Party:
 
 
 Pair = tuple[Party, Party]
-_known: dict[tuple[int, str], tuple[float, frozenset[str]]] = {}
+_known: Remembered[tuple[int, str], frozenset[str]] = Remembered(fresh_s=10.0)
 
 
 def party(workspace_id: int, name: str, near: str = "") -> Party:
@@ -73,12 +71,9 @@ def forget() -> None:
 
 
 def _applications(workspace_id: int, key: str) -> frozenset[str]:
-    found = _known.get((workspace_id, key))
-    if found and found[0] > time.monotonic():
-        return found[1]
+    return _known.of((workspace_id, key), lambda: _look(workspace_id, key))
+
+
+def _look(workspace_id: int, key: str) -> frozenset[str]:
     rows = Agent.objects.filter(workspace_id=workspace_id, key=key).values_list("application__name", flat=True)
-    apps = frozenset(name.casefold() for name in rows)
-    if len(_known) >= REMEMBERED:
-        _known.clear()
-    _known[workspace_id, key] = time.monotonic() + FRESH_S, apps
-    return apps
+    return frozenset(name.casefold() for name in rows)

@@ -116,12 +116,6 @@ def change(workspace_id: int, path: Path, row: Breaker | None, turn: Turn, when:
     return True
 
 
-def standing(workspace_id: int) -> dict[Path, Breaker]:
-    """Circuits that are not closed."""
-    rows = Breaker.objects.filter(workspace_id=workspace_id).exclude(state=Circuit.CLOSED)
-    return {(row.agent_id, row.system_id): row for row in rows}
-
-
 def _many(minutes: Iterable[Minute]) -> bool:
     """Whether there is anything to look at: most paths fail now and then."""
     return sum(minute.n for minute in minutes) >= ENOUGH and sum(minute.failures for minute in minutes) >= FAILED

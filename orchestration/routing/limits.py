@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import time
 from dataclasses import asdict, dataclass
 
 from django.db import transaction
 from django.utils import timezone
 
 from orchestration.ledger import entries
+from orchestration.lib.remembering import Remembered
 from orchestration.routing.models import Bounds, Healing
 from orchestration.workspaces.models import Workspace
 
@@ -24,7 +24,7 @@ class May:
     half_life_days: float = 7.0
 
 
-_known: dict[int, tuple[float, May]] = {}
+_known: Remembered[int, May] = Remembered(FRESH_S)
 
 
 def bounds(workspace_id: int) -> May:
@@ -34,10 +34,7 @@ def bounds(workspace_id: int) -> May:
 
 def remembered(workspace_id: int) -> May:
     """The same for who asks many times a second."""
-    found = _known.get(workspace_id)
-    if found is None or found[0] < time.monotonic():
-        found = _known[workspace_id] = time.monotonic() + FRESH_S, bounds(workspace_id)
-    return found[1]
+    return _known.of(workspace_id, lambda: bounds(workspace_id))
 
 
 @transaction.atomic
@@ -49,7 +46,7 @@ def allow(workspace: Workspace, wanted: May, by: str) -> bool:
     Bounds.objects.update_or_create(workspace=workspace, defaults=asdict(wanted))
     told = {"after": _told(wanted), "before": _told(before)}
     entries.record(workspace.pk, "routing.changed", ("workspace", workspace.slug), by, told, timezone.now())
-    _known.pop(workspace.pk, None)
+    _known.drop(workspace.pk)
     return True
 
 

@@ -11,7 +11,8 @@ import orjson
 import pytest
 from django.utils import timezone
 
-from orchestration.autonomy.models import Kind
+from orchestration.autonomy.aims import aim
+from orchestration.autonomy.models import Kind, Target
 from orchestration.control import routes
 from orchestration.control.candidates import Work
 from orchestration.policies import lifecycle
@@ -177,6 +178,50 @@ def test_an_answer_comes_quickly(door: Door, pair: tuple[Agent, Agent]) -> None:
     assert sorted(took)[-2] < allowed(0.02)
 
 
+def test_nobody_is_chosen_for_a_run_whose_workflow_is_paused(
+    door: Door, pair: tuple[Agent, Agent], tenant: Workspace
+) -> None:
+    flow = make.workflow(tenant, "Refunds")
+    run, other = make.run(tenant, flow), make.run(tenant)
+    found = aim(tenant.pk, Target.WORKFLOW, flow.slug)
+    assert found
+    done(tenant, Kind.PAUSE, found)
+
+    _, said = route(door, system="customer-db", run=str(run.id))
+    _, elsewhere = route(door, system="customer-db", run=str(other.id))
+
+    assert said["agent"] is None
+    assert "Refunds" in said["why"]
+    assert elsewhere["agent"]
+
+
+def test_a_rule_that_looks_back_is_asked_of_who_would_get_the_work(
+    door: Door, pair: tuple[Agent, Agent], tenant: Workspace
+) -> None:
+    weak, strong = pair
+    publish(tenant, {"condition": "past.count_agent_24h >= 2.0", "then": {"kind": "deny", "words": "Enough for today"}})
+
+    _, first = route(door, task="refund", system="customer-db")
+    for _ in range(2):
+        assert asked(door, strong, "customer-db", "refund")["effect"] == "allow"
+    _, then = route(door, task="refund", system="customer-db")
+
+    assert (first["agent"], then["agent"]) == (strong.name, weak.name)
+    assert "Enough for today" in next(each["barred"] for each in then["alternatives"] if each["agent"] == strong.name)
+
+
+def test_a_circuit_that_opens_is_seen_at_once(
+    door: Door, pair: tuple[Agent, Agent], tenant: Workspace, db_: System
+) -> None:
+    """Though what is measured is remembered for some seconds."""
+    weak, strong = pair
+    _, before = route(door, system="customer-db")
+    Breaker.objects.create(workspace=tenant, agent=strong, system=db_, state=Circuit.OPEN, words="9 of 9 calls failed")
+    _, after = route(door, system="customer-db")
+
+    assert (before["agent"], after["agent"]) == (strong.name, weak.name)
+
+
 def test_stopping_is_stricter_than_moving(door: Door, pair: tuple[Agent, Agent], tenant: Workspace) -> None:
     weak, strong = pair
     done(tenant, Kind.REROUTE, aimed(strong), told={"about": {"to": weak.slug}})
@@ -185,14 +230,17 @@ def test_stopping_is_stricter_than_moving(door: Door, pair: tuple[Agent, Agent],
     assert ask(door, strong)["effect"] == "deny"
 
 
-def asked(door: Door, agent: Agent, system: str) -> Answer:
-    body = {"agent": agent.name, "action": {"type": "write", "system": system}}
+def asked(door: Door, agent: Agent, system: str, act: str = "write") -> Answer:
+    body = {"agent": agent.name, "action": {"type": act, "system": system}}
     said: Answer = door.send("/api/v1/decisions", orjson.dumps(body), JSON).json()
     return said
 
 
 def forbid(tenant: Workspace, agent: Agent) -> Policy:
-    body = {"condition": f'agent.name == "{agent.name}"', "then": {"kind": "deny", "words": "Not this one"}}
+    return publish(tenant, {"condition": f'agent.name == "{agent.name}"', "then": {"kind": "deny", "words": "No"}})
+
+
+def publish(tenant: Workspace, body: dict[str, Any]) -> Policy:
     author = User.objects.get_or_create(username=f"author-{tenant.slug}")[0]
     draft = lifecycle.create(tenant, "Forbid", author, body)
     return lifecycle.publish(draft.policy_id, draft.number, author, "Never").policy
