@@ -14,6 +14,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
+from functools import lru_cache
 from uuid import UUID
 
 from orchestration.workflows import declared, kept_trails, learning
@@ -96,6 +97,7 @@ def path_of(made: Definition) -> Path:
     )
 
 
+@lru_cache(maxsize=4096)
 def key_of(name: str) -> str:
     return _BETWEEN.sub("", name.casefold())
 

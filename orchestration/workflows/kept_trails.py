@@ -11,6 +11,7 @@ Runs whose spans are gone are not looked at any more; what was kept of them stay
 from __future__ import annotations
 
 import time
+from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -30,8 +31,8 @@ ENDED = (RunStatus.COMPLETED, RunStatus.FAILED, RunStatus.CANCELLED)
 NEWEST = 1_000  # runs of a workflow that are looked at at all
 SECONDS = 1.0  # of one sweep
 SLICE_SPANS = 5_000  # read at once
-MOST_ACTS = 500  # of a trail that is kept
-MOST_READ = 20_000  # acts that one page reads
+MOST_ACTS, TWICE = 200, 2  # of a trail that is kept; of one step in it
+MOST_READ, LEAST = 8_000, 40  # acts that one page reads, but for so many runs
 
 log = structlog.get_logger(__name__)
 _place = {"after": 0}  # the workflow after which this process goes on
@@ -211,8 +212,8 @@ def _read(
         cursor.execute(_READ.format(only=only), told | {"until": until or timezone.now() + _FAR})
         rows = cursor.fetchall()
     read = 0
-    for run, at, status, title, agents, acts, turns in rows:
-        if read > MOST_READ:
+    for place, (run, at, status, title, agents, acts, turns) in enumerate(rows):
+        if read > MOST_READ and place >= LEAST:
             return
         of = _unpacked(acts) if level != TURNS else ()
         by = _unpacked(turns) if level != ACTS else ()
@@ -222,9 +223,16 @@ def _read(
 
 
 def _packed(acts: Sequence[Act]) -> bytes | None:
-    if len(acts) > MOST_ACTS:
+    """None: too many for a path. Of what a run did more than twice the first two tell all but how long each took."""
+    times: Counter[str] = Counter()
+    kept = []
+    for act in acts:
+        times[act.key] += 1
+        if times[act.key] <= TWICE:
+            kept.append(act)
+    if len(kept) > MOST_ACTS:
         return None
-    told = [[a.name, a.owner, a.human, a.start_ns, a.end_ns, a.tries, a.failed, a.errors] for a in acts]
+    told = [[a.name, a.owner, a.human, a.start_ns, a.end_ns, a.tries, a.failed, a.errors] for a in kept]
     return orjson.dumps(told)
 
 

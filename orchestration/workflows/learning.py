@@ -4,6 +4,7 @@ tried. A draft for a person to judge, with its evidence and with what was left o
 1. A step is kept when at least `share` of the runs have it.
 2. One step comes after another when it began after the other had ended in nearly all runs (`ALWAYS`) that have both;
    orders that follow from others are left out. What is in neither order may happen at once.
+   (Of a step that one run did more than twice the first two times count.)
 3. Its owner is who did it most often; its time limit the 99th percentile, rounded up; tries those that were seen.
 """
 

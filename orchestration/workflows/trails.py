@@ -11,6 +11,7 @@ import re
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
+from functools import lru_cache
 from uuid import UUID
 
 from django.db import connection
@@ -32,6 +33,12 @@ _ID = re.compile(r"[0-9a-fA-F]{8}-[0-9a-fA-F-]{27}|(?<![A-Za-z])[0-9a-fA-F]{8,}(
 _CLASS = re.compile(r"[A-Za-z_][\w.]{1,60}(?=:|$)")
 
 
+@lru_cache(maxsize=4096)
+def _key(name: str) -> str:
+    """Few names are met again and again."""
+    return normal(name)
+
+
 @dataclass(frozen=True, slots=True)
 class Act:
     """One thing done. `tries` counts attempts; `errors` are the classes of those that failed, where they say one."""
@@ -48,7 +55,7 @@ class Act:
     @property
     def key(self) -> str:
         """What makes two acts the same step."""
-        return normal(self.name)
+        return _key(self.name)
 
 
 @dataclass(frozen=True, slots=True)

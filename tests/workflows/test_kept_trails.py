@@ -90,6 +90,18 @@ def test_a_run_that_is_too_long_is_passed_over_once_and_counted(flow: Workflow) 
     assert kept(flow, TURNS) == [["clerk"]]
 
 
+def test_a_step_that_is_done_over_and_over_is_kept_twice_and_counts_as_repeated(flow: Workflow) -> None:
+    for n in range(30):
+        ran(flow, *["look"] * 40, "pay", n=n)
+    kept_trails.sweep()
+
+    assert kept(flow)[0] == ["look", "look", "pay"]
+    assert [(step.name, step.repeated) for step in learn(flow.workspace_id, flow.pk).steps] == [
+        ("look", 30),
+        ("pay", 0),
+    ]
+
+
 def test_runs_that_became_part_of_another_are_not_read(flow: Workflow) -> None:
     gone = ran(flow, "look")
     kept_trails.sweep()
