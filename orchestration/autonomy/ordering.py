@@ -13,7 +13,7 @@ import orjson
 from django.db import IntegrityError, transaction
 from django.utils import timezone
 
-from orchestration.autonomy import receipts
+from orchestration.autonomy import receipts, rerouting
 from orchestration.autonomy.aims import FITS, Aim
 from orchestration.autonomy.haste import hasten
 from orchestration.autonomy.models import Action, Cause, Kind, Order, State, Stop, Target
@@ -75,7 +75,7 @@ def order(
     workspace_id: int, wish: Wish, target: Aim, *, proposed: bool = False, undoes: Action | None = None
 ) -> Action:
     """The action, made or found again by its key. Raises Refused, KeyUsed."""
-    _check(wish, target.kind)
+    _check(workspace_id, wish, target.kind)
     digest = _digest(wish, [target])
     state = State.PROPOSED if proposed else State.QUEUED
     try:
@@ -105,7 +105,7 @@ def order_all(workspace_id: int, wish: Wish, targets: Sequence[Aim], narrowed: M
         raise Refused("Nothing fits: there is nobody to do it to.")
     if len(targets) > MOST:
         raise Refused(f"That is {len(targets)}; at most {MOST} go in one order.")
-    _check(wish, targets[0].kind)
+    _check(workspace_id, wish, targets[0].kind)
     digest = _digest(wish, [], narrowed)
     before = Order.objects.filter(workspace_id=workspace_id, key=wish.key).first()
     if before:
@@ -227,7 +227,7 @@ def about(told: Mapping[str, Any]) -> Mapping[str, Any]:
     return found if isinstance(found, Mapping) else {}
 
 
-def _check(wish: Wish, target: Target) -> None:
+def _check(workspace_id: int, wish: Wish, target: Target) -> None:
     if wish.kind not in FITS[target]:
         raise Refused(f"There is no {wish.kind.label.lower()} of a {target.label.lower()}.")
     if wish.kind in REASONED and not wish.reason.strip():
@@ -238,6 +238,16 @@ def _check(wish: Wish, target: Target) -> None:
         raise Refused("It lasts at least a minute and at most 30 days.")
     if not wish.key or len(wish.key) > 300 or "\0" in wish.key + wish.reason:
         raise Refused("A key is a text of at most 300 characters.")
+    if wish.kind == Kind.REROUTE and wish.cause == Cause.PERSON:
+        _look(workspace_id, wish)
+
+
+def _look(workspace_id: int, wish: Wish) -> None:
+    """A person is told at once that nobody is called so. What Baton orders itself is given up where that is so."""
+    try:
+        rerouting.look(workspace_id, about(wish.told))
+    except rerouting.Nobody as error:
+        raise Refused(f"about: {error}") from error
 
 
 def _digest(wish: Wish, targets: Sequence[Aim], narrowed: Mapping[str, Any] | None = None) -> str:

@@ -2,21 +2,32 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Mapping
 from datetime import timedelta
+from difflib import get_close_matches
 from typing import Any
 
-from django.db.models import Q
+from django.db.models import Q, QuerySet
 from django.utils import timezone
 
 from orchestration.autonomy.models import Action, Kind, Stop, Target
+from orchestration.lib.names import normal
 from orchestration.registry.models import Agent, System
 from orchestration.routing.models import Move
 
 TEXT = 256
+NEAR, MOST_NAMES = 3, 2_000
 
 
 class Nobody(Exception):
     """There is nobody to whom the work could go, or no such work. The text says what is wrong."""
+
+
+def look(workspace_id: int, about: Mapping[str, Any]) -> None:
+    """Whether who is to take the work, and on what, is there at all. Raises Nobody, with the names that come near."""
+    said = _texts(about)
+    _agent(workspace_id, said["to"])
+    _system(workspace_id, said["system"])
 
 
 def move(action: Action) -> dict[str, Any] | str:
@@ -79,8 +90,11 @@ def _fit(agent: Agent, to: Agent) -> None:
 
 def _about(action: Action) -> dict[str, str]:
     about = action.told.get("about")
-    found = about if isinstance(about, dict) else {}
-    return {name: str(found.get(name) or "").replace("\0", "")[:TEXT] for name in ("to", "system", "task")}
+    return _texts(about if isinstance(about, dict) else {})
+
+
+def _texts(about: Mapping[str, Any]) -> dict[str, str]:
+    return {name: str(about.get(name) or "").replace("\0", "")[:TEXT] for name in ("to", "system", "task")}
 
 
 def _agent(workspace_id: int, called: str) -> Agent:
@@ -88,9 +102,27 @@ def _agent(workspace_id: int, called: str) -> Agent:
     application, slash, name = called.rpartition("/")
     same = found.filter(application__name=application, name=name) if slash else found.filter(name=called)
     rows = list(found.filter(slug=called)) or list(same[:2])
-    if len(rows) != 1:
-        raise Nobody(f"There is no agent called {called}, or several are." if called else "Nobody is named to take it.")
+    if not called:
+        raise Nobody("Nobody is named to take it.")
+    if len(rows) > 1:
+        raise Nobody(f"Several agents are called {called}: {_listed(row.slug for row in same[:NEAR])}.")
+    if not rows:
+        raise Nobody(f"There is no agent called {called}.{_near(name, found)}")
     return rows[0]
+
+
+def _near(name: str, agents: QuerySet[Agent]) -> str:
+    """Those whose names come near, by slug, which is of one agent alone."""
+    slugs: dict[str, list[str]] = {}
+    for key, slug in agents.order_by("pk").values_list("key", "slug")[:MOST_NAMES]:
+        slugs.setdefault(key[:TEXT], []).append(slug)
+    close = get_close_matches(normal(name), slugs, NEAR)
+    found = [slug for key in close for slug in slugs[key]][:NEAR]
+    return f" Near to it: {_listed(found)}." if found else ""
+
+
+def _listed(names: Iterable[str]) -> str:
+    return ", ".join(names)
 
 
 def _system(workspace_id: int, called: str) -> System | None:

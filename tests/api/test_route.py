@@ -12,7 +12,7 @@ import pytest
 from django.utils import timezone
 
 from orchestration.autonomy.aims import aim
-from orchestration.autonomy.models import Kind, Target
+from orchestration.autonomy.models import Action, Kind, Target
 from orchestration.control import routes
 from orchestration.control.candidates import Work
 from orchestration.policies import lifecycle
@@ -220,6 +220,23 @@ def test_a_circuit_that_opens_is_seen_at_once(
     _, after = route(door, system="customer-db")
 
     assert (before["agent"], after["agent"]) == (strong.name, weak.name)
+
+
+@pytest.mark.parametrize("about", [{"to": "{name}s"}, {"to": "stronk"}, {"to": "{name}", "system": "nowhere"}])
+def test_work_that_is_to_go_to_nobody_is_refused_at_the_door_with_the_names_that_come_near(
+    served: int, pair: tuple[Agent, Agent], tenant: Workspace, about: dict[str, str]
+) -> None:
+    weak, strong = pair
+    admin = Door(served, create_key(tenant, "admin", ["admin"])[1])
+    said = {name: text.format(name=strong.name) for name, text in about.items()}
+
+    body = {"kind": "reroute", "target": {"kind": "agent", "id": weak.slug}, "about": said, "key": "k"}
+    reply = admin.send("/api/v1/actions", orjson.dumps(body), JSON)
+
+    words = str(reply.json()["detail"])
+    assert reply.status == 422
+    assert ("nowhere" if "system" in said else strong.slug if said["to"] != "stronk" else "stronk") in words
+    assert not Action.objects.filter(workspace=tenant).exists()
 
 
 def test_stopping_is_stricter_than_moving(door: Door, pair: tuple[Agent, Agent], tenant: Workspace) -> None:
