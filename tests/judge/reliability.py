@@ -161,7 +161,7 @@ def apart(one: Interval, other: Interval) -> bool:
 
 def _opens(window: Sequence[bool], usual: float) -> bool:
     n, failures = len(window), sum(window)
-    return turned(None, Heard(((n, failures),) * 3, usual, float(n)), _NOW) is not None
+    return turned(None, Heard(((n, failures),) * 3, usual), _NOW) is not None
 
 
 def _plainly(made: Sequence[Case], value: str) -> bool:
