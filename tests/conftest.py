@@ -6,7 +6,6 @@ servers that DATABASE_URL and REDIS_URL name.
 
 from __future__ import annotations
 
-import gc
 import os
 import shutil
 import tempfile
@@ -50,8 +49,7 @@ TransactionTestCase._fixture_teardown = empty  # type: ignore[attr-defined]
 # The same examples each time: what fails is then what was changed. Others are tried where EXPLORE is set.
 hypothesis.settings.register_profile("suite", derandomize=not os.environ.get("EXPLORE"), deadline=None)
 hypothesis.settings.load_profile("suite")
-# the first one has no window to draw, which takes two fifths of the others' work
-BROWSERS = ("chromium-headless-shell", "chromium", "chromium-browser", "google-chrome")
+BROWSERS = ("chromium", "chromium-browser", "google-chrome")
 CHROMIUM = next((found for name in BROWSERS if (found := shutil.which(name))), "")
 
 
@@ -74,12 +72,6 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         for item in items:
             if item.get_closest_marker("browser"):
                 item.add_marker(pytest.mark.skip(reason="no Chromium"))
-
-
-def pytest_collection_finish() -> None:
-    """A million objects that stay until the end: looked through once more, and never again."""
-    gc.collect()
-    gc.freeze()
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
