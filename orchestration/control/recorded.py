@@ -27,7 +27,7 @@ _WHOLE = (
     "action_type <> '' and forgotten_at is null "
     "and not (effect in ('deny', 'delay') and policy_id is null and not imported and answer ? 'stopped') "
     "and not (effect in ('hold', 'route') and policy_id is null and not imported "
-    "and answer->'reasons'->0->>'policy' in ('supervise', 'reroute'))"
+    "and coalesce(answer->'reasons'->0->>'policy', '') in ('supervise', 'reroute'))"
 )
 _COLUMNS = (
     "id, at, agent, action_type, effect, run, amount::float8, verdict, outcome, minutes, imported, "
