@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
@@ -54,7 +55,7 @@ class Editor(Generic[D]):
 
 
 @dataclass
-class Editing(Generic[D]):
+class Editing(ABC, Generic[D]):
     """The page of an editor with what stands in it. `seen`: the draft that was read before it was changed."""
 
     request: Here
@@ -68,12 +69,14 @@ class Editing(Generic[D]):
         """The version that is being made."""
         return self.base.draft.number if self.base.draft else self.base.versions[0].number + 1
 
-    @cached_property
+    @property
+    @abstractmethod
     def checked(self) -> Check:
-        raise NotImplementedError
+        """What is said of what stands in the editor."""
 
+    @abstractmethod
     def difference(self, before: Mapping[str, Any], after: Mapping[str, Any]) -> list[Line]:
-        raise NotImplementedError
+        """Of two bodies of this kind, as lines."""
 
     @property
     def as_form(self) -> bool:
