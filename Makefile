@@ -29,7 +29,7 @@ check: .venv/ready-dev ## Format, lint, types, import order, templates, migratio
 	@.venv/bin/lint-imports --no-logo
 	@.venv/bin/djlint templates --lint --quiet
 	@$(PY) -W ignore::RuntimeWarning manage.py makemigrations --check --dry-run
-	@BATON_PUBLIC_URL=https://localhost $(PY) manage.py check --deploy --fail-level WARNING
+	@$(PY) -m tests.deployment
 	@$(PY) -m tests.audit
 
 bench: .venv/ready-dev ## The benchmarks, as a table with ratios
