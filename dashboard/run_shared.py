@@ -12,8 +12,8 @@ from django.urls import reverse
 from dashboard.finding import Part
 from orchestration.control.run_context import ASKS, Context, Fact
 from orchestration.control.run_words import Words, said
-from orchestration.handoffs.given import agent_key
 from orchestration.handoffs.models import Claim, Envelope
+from orchestration.lib.names import agent_key
 from orchestration.lib.templatetags.baton import number, plural, seen_by
 from orchestration.workflows.story import Story
 

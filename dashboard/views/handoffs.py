@@ -25,13 +25,14 @@ from orchestration.control.run_words import said
 from orchestration.handoffs import demands, lists, parties, quality
 from orchestration.handoffs.demands import ChangedMeanwhile, Demanded
 from orchestration.handoffs.envelope import LISTS
-from orchestration.handoffs.given import Speaker, same_agent
+from orchestration.handoffs.given import Speaker
 from orchestration.handoffs.lists import Asked
 from orchestration.handoffs.models import Envelope, Passing
 from orchestration.handoffs.quality import Line
 from orchestration.handoffs.told import state_of
 from orchestration.ledger import reading
 from orchestration.lib.fragments import render_page_or_fragment
+from orchestration.lib.names import same_agent
 from orchestration.lib.paging import BadCursor
 from orchestration.lib.templatetags.baton import ENOUGH, plural
 from orchestration.workspaces.current import MEMBER, Here, may_read_content, needs, nothing_here

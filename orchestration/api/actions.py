@@ -289,8 +289,7 @@ def retry(request: Asked, action_id: UUID) -> dict[str, Any]:
 def answer(request: Asked, action_id: UUID, wanted: AnswerIn) -> dict[str, Any]:
     """By the agent that was asked; a key that vouches for other agents alone is refused. The first answer stands."""
     action = _action(request, action_id)
-    by, vouched = verifying.by_whom(action), request.auth.bearer.agents if request.auth.bearer else frozenset()
-    if vouched and by.rpartition("/")[2] not in {each.rpartition("/")[2] for each in vouched}:
+    if request.auth.bearer and not request.auth.bearer.speaks_for(verifying.by_whom(action)):
         raise Problem(403, "forbidden", "This key does not vouch for the agent that was asked.")
     if not verifying.answer(action, wanted.answer, wanted.note, _actor(request)):
         raise Problem(409, "conflict", "Nobody waits for this answer.")

@@ -14,8 +14,8 @@ from orchestration.api.handoffs import HandoffOut
 from orchestration.api.shapes import Asked, Text
 from orchestration.control import run_context
 from orchestration.control.run_context import Context
-from orchestration.handoffs.given import agent_key
 from orchestration.handoffs.told import claimed, told
+from orchestration.lib.names import agent_key
 from orchestration.workspaces.current import may_read_content
 
 router = Router(tags=["Coordination"])

@@ -26,7 +26,6 @@ from orchestration.autonomy.stops import STOPS_SQL, Stopped, Stops, stops_of
 from orchestration.control import decide, facts
 from orchestration.control.decide import Asked, Decided
 from orchestration.holds import haste
-from orchestration.lib.names import normal
 from orchestration.lib.pulse import publish
 from orchestration.policies import asks, live
 from orchestration.policies.live import Book
@@ -124,9 +123,7 @@ async def _one(bearer: Bearer, given: Any, key: Any) -> tuple[int, dict[str, Any
     except asks.BadAsk as bad:
         faults = [{"field": name, "message": message} for name, message in bad.faults]
         return 422, problem(422, "The ask cannot be decided as it is.", errors=faults)
-    name = normal(ask.agent.rpartition("/")[2] or ask.agent)
-    vouched = not bearer.agents or name in {normal(each) for each in bearer.agents}
-    if not vouched:
+    if not bearer.speaks_for(ask.agent):
         return 403, problem(403, f"This key does not speak for the agent {ask.agent}.")
     try:
         return await _decide(bearer, decide.clean(ask), key or None, decide.digest_of(given))

@@ -27,7 +27,6 @@ from orchestration.api.waiting import COLUMNS, Full, WaitingRoom
 from orchestration.holds import asking, haste, verdicts
 from orchestration.holds.asking import Asker
 from orchestration.holds.told import SHOWN, told
-from orchestration.lib.names import normal
 from orchestration.lib.pulse import publish
 from orchestration.outbox.send import hasten
 from orchestration.policies.asks import BadAsk
@@ -101,7 +100,7 @@ async def _open(bearer: Bearer, given: Any, key: Any) -> tuple[int, dict[str, An
     except BadAsk as bad:
         faults = [{"field": name, "message": message} for name, message in bad.faults]
         return 422, problem(422, "A person could not decide this as it is.", errors=faults)
-    if not _speaks_for(bearer, question.agent):
+    if not bearer.speaks_for(question.agent):
         return 403, problem(403, f"This key does not speak for the agent {question.agent}.")
     try:
         run_id = await _in_thread(lambda: find_run(bearer.workspace_id, question.run)) if question.run else None
@@ -148,7 +147,7 @@ async def _tell(scope: Scope, receive: Receive) -> Answer:
         row = None
     except Unavailable:
         raise unavailable() from None
-    if row is None or not _speaks_for(bearer, row["agent"]):
+    if row is None or not bearer.speaks_for(row["agent"]):
         raise Refused(404, "unknown", "There is no such hold in this workspace.")
     if seconds and row["state"] in ("open", "decided"):
         row = await _wait(bearer, hold_id, seconds, receive) or row
@@ -190,11 +189,6 @@ async def _one(workspace_id: int, hold_id: UUID) -> dict[str, Any] | None:
 
     row = await pool.run(look)
     return dict(zip(SHOWN, row, strict=True)) if row else None
-
-
-def _speaks_for(bearer: Bearer, agent: str) -> bool:
-    name = normal(agent.rpartition("/")[2] or agent)
-    return not bearer.agents or name in {normal(each) for each in bearer.agents}
 
 
 def _seconds(query: bytes) -> float:

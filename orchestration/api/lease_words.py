@@ -10,7 +10,6 @@ import msgspec
 
 from orchestration.api.refusals import Refused
 from orchestration.control import driving
-from orchestration.lib.names import normal
 from orchestration.workflows import leases
 from orchestration.workflows.carried import TooMuch, carried
 from orchestration.workflows.declared_models import Task
@@ -65,10 +64,6 @@ def decoded(body: bytes, kind: type[Given]) -> Given:
         raise Wrong(path.strip("`$.") or "body", message.replace("`", "")) from None
 
 
-def speaks_for(bearer: Bearer, agent: str) -> bool:
-    return not bearer.agents or normal(agent.rpartition("/")[2] or agent) in {normal(each) for each in bearer.agents}
-
-
 def said(bearer: Bearer, lease: str, word: str, body: bytes) -> Callable[[], dict[str, Any]]:
     """Does it, and answers what it came to. Raises Wrong and NotThere; what it gives raises NotYours and Refused."""
     found, act = LeaseId.read(lease), _WORDS.get(word)
@@ -88,7 +83,7 @@ def _may(bearer: Bearer, lease: LeaseId) -> None:
     """A key that speaks for some agents answers for their leases alone. A step that an address was called for is held
     by no agent: whoever was told its lease may answer."""
     task = leases.find(bearer.workspace_id, lease)
-    if task and task.holder and leases.held(task, lease) and not speaks_for(bearer, task.holder):
+    if task and task.holder and leases.held(task, lease) and not bearer.speaks_for(task.holder):
         raise Refused(403, "forbidden", "This key does not speak for the agent that holds this lease.")
 
 

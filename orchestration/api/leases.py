@@ -22,7 +22,7 @@ from orchestration.api import auth
 from orchestration.api.answers import Answer, serve
 from orchestration.api.bodies import Receive, Scope, Send, header, read, room
 from orchestration.api.lease_waiting import Full, Queue
-from orchestration.api.lease_words import Wrong, decoded, said, speaks_for
+from orchestration.api.lease_words import Wrong, decoded, said
 from orchestration.api.refusals import Gone, Refused, problem, unavailable
 from orchestration.control import driving
 from orchestration.workflows import leases, stored
@@ -90,7 +90,7 @@ async def _answer(bearer: Bearer, body: bytes, scope: Scope, receive: Receive) -
 
 async def _lease(bearer: Bearer, body: bytes, query: bytes, receive: Receive) -> Answer:
     wanted, seconds = _read(bearer, body, query)
-    if not speaks_for(bearer, wanted.agent):
+    if not bearer.speaks_for(wanted.agent):
         return _problem(403, f"This key does not speak for the agent {wanted.agent}.")
     try:
         found = await _take(wanted, bearer.key_id, seconds, receive)

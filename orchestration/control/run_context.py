@@ -20,10 +20,10 @@ from django.utils import timezone
 from orchestration.control.coordinating import coordinates
 from orchestration.control.gates import Gate, gates
 from orchestration.control.run_words import Words, said, sentence
-from orchestration.handoffs.given import agent_key
 from orchestration.handoffs.models import STANDING, Claim, Envelope, Holding, Passing
 from orchestration.handoffs.told import state_of
 from orchestration.holds.models import Hold
+from orchestration.lib.names import agent_key
 from orchestration.policies import live
 from orchestration.policies.evaluate import Rule
 from orchestration.policies.scopes import Scope

@@ -24,10 +24,11 @@ from django.utils import timezone
 from uuid_utils.compat import uuid7
 
 from orchestration.handoffs.claims_sql import CLAIM, COLUMNS
-from orchestration.handoffs.given import Free, Given, NotYours, Speaker, TooLate, agent_key, anybody
+from orchestration.handoffs.given import Free, Given, NotYours, Speaker, TooLate, anybody
 from orchestration.handoffs.models import Claim, Holding
 from orchestration.ledger import entries
 from orchestration.ledger.entries import Draft
+from orchestration.lib.names import agent_key
 from orchestration.lib.pulse import publish
 from orchestration.telemetry.redaction import redact_text
 from orchestration.workflows.run_search import called

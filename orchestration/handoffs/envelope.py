@@ -15,8 +15,8 @@ from orchestration.handoffs.given import (
     WRONG_TYPE,
     Fault,
     Given,
-    same_agent,
 )
+from orchestration.lib.names import same_agent
 
 VERSION = 1
 LISTS = ("done", "evidence", "open_questions", "constraints")

@@ -11,7 +11,7 @@ from typing import Any
 
 import orjson
 
-from orchestration.lib.names import normal
+from orchestration.lib.names import agent_key, same_agent, speaks_for
 from orchestration.telemetry.redaction import redact_attributes, redact_text
 
 NAME_CHARS = 256
@@ -176,19 +176,6 @@ def plain(value: Any) -> Any:
     return value
 
 
-def agent_key(name: str) -> str:
-    """By which an agent that may be called `application/name` is known again, however it is spelled."""
-    return normal(name.rpartition("/")[2] or name)
-
-
-def same_agent(one: str, other: str) -> bool:
-    """Whether both may be the same: of one name, and of one application where both say it."""
-    first, second = one.rpartition("/"), other.rpartition("/")
-    if agent_key(one) != agent_key(other):
-        return False
-    return not (first[0] and second[0]) or normal(first[0]) == normal(second[0])
-
-
 @dataclass(frozen=True, slots=True)
 class Speaker:
     """Who sends: a key of a workspace, and the agents it may speak for (empty: any)."""
@@ -198,7 +185,7 @@ class Speaker:
     agents: frozenset[str] = frozenset()
 
     def may(self, agent: str) -> bool:
-        return not self.agents or any(same_agent(each, agent) for each in self.agents)
+        return speaks_for(self.agents, agent)
 
     def vouches(self, agent: str) -> bool:
         """Whether it is sure that this agent speaks, and not one of the same name elsewhere."""

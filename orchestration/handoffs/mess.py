@@ -10,7 +10,7 @@ from decimal import Decimal, InvalidOperation
 from functools import lru_cache
 from typing import Any
 
-from orchestration.handoffs.given import same_agent
+from orchestration.lib.names import same_agent
 from orchestration.workflows.duplicates import duplicates, looks
 from orchestration.workflows.story import Story, ToolCall
 

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 from django.db.models import Q
 
-from orchestration.handoffs.given import agent_key
+from orchestration.lib.names import agent_key
 from orchestration.lib.remembering import Remembered
 from orchestration.registry.models import Agent
 

@@ -2,10 +2,30 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
+
 
 def normal(name: str) -> str:
     """What tells names apart: case, `-` and `_` do not."""
     return name.casefold().replace("-", "").replace("_", "")
+
+
+def agent_key(name: str) -> str:
+    """By which an agent that may be called `application/name` is known again, however it is spelled."""
+    return normal(name.rpartition("/")[2] or name)
+
+
+def same_agent(one: str, other: str) -> bool:
+    """Whether both may be the same: of one name, and of one application where both say it."""
+    first, second = one.rpartition("/"), other.rpartition("/")
+    if agent_key(one) != agent_key(other):
+        return False
+    return not (first[0] and second[0]) or normal(first[0]) == normal(second[0])
+
+
+def speaks_for(listed: Collection[str], agent: str) -> bool:
+    """Whether who may speak for the agents of a list (empty: for any) is this one."""
+    return not listed or any(same_agent(each, agent) for each in listed)
 
 
 def forms(tool: str) -> tuple[str, str, str]:

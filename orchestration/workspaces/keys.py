@@ -16,6 +16,7 @@ from django.db.models import Q
 from django.utils import timezone
 from django.utils.crypto import salted_hmac
 
+from orchestration.lib.names import speaks_for
 from orchestration.workspaces.models import SCOPES, ApiKey, User, Workspace
 
 PREFIX = "bat_"
@@ -51,6 +52,10 @@ class Bearer:
     agents: frozenset[str]  # those it vouches for; empty: any
     limit: Limit
     together: Limit  # of all keys of the workspace
+
+    def speaks_for(self, agent: str) -> bool:
+        """Whether it may ask and answer as this agent, `name` or `application/name`."""
+        return speaks_for(self.agents, agent)
 
     @classmethod
     def of(cls, row: Sequence[Any]) -> Bearer:

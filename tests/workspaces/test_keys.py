@@ -53,6 +53,28 @@ def test_a_turned_key_works_beside_the_old_one_until_that_is_revoked(workspace: 
 
 
 @pytest.mark.parametrize(
+    ("listed", "agent", "may"),
+    [
+        ([], "triage", True),
+        (["triage"], "Triage", True),
+        (["triage"], "desk/triage", True),
+        (["desk/triage"], "desk/triage", True),
+        (["desk/tri-age"], "triage", True),
+        (["desk/triage"], "shop/triage", False),
+        (["triage"], "billing", False),
+        (["desk/triage", "billing"], "desk/refund", False),
+    ],
+)
+def test_a_key_speaks_for_the_agents_on_its_list_and_for_no_namesake(
+    workspace: Workspace, listed: list[str], agent: str, may: bool
+) -> None:
+    bearer = find(create_key(workspace, "bot", ["decide"], listed)[1])
+
+    assert bearer is not None
+    assert bearer.speaks_for(agent) is may
+
+
+@pytest.mark.parametrize(
     ("name", "scopes", "agents"),
     [
         ("x", ["fly"], []),
