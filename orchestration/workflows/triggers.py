@@ -12,9 +12,11 @@ Each may carry `input`, which a run begins with beside `trigger`, which says wha
 from __future__ import annotations
 
 import hashlib
+from collections import deque
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from itertools import chain, takewhile
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -130,14 +132,8 @@ def first_after(trigger: Trigger, at: datetime) -> datetime | None:
 
 def due(trigger: Trigger, first: datetime, until: datetime) -> list[datetime]:
     """`first`, which is one, and all after it up to `until`; the newest of them where they are too many to be told."""
-    found = [first]
-    for at in _times(trigger, first):
-        if at > until:
-            break
-        found.append(at)
-        if len(found) >= MOST_DUE:
-            break
-    return found
+    later = takewhile(lambda at: at <= until, _times(trigger, first))
+    return list(deque(chain([first], later), maxlen=MOST_DUE))
 
 
 def words(trigger: Trigger) -> str:

@@ -14,7 +14,7 @@ from django.utils import timezone
 from orchestration.autonomy.models import Episode
 from orchestration.control import digest, firing
 from orchestration.ledger.models import Entry
-from orchestration.workflows import arming, declared, fired
+from orchestration.workflows import arming, declared, fired, triggers
 from orchestration.workflows.declared_models import DeclaredRun, WorkflowDefinition
 from orchestration.workflows.definition import parse
 from orchestration.workflows.models import Trace
@@ -99,6 +99,15 @@ def test_times_that_passed_while_baton_was_away_are_told_and_not_made_up_for(wor
     assert Entry.objects.filter(kind="workflow.trigger_missed").count() == 1
     (standing,) = fired.triggers_of(WorkflowDefinition.objects.get())
     assert standing.missed == 4
+
+
+def test_of_too_many_missed_times_the_newest_are_counted_and_the_one_that_is_due_starts(workspace: Workspace) -> None:
+    due(armed(workspace, on="schedule", cron="* * * * *"), timedelta(minutes=triggers.MOST_DUE + 90))
+
+    assert firing.sweep() == 1
+
+    assert states() == [("missed", triggers.MOST_DUE - 1), ("started", 1)]
+    assert timezone.now() - Firing.objects.get(state="started").due_at < timedelta(minutes=2)
 
 
 def test_the_last_missed_time_is_started_late_where_the_trigger_says_so(workspace: Workspace) -> None:
