@@ -25,6 +25,7 @@ from orchestration.workflows import anew
 from orchestration.workflows.carried import TooMuch, carried
 from orchestration.workflows.declared_models import DeclaredRun
 from orchestration.workflows.execution import Execution, execution
+from orchestration.workflows.moving import Moving
 from orchestration.workflows.starting import KeyUsed, Start
 
 __all__ = ["router"]
@@ -156,10 +157,7 @@ def roll_back(request: Asked, run_id: UUID, wanted: WhyIn) -> Execution:
 def retry_step(request: Asked, run_id: UUID, step: Text, wanted: AgainIn) -> Execution:
     """Steps that are done stay done, and what waited for this one goes on. Twice is once, while it is being tried."""
 
-    def turn(place: int, run: UUID, by: str, why: str) -> DeclaredRun | None:
-        return driving.try_again(place, run, lambda m: anew.step(m, step, by, why, wanted.failed_at))
-
-    return _turned(request, run_id, turn, wanted.reason)
+    return _again(request, run_id, wanted, lambda m, by, why: anew.step(m, step, by, why, wanted.failed_at))
 
 
 @router.post(
@@ -172,8 +170,12 @@ def retry_step(request: Asked, run_id: UUID, step: Text, wanted: AgainIn) -> Exe
 def retry_undo(request: Asked, run_id: UUID, effect_id: UUID, wanted: AgainIn) -> Execution:
     """Of an effect that could not be taken back. It is asked for by the same key, so that it is never undone twice."""
 
+    return _again(request, run_id, wanted, lambda m, by, why: anew.undo(m, effect_id, by, why, wanted.failed_at))
+
+
+def _again(request: Asked, run_id: UUID, wanted: AgainIn, go: Callable[[Moving, str, str], bool]) -> Execution:
     def turn(place: int, run: UUID, by: str, why: str) -> DeclaredRun | None:
-        return driving.try_again(place, run, lambda m: anew.undo(m, effect_id, by, why, wanted.failed_at))
+        return driving.try_again(place, run, lambda m: go(m, by, why))
 
     return _turned(request, run_id, turn, wanted.reason)
 
