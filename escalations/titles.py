@@ -6,15 +6,16 @@ import re
 
 from escalations.models import Escalation
 
+NO_POLICY = {"default": "", "supervise": "Supervised agent"}  # what stands in the place of one
 _PARTS = re.compile(r"[._\-\s]+")
 
 
 def title_of(case: Escalation) -> str:
-    policy = words(case.policy)
+    policy = words(case.policy) if case.version else NO_POLICY.get(case.policy, words(case.policy))
     act = words(case.action_type)
     if not act:
         return policy or f"Questions of {case.agent}"
-    if not policy or case.policy == "default":
+    if not policy:
         return act
     return policy if _known(act, policy) else f"{act} · {policy}"
 
