@@ -11,9 +11,10 @@ from uuid import UUID
 import orjson
 from django.db import connection
 
+from orchestration.control import run_agents
 from orchestration.lib.names import normal
 from orchestration.registry import resolve
-from orchestration.registry.models import AgentKind, SystemKind
+from orchestration.registry.models import SystemKind
 from orchestration.telemetry.adding import FULL
 from orchestration.telemetry.reading import raw_cursor
 from orchestration.telemetry.writer import EPOCH_US, copy_into
@@ -27,8 +28,6 @@ from orchestration.workflows.story import Step, Story
 STALLED_S = 600
 OLD_S = 900  # what is older than this at receipt and has no end will not get one
 AGENTS_NAMED = 200  # agents of a run that its row names
-
-Who = tuple[str, str]
 
 
 class Told(Protocol):
@@ -70,9 +69,9 @@ def names(workspace_id: int, told: Sequence[Told]) -> list[Names]:
     for w, name, owner in wanted:
         if (w, name, owner) in steps:
             by_workflow.setdefault(w, {})[name, owner] = steps[w, name, owner]
-    agents = _agents(workspace_id, stories)
+    agents = run_agents.agents(workspace_id, stories)
     systems = _systems(workspace_id, stories)
-    return [Names(w, agents, by_workflow.get(w, {}), systems) for w in mine]
+    return [Names(w, known, by_workflow.get(w, {}), systems) for w, known in zip(mine, agents, strict=True)]
 
 
 def _workflow(one: Told) -> str:
@@ -85,45 +84,6 @@ def _workflow(one: Told) -> str:
 
 def _nameless(story: Story) -> bool:
     return all(placed.step.parent_id and not placed.step.workflow for placed in story.placed)
-
-
-def _agents(workspace_id: int, stories: Iterable[Story]) -> dict[Who, tuple[int, int]]:
-    """(application, agent) to ids. Names in a story carry no environment: the one its spans came with is taken."""
-    wanted = {who for s in stories for who in s.agents}
-    wanted |= {(h.application, h.from_agent) for s in stories for h in s.handoffs}
-    wanted = {(application, name) for application, name in wanted if name}
-    apps = resolve.applications_named(workspace_id, {application for application, _ in wanted})
-    keys = {who: (apps[who[0]], normal(who[1])) for who in wanted if who[0] in apps}
-    rows = {
-        key: (who[1][:256], AgentKind.AI, "", "", f"{who[0]} {who[1]}" if who[0] else who[1])
-        for who, key in keys.items()
-    }
-    ids = resolve.agents.ids(workspace_id, rows)
-    meant = {(h.to_application, h.to_agent) for s in stories for h in s.handoffs if h.to_agent} - wanted
-    found = _meant(workspace_id, meant) if meant else {}
-    return found | {who: (key[0], ids.get(key, 0)) for who, key in keys.items()}
-
-
-def _meant(workspace_id: int, wanted: set[Who]) -> dict[Who, tuple[int, int]]:
-    """Agents that are only spoken of, by whoever hands over to them: of the speaker's application, else the only one of
-    that name. None is made: its spans may be on their way, from an application of its own."""
-    with connection.cursor() as cursor:
-        cursor.execute(
-            "select g.key, a.name, g.application_id, g.id from registry_agent g "
-            "join registry_application a on a.id = g.application_id "
-            "where g.workspace_id = %s and g.key = any(%s) order by g.id",
-            [workspace_id, list({normal(name) for _, name in wanted})],
-        )
-        known: dict[str, list[tuple[str, int, int]]] = {}
-        for key, *rest in cursor:
-            known.setdefault(key, []).append((rest[0], rest[1], rest[2]))
-    found = {}
-    for application, name in wanted:
-        named = known.get(normal(name), [])
-        near = [each for each in named if each[0] == application][-1:] or (named if len(named) == 1 else [])
-        if near:
-            found[application, name] = near[0][1:]
-    return found
 
 
 def _systems(workspace_id: int, stories: Sequence[Story]) -> dict[str, int]:

@@ -33,8 +33,8 @@ def kv(key: str, value: Any) -> KeyValue:
 class Sender:
     """Builds one trace and delivers its spans, as a request of a workspace."""
 
-    def __init__(self, workspace: Workspace, key: ApiKey | None = None) -> None:
-        self.workspace, self.key = workspace, key
+    def __init__(self, workspace: Workspace, key: ApiKey | None = None, environment: str = "") -> None:
+        self.workspace, self.key, self.environment = workspace, key, environment
         self.trace_id = os.urandom(16)
         self.begun = time.time_ns() - 10 * SECOND
         self.spans: list[OtlpSpan] = []
@@ -60,6 +60,8 @@ class Sender:
         request = ExportTraceServiceRequest()
         group = request.resource_spans.add()
         group.resource.attributes.append(kv("service.name", "shop"))
+        if self.environment:
+            group.resource.attributes.append(kv("deployment.environment.name", self.environment))
         group.scope_spans.add().spans.extend(spans or self.spans)
         return deliver(self.workspace, request.SerializeToString(), len(spans or self.spans), self.key)
 

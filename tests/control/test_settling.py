@@ -263,6 +263,27 @@ def test_a_run_survives_that_its_spans_are_forgotten(workspace: Workspace) -> No
     assert not Trace.objects.filter(due_at__isnull=False).exists()
 
 
+@pytest.mark.parametrize("together", [True, False])
+def test_each_environment_of_a_program_has_its_own_agents(workspace: Workspace, together: bool) -> None:
+    for environment in ("production", "staging", "production"):
+        sender = Sender(workspace, environment=environment)
+        refund(sender)
+        sender.deliver()
+        if not together:
+            take(workspace)
+    take(workspace)
+
+    agents = {environment: pk for pk, environment in Agent.objects.values_list("pk", "application__environment")}
+    assert sorted(agents) == ["production", "staging"]
+    assert sorted(run.agents for run in live_runs()) == sorted(
+        [[agents["production"]], [agents["staging"]], [agents["production"]]]
+    )
+    ended = {agent: n for (agent, kind), (n, *_) in figures().items() if kind == Kind.RUN}
+    assert ended == {agents["production"]: 2, agents["staging"]: 1}
+    calls = {agent: n for (agent, kind), (n, *_) in figures().items() if kind == Kind.LLM}
+    assert calls == {agents["production"]: 2, agents["staging"]: 1}
+
+
 def test_an_agent_that_is_only_spoken_of_is_not_made_and_is_found_where_it_works(workspace: Workspace) -> None:
     def transfer() -> None:
         sender = Sender(workspace)
