@@ -37,7 +37,7 @@ ENOUGH = {"calls": 200, "people": 50}  # outcomes before that, or nothing is tol
 TOLD_FROM = 100.0  # one in so many; less is nothing to speak of
 CEILING = 1e12
 LEAST_RISE = 0.05
-KEPT_S = 600.0  # so long what is usual stands
+KEPT_S = 60.0  # so long what is usual stands
 SHOWN = 10  # runs that tripped it
 
 

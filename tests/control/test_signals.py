@@ -57,7 +57,7 @@ def failing(space: Workspace, name: str = "refund") -> Agent:
 
 
 def worsened(space: Workspace) -> Agent:
-    worsening.forget()  # what is usual, as it is read anew every ten minutes
+    worsening.forget()  # what is usual, as it is read anew each minute
     agent = make.agent(space)
     for day in range(2, 12):
         make.calls(space, agent, n=60, failures=2, at=NOW - timedelta(days=day))
