@@ -86,7 +86,9 @@ def _number(name: str, value: float) -> str:
         return f"{value:,.2f}"
     if _SHARES.search(name) and 0 <= value <= 1:
         return f"{value * 100:.0f}%"
-    return f"{value:,.0f}" if value == int(value) else f"{value:,.4g}"
+    if value == int(value) or abs(value) >= 1000:
+        return f"{value:,.0f}"
+    return f"{value:,.4g}"
 
 
 def money(amount: Decimal | None) -> str:

@@ -90,6 +90,8 @@ def test_a_field_is_called_as_people_would(name: str, words: str) -> None:
         ("amount", 1234.5, "1,234.50"),
         ("n", 3.0, "3"),
         ("n", 0.125, "0.125"),
+        ("n", 13257.61, "13,258"),
+        ("n", 1234567.8, "1,234,568"),
         ("confidence", 0.71, "71%"),
         ("b", True, "Yes"),
         ("t", "not_yet", "Not yet"),
