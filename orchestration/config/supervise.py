@@ -125,17 +125,16 @@ class Supervisor:
             os._exit(code)
 
     def watch(self) -> None:
-        """Returns when a signal asked for the end."""
-        with self.listening():
-            while not self.ending:
-                select.select([self._wakeup], [], [], 1.0 if not self._due else 0.1)
-                drain(self._wakeup)
-                self.tend()
-                bound_logs(self.state.logs)
-                if self.each_round:
-                    self.each_round()
-                if self._maker and not self._maker.alive:
-                    self.ending = True
+        """Returns when a signal asked for the end. Called while it is `listening`."""
+        while not self.ending:
+            select.select([self._wakeup], [], [], 1.0 if not self._due else 0.1)
+            drain(self._wakeup)
+            self.tend()
+            bound_logs(self.state.logs)
+            if self.each_round:
+                self.each_round()
+            if self._maker and not self._maker.alive:
+                self.ending = True
 
     def tend(self) -> None:
         """Looks at each part once, and starts again what has died and is due."""
@@ -166,7 +165,8 @@ class Supervisor:
 
     @contextmanager
     def listening(self) -> Iterator[None]:
-        """Signals wake the loop; a second request to end is obeyed at once by `stop`."""
+        """Signals wake the loop; a second request to end is obeyed at once by `stop`. From before the first fork: an
+        exception that a signal raises while a process forks is lost."""
         reader, writer = os.pipe()
         os.set_blocking(reader, False)
         os.set_blocking(writer, False)

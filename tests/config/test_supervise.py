@@ -91,6 +91,17 @@ def test_ctrl_c_leaves_no_process(baton: Running) -> None:
     assert baton.left() == []
 
 
+def test_ctrl_c_is_heeded_while_processes_are_still_forked(baton: Running) -> None:
+    if baton.process:
+        baton.end()
+    baton.start()  # its first process answers, and others are yet to come
+
+    said = baton.end(signal.SIGINT)
+
+    assert "Stop" in said
+    assert baton.left() == []
+
+
 def test_after_the_supervisor_was_killed_its_children_end_and_a_new_start_works(baton: Running) -> None:
     baton.start()
 

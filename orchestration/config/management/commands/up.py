@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gc
 import signal
+import socket
 import time
 import urllib.request
 from argparse import ArgumentParser
@@ -33,6 +34,8 @@ class Command(BaseCommand):
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument("--demo", action="store_true", help="with users for three roles and simulated agents")
 
+    asked = False  # to end
+
     def handle(self, *args: Any, demo: bool, **options: Any) -> None:
         gc.enable()  # `manage.py` has imported without it; migrations leave much behind
         state: State = settings.STATE
@@ -41,7 +44,8 @@ class Command(BaseCommand):
             self.stdout.write(f"Baton already runs on {state.folder}: {address_file(state).read_text().strip()}")
             return
         begun = time.monotonic()
-        signal.signal(signal.SIGTERM, signal.default_int_handler)  # until the supervisor watches, as Ctrl-C
+        for number in (signal.SIGINT, signal.SIGTERM):  # until the supervisor listens
+            signal.signal(number, self.interrupt)
         end_old([state.pids / name for name in PARTS])
         try:
             with engines.attached(state, lasting=False) as embedded:
@@ -54,6 +58,11 @@ class Command(BaseCommand):
             self.stdout.write("\nStopped before it was ready.")
         finally:
             lock.close()
+
+    def interrupt(self, *_: object) -> None:
+        """Noted too, since what is raised while a process forks is lost."""
+        self.asked = True
+        raise KeyboardInterrupt
 
     def run(self, state: State, embedded: list[engines.Engine], *, demo: bool, begun: float) -> None:
         if first_run.migrate(embedded):
@@ -74,23 +83,31 @@ class Command(BaseCommand):
         supervisor = Supervisor(state)
         for engine in embedded:
             supervisor.adopt(engine)
-        try:
-            supervisor.add("web", roles.web(server))
-            supervisor.add("digest", roles.worker("digest", "digest", processes=2), nice=15, signs=True)
-            supervisor.add("worker", roles.worker("worker", "work,actions", processes=2), nice=5, signs=True)
-            supervisor.add("replay", roles.worker("replay", "replay", processes=0), nice=10, signs=True)
-            supervisor.add("beat", roles.beat, signs=True)
-            if not wait_for(lambda: served(supervisor, address), 30, pause=0.05):
-                self.stdout.write(f"The web process does not answer. Its log: {state.logs / 'web.log'}")
-            if demo:
-                supervisor.add("demo", roles.demo(address, *demo_keys), nice=5)
-                supervisor.each_round = Progress(roles.demo_memory(), self.stdout).show
-            self.greet(address, passwords, state, time.monotonic() - begun)
-            supervisor.watch()
-            self.stdout.write("\nStopping …")
-        finally:
-            supervisor.stop()
-            address_file(state).unlink(missing_ok=True)
+        with supervisor.listening():
+            try:
+                supervisor.ending = self.asked
+                self.begin(supervisor, server, address)
+                if demo:
+                    supervisor.add("demo", roles.demo(address, *demo_keys), nice=5)
+                    supervisor.each_round = Progress(roles.demo_memory(), self.stdout).show
+                self.greet(address, passwords, state, time.monotonic() - begun)
+                supervisor.watch()
+                self.stdout.write("\nStopping …")
+            finally:
+                supervisor.stop()
+                address_file(state).unlink(missing_ok=True)
+
+    def begin(self, supervisor: Supervisor, server: socket.socket, address: str) -> None:
+        """Returns once pages are served. Raises KeyboardInterrupt."""
+        supervisor.add("web", roles.web(server))
+        supervisor.add("digest", roles.worker("digest", "digest", processes=2), nice=15, signs=True)
+        supervisor.add("worker", roles.worker("worker", "work,actions", processes=2), nice=5, signs=True)
+        supervisor.add("replay", roles.worker("replay", "replay", processes=0), nice=10, signs=True)
+        supervisor.add("beat", roles.beat, signs=True)
+        if not wait_for(lambda: supervisor.ending or served(supervisor, address), 30, pause=0.05):
+            self.stdout.write(f"The web process does not answer. Its log: {supervisor.state.logs / 'web.log'}")
+        if supervisor.ending:
+            raise KeyboardInterrupt
 
     def greet(self, address: str, passwords: dict[str, str], state: State, seconds: float) -> None:
         public = settings.PUBLIC_URL.geturl() if settings.PUBLIC_URL else address
