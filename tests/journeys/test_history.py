@@ -86,8 +86,10 @@ def test_tokens_are_those_that_were_sent(told: Told) -> None:
 
 
 def has_agent(span: dict[str, Any], came: Mapping[str, dict[str, Any]]) -> bool:
-    """Whether it lies in an agent's turn. Of a program that was killed the turn never came, and its model calls are
-    nobody's."""
+    """Whether it names its agent or lies in the turn of one. Of a program that was killed the turn never came, and
+    model calls that name nobody are nobody's."""
+    if span["a"].get("gen_ai.agent.name"):
+        return True
     at: dict[str, Any] | None = span
     while at is not None:
         told = at["a"]
