@@ -239,6 +239,7 @@ on conflict (workspace_id, id) do update set
     status = case when r.cancelled_at is null then excluded.status else 'cancelled' end,
     external_key = coalesce(excluded.external_key, r.external_key),
     revision = r.revision + 1,
-    late = r.late or (r.status in ('completed', 'failed') and excluded.spans > r.spans),
+    late = r.late or (r.status in ('completed', 'failed') and excluded.spans > r.spans
+        and excluded.status <> 'running'),
     merged_into = null
 """

@@ -27,6 +27,7 @@ from orchestration.telemetry.deliveries import Waiting
 from orchestration.telemetry.liveness import PAST_S, Heard
 from orchestration.telemetry.redaction import redact_attributes, redact_text
 from orchestration.telemetry.spans import Kind, Outcome, RawEvent
+from orchestration.workflows.reporting import OWN
 from orchestration.workflows.traces import Seen
 
 WORDS = {
@@ -57,6 +58,7 @@ class Part:
     outcome: Outcome = Outcome.OK
     started_ns: int = 0
     ended_ns: int = 0
+    reopened_ns: int = 0  # it had ended before, and goes on since
     error: str = ""
     claimed: bool = False
     attributes: dict[str, Any] = field(default_factory=dict)
@@ -93,6 +95,8 @@ def take(workspace_id: int, events: Sequence[tuple[RawEvent, Waiting]], counted:
         if event.type == "heartbeat":
             alive.add(trace_id)
         elif event.run:
+            if delivery.key:
+                event.attributes.pop(OWN, None)  # nobody else speaks for the engine
             _merge(parts, trace_id, event, claimed)
     changed = _store(workspace_id, [parts[key] for key in sorted(parts)], agents)
     for trace_id in (alive | set(changed)) & set(noted):
@@ -168,12 +172,18 @@ def _merge(parts: dict[tuple[bytes, str], Part], trace_id: bytes, event: RawEven
     part.attributes.update(event.attributes)
     if event.type.endswith(".started"):
         part.started_ns = min(part.started_ns or event.at_ns, event.at_ns)
-        return
+    elif event.type == "run.reopened":
+        part.reopened_ns = max(part.reopened_ns, event.at_ns)
+    else:
+        _end(part, event)
+
+
+def _end(part: Part, event: RawEvent) -> None:
     if event.at_ns >= part.ended_ns:
         part.ended_ns = event.at_ns
         failed = event.type.endswith(".failed") or event.status.lower() in ("error", "failed")
         part.outcome = Outcome.ERROR if failed else Outcome.OK
-        part.error = event.error or part.error or ("failed" if failed else "")
+        part.error = event.error or ((part.error or "failed") if failed else "")
 
 
 def _store(workspace_id: int, parts: list[Part], agents: dict[str, tuple[int, int]]) -> Counter[bytes]:
@@ -202,6 +212,7 @@ def _store(workspace_id: int, parts: list[Part], agents: dict[str, tuple[int, in
                 "outcome": int(part.outcome),
                 "started_at": _time(part.started_ns),
                 "ended_at": _time(part.ended_ns),
+                "reopened_at": _time(part.reopened_ns),
                 "error": redact_text(part.error)[0][:500] or None,
                 "tokens_in": tokens_in,
                 "tokens_out": tokens_out,
@@ -244,8 +255,8 @@ def _time(at_ns: int) -> str | None:
 
 _SHAPE = (
     "trace_id text, key text, parent text, kind smallint, name text, workflow text, application_id int, agent_id int, "
-    "system_id int, claimed bool, outcome smallint, started_at timestamptz, ended_at timestamptz, error text, "
-    "tokens_in int, tokens_out int, cost bigint, attrs jsonb"
+    "system_id int, claimed bool, outcome smallint, started_at timestamptz, ended_at timestamptz, "
+    "reopened_at timestamptz, error text, tokens_in int, tokens_out int, cost bigint, attrs jsonb"
 )
 _COLUMNS = [part.split()[0] for part in _SHAPE.split(", ")]
 _LATER = "coalesce(excluded.ended_at >= t.ended_at, excluded.ended_at is not null)"
@@ -262,6 +273,7 @@ _MERGED = {
     "error": f"case when {_LATER} then excluded.error else t.error end",
     "started_at": "least(t.started_at, excluded.started_at)",
     "ended_at": "greatest(t.ended_at, excluded.ended_at)",
+    "reopened_at": "greatest(t.reopened_at, excluded.reopened_at)",
     "tokens_in": "greatest(t.tokens_in, excluded.tokens_in)",
     "tokens_out": "greatest(t.tokens_out, excluded.tokens_out)",
     "cost": "coalesce(excluded.cost, t.cost)",

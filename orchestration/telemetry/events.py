@@ -20,7 +20,8 @@ from orchestration.telemetry.admission import DEPTH, Undecodable, clean, name
 from orchestration.telemetry.spans import RawEvent
 
 TYPES = frozenset(
-    {"run.started", "run.finished", "run.failed", "step.started", "step.finished", "step.failed", "heartbeat"}
+    {"run.started", "run.finished", "run.failed", "run.reopened"}
+    | {"step.started", "step.finished", "step.failed", "heartbeat"}
 )
 HISTORY = frozenset({"decision.recorded", "hold.decided"})
 History = Callable[[dict[str, Any], int], Any]

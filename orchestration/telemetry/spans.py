@@ -213,7 +213,7 @@ class RawLog:
 class RawEvent:
     """One item of `/api/v1/events`: a sign of life from what speaks no OpenTelemetry. Texts are "" where not given."""
 
-    type: str  # run.started | run.finished | run.failed | step.started | step.finished | step.failed | heartbeat
+    type: str  # one of `events.TYPES`
     run: str
     step: str
     parent: str

@@ -36,6 +36,7 @@ def step(m: Moving, step_id: str, by: str, reason: str, failed_at: datetime | No
                 m.change(other, state=TaskState.BLOCKED, ended_at=None)
     wait_s = m.plan.step(step_id).wait_limit_s
     rollback.renew(m, task, m.at + timedelta(seconds=wait_s) if wait_s else None)
+    m.tell_run("reopened")
     m.run.state, m.run.error, m.run.ended_at = DeclaredState.RUNNING, "", None
     m.note("step.tried_again", by, {"step": step_id, "attempt": task.attempt, "reason": reason[:400]})
     return True

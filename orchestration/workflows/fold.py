@@ -9,7 +9,8 @@ Read this file first; each stage has its own:
 6. failures   (`fold_failures`)  counted once, made up for or not
 7. people     (`fold_people`)    escalations, guardrails
 8. times      (`fold_times`)     work, waiting, shares
-Status by these rules, first that holds: a root in error; the last turn in error, or a failure that nothing made up
+Of a run that Baton moves on its own word counts, also where a failed attempt was made up for by another agent. Else
+status by these rules, first that holds: a root in error; the last turn in error, or a failure that nothing made up
 for: failed. A question to a person that nothing followed: waiting. No root yet: running. Else completed.
 """
 
@@ -35,6 +36,7 @@ class Roots:
     first: int  # place of the first step without a parent, -1 before it came
     came: bool  # every trace of the run has its root, and it ended
     failed: bool  # the one that ended last, in error
+    sure: bool = False  # Baton moves this run on, and says itself how it ends
 
 
 def fold(steps: Sequence[Step], rules: Rules = DEFAULT_RULES) -> Story:
@@ -91,6 +93,8 @@ def _roots(tree: Tree) -> Roots:
                 first = i
             if last < 0 or ended(tree, i) >= ended(tree, last):
                 last = i
+        if is_root and tree.kind[i] is WORKFLOW and step.hints.get("engine"):
+            return Roots(i, bool(step.end_ns), step.outcome is ERROR, sure=True)
         if is_root and step.end_ns:
             traces[step.trace_id] = True
         else:
@@ -100,7 +104,8 @@ def _roots(tree: Tree) -> Roots:
 
 
 def _status(tree: Tree, line: Timeline, failing: Failures, asks: list[Asked], roots: Roots) -> str:
-    if roots.came and (roots.failed or failing.lasting or _last_turn_failed(tree, line)):
+    lasting = not roots.sure and (failing.lasting or _last_turn_failed(tree, line))
+    if roots.came and (roots.failed or lasting):
         return "failed"
     if asks and waits(tree, asks, roots.came):
         return "waiting"

@@ -206,6 +206,7 @@ class Step(models.Model):
     outcome = models.SmallIntegerField()
     started_at = models.DateTimeField(null=True)
     ended_at = models.DateTimeField(null=True)
+    reopened_at = models.DateTimeField(null=True, help_text="Of a run: an end before this does not count any more")
     error = models.TextField(null=True)
     tokens_in = models.IntegerField(default=0)
     tokens_out = models.IntegerField(default=0)

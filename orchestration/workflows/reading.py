@@ -13,11 +13,13 @@ from orchestration.telemetry import reading
 from orchestration.telemetry.reading import raw_cursor
 from orchestration.telemetry.spans import Kind, Outcome
 from orchestration.telemetry.writer import EPOCH_US, Row
+from orchestration.workflows.reporting import OWN
 from orchestration.workflows.story import Step
 
 KINDS: Mapping[int, Kind] = {int(kind): kind for kind in Kind}
 OUTCOMES: Mapping[int, Outcome] = {int(outcome): outcome for outcome in Outcome}
 PERSON = '{"person": 1}'  # hints of a step that is a person's own work, and no question to one
+ENGINE = '{"engine": true}'  # … of a run that Baton moves on, told by itself
 Ids = tuple[Any, ...]  # of an application, an agent, a system
 Bounds = tuple[bytes, int, int]  # trace id, least start and greatest end (Unix microseconds)
 
@@ -133,14 +135,17 @@ def _labels(workspace_id: int, of: Iterable[Ids]) -> tuple[dict[int, str], dict[
 
 
 def sent_steps(workspace_id: int, trace_ids: list[bytes]) -> list[tuple[Any, ...]]:
-    """Rows of what the events API sent."""
+    """Rows of what the events API sent. An end before it was reopened is none."""
+    over = "(reopened_at is null or ended_at > reopened_at)"
     with raw_cursor() as cursor:
         cursor.execute(
             "select trace_id, substring(sha256(convert_to(key, 'UTF8')) for 8), "
             "case when key = '' then null else substring(sha256(convert_to(parent, 'UTF8')) for 8) end, "
-            "coalesce(started_at, ended_at), ended_at, name, kind, outcome, application_id, agent_id, system_id, name, "
-            "workflow, tokens_in, tokens_out, cost, error, null::text, "
-            f"case when kind = {int(Kind.HUMAN)} and attrs ? 'baton.work' then '{PERSON}'::jsonb end, claimed "
+            f"coalesce(started_at, ended_at, reopened_at), case when {over} then ended_at end, name, kind, "
+            f"case when {over} then outcome else {int(Outcome.OK)} end, application_id, agent_id, system_id, name, "
+            f"workflow, tokens_in, tokens_out, cost, case when {over} then error end, null::text, "
+            f"case when kind = {int(Kind.HUMAN)} and attrs ? 'baton.work' then '{PERSON}'::jsonb "
+            f"when key = '' and attrs ? '{OWN}' then '{ENGINE}'::jsonb end, claimed "
             "from workflows_step where workspace_id = %s and trace_id = any(%s)",
             [workspace_id, trace_ids],
         )

@@ -19,6 +19,7 @@ from orchestration.telemetry.models import Signal
 from orchestration.workflows.declared_models import DeclaredRun, Task
 
 ENGINE = "baton:workflows"
+OWN = "baton.engine"  # attribute of a run that Baton moves on itself
 _KINDS = {"human": "human", "agent": "agent", "skill": "agent", "webhook": "other"}
 # part of a statement, or one by itself
 DELIVER = """
@@ -40,8 +41,9 @@ def hasten() -> None:
 
 
 def of_run(run: DeclaredRun, what: str, at: datetime, error: str = "") -> dict[str, Any]:
-    """`what`: started | finished | failed."""
-    told = {"type": f"run.{what}", "run": str(run.id), "workflow": run.workflow, "at": at.isoformat()}
+    """`what`: started | finished | failed | reopened. Its end is the engine's own word, which no step outweighs."""
+    told: dict[str, Any] = {"type": f"run.{what}", "run": str(run.id), "workflow": run.workflow, "at": at.isoformat()}
+    told["attributes"] = {OWN: True}
     if what == "started":
         told["name"] = run.title or run.workflow
     return told | ({"error": error} if error else {})

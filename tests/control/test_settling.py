@@ -15,7 +15,7 @@ from orchestration.telemetry import packing
 from orchestration.telemetry.models import Pulse, Signal, SpanMinute
 from orchestration.telemetry.spans import Kind
 from orchestration.workflows.models import Run, RunBooking, RunStatus, Step, Trace, Workflow, WorkflowMinute
-from orchestration.workspaces.models import Workspace
+from orchestration.workspaces.models import ApiKey, Workspace
 from tests import make
 from tests.control.test_digest import SECOND, Sender, deliver, figures, kv, refund, settle_all
 
@@ -164,8 +164,8 @@ def test_what_was_booked_before_bookings_were_packed_is_taken_back_too(workspace
     assert figures() == before
 
 
-def events(workspace: Workspace, *items: dict[str, Any]) -> None:
-    deliver(workspace, json.dumps({"events": list(items)}).encode(), len(items), signal=Signal.EVENTS)
+def events(workspace: Workspace, *items: dict[str, Any], key: ApiKey | None = None) -> None:
+    deliver(workspace, json.dumps({"events": list(items)}).encode(), len(items), key, Signal.EVENTS)
     take(workspace)
 
 
