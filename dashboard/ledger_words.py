@@ -228,6 +228,7 @@ ACTS: Mapping[str, str] = {
     "workflow.discarded": "threw away a draft of",
     "workflow.triggered": "started by a trigger a run of",
     "workflow.trigger_refused": "did not start, though triggered, a run of",
+    "workflow.trigger_limited": "started by a trigger, for this hour, no more runs of",
     "workflow.trigger_missed": "missed times to start",
     "workflow.trigger_paused": "paused a trigger of",
     "workflow.trigger_resumed": "resumed a trigger of",

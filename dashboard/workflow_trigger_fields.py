@@ -46,6 +46,7 @@ class TriggerView:
             self._text("workflow", "Workflow", draft.workflow, "As it is called.", "Invoices"),
             self._choice("ends", "Whose run", draft.ends, ENDS),
             self._text("rule", "Rule", draft.rule, "As it stands in its address.", "refunds-fail"),
+            self._text("most_an_hour", "Runs an hour, at most", draft.most_an_hour, "", str(triggers.MOST_AN_HOUR), 6),
             self._text("input", "What a run begins with", draft.input, "JSON; none is needed.", '{"limit": 500}', 4000),
         )
         return {field.name.partition("-")[2]: field for field in told}

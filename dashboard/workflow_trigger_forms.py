@@ -13,6 +13,7 @@ from orchestration.workflows.definition import MOST_TRIGGERS
 from orchestration.workflows.fields import Fault
 
 OF = {"schedule": ("cron", "zone", "missed"), "run": ("workflow", "ends"), "rule": ("rule",)}
+LIMITED = ("run", "rule")
 
 
 @dataclass(slots=True)
@@ -27,9 +28,12 @@ class TriggerDraft:
     ends: str = "completed"
     rule: str = ""
     input: str = ""
+    most_an_hour: str = ""
 
     def body(self, path: str, faults: list[Fault]) -> dict[str, Any]:
         told: dict[str, Any] = {"on": self.on} | {name: getattr(self, name) for name in OF.get(self.on, ())}
+        if self.on in LIMITED and (most := self.most_an_hour.strip()):
+            told["most_an_hour"] = int(most) if most.isascii() and most.isdigit() and len(most) < 9 else most
         if self.input.strip():
             try:
                 told["input"] = orjson.loads(self.input)
@@ -44,7 +48,8 @@ def drafts_of(stored: Sequence[Mapping[str, Any]]) -> list[TriggerDraft]:
     for each in stored:
         if each["on"] != "api":
             given = orjson.dumps(each["input"]).decode() if each.get("input") else ""
-            made.append(TriggerDraft(**{**each, "input": given}))
+            most = str(each.get("most_an_hour", ""))
+            made.append(TriggerDraft(**{**each, "input": given, "most_an_hour": most}))
     return made
 
 

@@ -22,7 +22,7 @@ from orchestration.workflows.fired import Fired, Standing, fired, triggers_of
 from orchestration.workspaces.current import MEMBER, Here, needs
 
 FRAGMENTS = {"triggers": "dashboard/_workflow_triggers.html"}
-TONES = {"started": "ok", "waiting": "accent", "missed": "human", "refused": "crit"}
+TONES = {"started": "ok", "waiting": "accent", "missed": "human", "refused": "crit", "limited": "crit"}
 
 
 @dataclass
@@ -54,6 +54,10 @@ class TriggersPage:
         held = f", {number(paused)} of them paused" if paused else ""
         missed = sum(row.missed for row in live)
         lede = f"{plural(missed, 'time was,times were')} missed so far. " if missed else "Nothing was missed. "
+        over = sum(row.limited > 0 for row in live)
+        if over:
+            held += f", {number(over)} of them over the limit"
+            lede = "What started nothing for that stands below: workflows may be starting each other in a circle. "
         starts = plural(len(live), "trigger starts,triggers start")
         return Finding(say(starts, " ", name, f" by itself{held}"), say(f"{lede}Each occurrence starts one run."))
 

@@ -17,8 +17,8 @@ _FAULTS = {
 _EVENT: dict[str, Any] = {
     "type": "object",
     "required": ["type"],
-    "description": "Every type but heartbeat names its run, step.* its step, heartbeat its agent. A run that had ended and "
-    "goes on says run.reopened.",
+    "description": "Every type but heartbeat names its run, step.* its step, heartbeat its agent. A run that had ended "
+    "and goes on says run.reopened.",
     "properties": {
         "type": {"enum": sorted(TYPES)},
         "run": _NAME | {"description": "Your own text for the run, or an id that Baton gave"},

@@ -28,6 +28,9 @@ class TriggerOut(Schema):
     next_at: datetime | None
     last_at: datetime | None
     missed: int = Field(description="Times of a schedule that passed while Baton was not running")
+    most_an_hour: int = Field(description="Runs that it may start within an hour; 0: a clock sets the pace")
+    started_lately: int = Field(description="Runs that it has started within the last hour")
+    limited: int = Field(description="Occurrences within the last hour that started none, being more than it may")
     paused_at: datetime | None
     paused_by: str
     pause_reason: str
@@ -38,7 +41,7 @@ class FiredOut(Schema):
 
     id: UUID
     trigger: UUID
-    state: Literal["waiting", "started", "missed", "refused"]
+    state: Literal["waiting", "started", "missed", "refused", "limited"]
     due_at: datetime
     until: datetime | None
     count: int

@@ -4,7 +4,8 @@ by that row's own key, in one transaction with what is told of it. So each start
 1. clock    schedules that are due: the newest time is to be started, those before it were missed, and that is told
 2. rules    episodes of rules on signals that have begun
 3. ends     runs that have ended: noted where they are settled (`note`), when a trigger waits for that workflow
-4. start    what is to be started, oldest first
+4. start    what is to be started, oldest first; not what a circle of triggers led to, nor more within an hour than the
+            trigger may
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ from uuid import UUID
 
 import structlog
 from django.db import OperationalError, transaction
+from django.db.models import QuerySet
 from django.utils import timezone
 
 from orchestration.autonomy.models import Episode
@@ -33,6 +35,7 @@ OLD = timedelta(minutes=15)  # what ended longer ago when it is told is history,
 FRESH_S = 5.0  # for which a process believes to know who waits for ends of runs
 AT_ONCE = 200
 DEEP = 5  # triggers in a row, after which something goes in a circle
+HOUR = timedelta(hours=1)
 ENGINE = "baton:triggers"
 
 log = structlog.get_logger(__name__)
@@ -163,20 +166,52 @@ def _write(workspace_id: int, found: Sequence[Found]) -> None:
 
 def _start(firing_id: UUID) -> int:
     with transaction.atomic():
-        rows = Firing.objects.select_for_update(skip_locked=True, of=("self",))
+        # the trigger too: what it has started is counted by one at a time
+        rows = Firing.objects.select_for_update(skip_locked=True, of=("self", "trigger"), no_key=True)
         firing = rows.select_related("trigger__definition").filter(pk=firing_id, state=FiringState.WAITING).first()
         if firing is None:
             return 0
         firing.depth = _depth(firing)
         error = _refused(firing)
-        if not error:
+        limit = "" if error else _limited(firing)
+        if not error and not limit:
             firing.run_id, error = _begin(firing)
-        firing.state = FiringState.REFUSED if error else FiringState.STARTED
-        firing.error, firing.at = error[:400], timezone.now()
+        firing.state = _STATES[bool(limit), bool(error)]
+        firing.error, firing.at = (error or limit)[:400], timezone.now()
+        _note(firing)
         firing.save(update_fields=["state", "run_id", "error", "depth", "at"])
-        told = {"occurrence": firing.occurrence, "run": str(firing.run_id or ""), "error": firing.error}
-        arming.note(firing.trigger, "trigger_refused" if error else "triggered", ENGINE, told)
-    return 0 if error else 1
+    return int(firing.state == FiringState.STARTED)
+
+
+_STATES = {
+    (False, False): FiringState.STARTED,
+    (False, True): FiringState.REFUSED,
+    (True, False): FiringState.LIMITED,
+}
+_KINDS = {
+    FiringState.STARTED: "triggered",
+    FiringState.REFUSED: "trigger_refused",
+    FiringState.LIMITED: "trigger_limited",
+}
+
+
+def _note(firing: Firing) -> None:
+    """That a trigger is over its limit is told once an hour: whatever floods it is not to flood the ledger."""
+    if firing.state == FiringState.LIMITED and _lately(firing, FiringState.LIMITED).exists():
+        return
+    told = {"occurrence": firing.occurrence, "run": str(firing.run_id or ""), "error": firing.error}
+    arming.note(firing.trigger, _KINDS[FiringState(firing.state)], ENGINE, told)
+
+
+def _lately(firing: Firing, state: FiringState) -> QuerySet[Firing]:
+    return Firing.objects.filter(trigger=firing.trigger, state=state, at__gt=timezone.now() - HOUR)
+
+
+def _limited(firing: Firing) -> str:
+    most = arming.of(firing.trigger).most_an_hour
+    if _lately(firing, FiringState.STARTED)[:most].count() < most:
+        return ""
+    return f"It has started {most:,} runs within the hour, as many as it may: what happens meanwhile starts nothing."
 
 
 def _begin(firing: Firing) -> tuple[UUID | None, str]:

@@ -31,7 +31,8 @@ def arm(definition: WorkflowDefinition, plan: Definition) -> None:
         )
         if made or not row.live:
             row.live, row.since, row.next_at = True, now, None if row.paused_at else _next(trigger)
-            row.save(update_fields=["live", "since", "next_at"])
+        row.body = trigger.stored()
+        row.save(update_fields=["live", "since", "next_at", "body"])
 
 
 def disarm(definition: WorkflowDefinition, keep: list[str] | None = None) -> None:

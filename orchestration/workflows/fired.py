@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from uuid import UUID
 
-from django.db.models import Max, Q, Sum
+from django.db.models import Count, Max, Q, Sum
 from django.db.models.functions import Coalesce
+from django.utils import timezone
 
 from orchestration.workflows import arming, triggers
 from orchestration.workflows.declared_models import WorkflowDefinition
@@ -18,7 +19,9 @@ SHOWN = 25
 
 @dataclass(frozen=True, slots=True)
 class Standing:
-    """`live`: the version in force has it. `missed`: times of a schedule that passed while Baton was not running."""
+    """`live`: the version in force has it. `missed`: times of a schedule that passed while Baton was not running.
+    `most_an_hour`: runs that it may start; 0: a clock sets the pace. `limited`: what started none for that, within the
+    last hour."""
 
     id: UUID
     on: str
@@ -27,6 +30,9 @@ class Standing:
     next_at: datetime | None
     last_at: datetime | None
     missed: int
+    most_an_hour: int
+    started_lately: int
+    limited: int
     paused_at: datetime | None
     paused_by: str
     pause_reason: str
@@ -34,7 +40,7 @@ class Standing:
 
 @dataclass(frozen=True, slots=True)
 class Fired:
-    """`state`: waiting | started | missed | refused. A missed one may stand for several, up to `until`."""
+    """`state`: waiting | started | missed | refused | limited. A missed one may stand for several, up to `until`."""
 
     id: UUID
     trigger: UUID
@@ -49,9 +55,12 @@ class Fired:
 
 def triggers_of(definition: WorkflowDefinition) -> list[Standing]:
     """Those in force first; of the others those that ever started anything."""
+    lately = Q(firings__at__gt=timezone.now() - timedelta(hours=1))
     rows = definition.triggers.annotate(
         last_at=Max("firings__at", filter=Q(firings__state=FiringState.STARTED)),
         missed=Coalesce(Sum("firings__count", filter=Q(firings__state=FiringState.MISSED)), 0),
+        started_lately=Count("firings", filter=lately & Q(firings__state=FiringState.STARTED)),
+        limited=Count("firings", filter=lately & Q(firings__state=FiringState.LIMITED)),
     )
     return [
         Standing(
@@ -62,6 +71,9 @@ def triggers_of(definition: WorkflowDefinition) -> list[Standing]:
             row.next_at,
             row.last_at,
             row.missed,
+            0 if row.on == "schedule" else arming.of(row).most_an_hour,
+            row.started_lately,
+            row.limited,
             row.paused_at,
             row.paused_by.removeprefix("person:"),
             row.pause_reason,

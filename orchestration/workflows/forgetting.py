@@ -30,8 +30,13 @@ def forget_data(workspace_id: int, before: datetime) -> int:
 
 
 def forget_runs(workspace_id: int, before: datetime) -> int:
-    """Runs that ended before then, with their tasks and effects."""
+    """Runs that ended before then, with their tasks and effects; and what triggers did before then."""
     total, done = 0, SLICE
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "delete from workflows_firing where workspace_id = %s and at < %s and state <> 'waiting'",
+            [workspace_id, before],
+        )
     while done == SLICE:
         with connection.cursor() as cursor:
             cursor.execute(_GONE, {"place": workspace_id, "before": before})

@@ -46,6 +46,7 @@ class FiringState(models.TextChoices):
     STARTED = "started", "Started"
     MISSED = "missed", "Missed"
     REFUSED = "refused", "Not started"
+    LIMITED = "limited", "Over the limit"
 
 
 class Firing(models.Model):

@@ -6,7 +6,8 @@ Pure. In a definition:
     {"on": "run", "workflow": "Invoices", "ends": "completed" | "failed" | "either"}
     {"on": "rule", "rule": "refunds-fail"}  address of a rule on signals: each time that it begins to hold
 
-Each may carry `input`, which a run begins with beside `trigger`, which says what happened.
+Each may carry `input`, which a run begins with beside `trigger`, which says what happened. What a clock does not hold
+back says how many runs it may start within an hour at most (`most_an_hour`, 300 unless told otherwise).
 """
 
 from __future__ import annotations
@@ -28,13 +29,14 @@ from orchestration.workflows.fields import Fields
 KINDS = ("api", "schedule", "run", "rule")
 MISSED, ENDS = ("tell", "start"), ("completed", "failed", "either")
 MOST_INPUT = 4_096
+MOST_AN_HOUR, MOST_EVER = 300, 10_000  # runs that one trigger may start: usually, and at the very most
 MOST_DUE = 2_000  # occurrences that are counted at once
 _ONCE = datetime(2026, 1, 1, tzinfo=UTC)
 _OF: Mapping[str, tuple[str, ...]] = {
     "api": (),
     "schedule": ("cron", "zone", "missed", "input"),
-    "run": ("workflow", "ends", "input"),
-    "rule": ("rule", "input"),
+    "run": ("workflow", "ends", "input", "most_an_hour"),
+    "rule": ("rule", "input", "most_an_hour"),
 }
 
 
@@ -50,15 +52,19 @@ class Trigger:
     ends: str = "completed"
     rule: str = ""
     input: Mapping[str, Any] = field(default_factory=dict)
+    most_an_hour: int = MOST_AN_HOUR
 
     def stored(self) -> dict[str, Any]:
-        """As JSON that `read` takes again."""
-        return {"on": self.on} | {name: getattr(self, name) for name in _OF[self.on] if name != "input" or self.input}
+        """As JSON that `read` takes again. What is as usual need not be said."""
+        usual = {"input": {}, "most_an_hour": MOST_AN_HOUR}
+        told = {name: getattr(self, name) for name in _OF[self.on]}
+        return {"on": self.on} | {name: value for name, value in told.items() if value != usual.get(name)}
 
     @property
     def digest(self) -> str:
-        """By which a trigger is known from one version of its workflow to the next."""
-        return hashlib.sha256(orjson.dumps(self.stored(), option=orjson.OPT_SORT_KEYS)).hexdigest()
+        """By which a trigger is known from one version of its workflow to the next, whatever it may start an hour."""
+        told = {name: value for name, value in self.stored().items() if name != "most_an_hour"}
+        return hashlib.sha256(orjson.dumps(told, option=orjson.OPT_SORT_KEYS)).hexdigest()
 
 
 API = Trigger()
@@ -99,11 +105,16 @@ def _cron_fault(cron: str) -> str:
 
 def _run(fields: Fields) -> Trigger:
     name, ends = fields.text("workflow", 120, needed=True), fields.choice("ends", "completed", ENDS)
-    return Trigger("run", workflow=name, ends=ends, input=_input(fields))
+    return Trigger("run", workflow=name, ends=ends, input=_input(fields), most_an_hour=_most(fields))
 
 
 def _rule(fields: Fields) -> Trigger:
-    return Trigger("rule", rule=fields.text("rule", 80, needed=True), input=_input(fields))
+    rule = fields.text("rule", 80, needed=True)
+    return Trigger("rule", rule=rule, input=_input(fields), most_an_hour=_most(fields))
+
+
+def _most(fields: Fields) -> int:
+    return fields.whole("most_an_hour", MOST_AN_HOUR, 1, MOST_EVER)
 
 
 def _input(fields: Fields) -> Mapping[str, Any]:

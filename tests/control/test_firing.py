@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
 import pytest
-from django.db import transaction
+from django.db import connection, transaction
 from django.utils import timezone
 
 from orchestration.autonomy.models import Episode
@@ -210,6 +211,58 @@ def test_workflows_that_start_each_other_in_a_circle_come_to_an_end(workspace: W
     assert Firing.objects.get(state="refused").error.startswith("More than")
 
 
+def happened(row: WorkflowTrigger, times: int) -> None:
+    """As if what it waits for had been found so often."""
+    now, known = timezone.now(), Firing.objects.count()
+    names = [f"x {known + place}" for place in range(times)]
+    rows = [Firing(workspace=row.workspace, trigger=row, occurrence=name, due_at=now) for name in names]
+    Firing.objects.bulk_create(rows)
+
+
+def test_a_trigger_starts_no_more_runs_an_hour_than_it_may_and_says_so_once(workspace: Workspace) -> None:
+    row = armed(workspace, on="rule", rule="refunds-fail", most_an_hour=2)
+    happened(row, 4)
+
+    assert (firing.sweep(), DeclaredRun.objects.count()) == (2, 2)
+
+    assert [state for state, _ in states()].count("limited") == 2
+    assert "2 runs within the hour" in Firing.objects.filter(state="limited")[0].error
+    assert Entry.objects.filter(kind="workflow.trigger_limited", subject_id=str(row.pk)).count() == 1
+    (standing,) = fired.triggers_of(WorkflowDefinition.objects.get())
+    assert (standing.started_lately, standing.limited, standing.most_an_hour) == (2, 2, 2)
+    Firing.objects.update(at=timezone.now() - firing.HOUR)
+    happened(row, 1)
+    assert firing.sweep() == 1
+
+
+@pytest.mark.django_db(transaction=True)
+def test_two_that_look_at_once_start_no_more_than_it_may(workspace: Workspace) -> None:
+    row = armed(workspace, on="rule", rule="refunds-fail", most_an_hour=1)
+    happened(row, 2)
+    with transaction.atomic():
+        WorkflowTrigger.objects.select_for_update(no_key=True).get(pk=row.pk)
+        with ThreadPoolExecutor(1) as elsewhere:
+            assert elsewhere.submit(_swept).result() == 0
+
+    assert firing.sweep() == 1
+
+
+def _swept() -> int:
+    try:
+        return firing.sweep()
+    finally:
+        connection.close()
+
+
+def test_a_new_limit_is_no_new_trigger(workspace: Workspace) -> None:
+    row = armed(workspace, on="run", workflow="Invoice")
+    arming.pause(workspace.pk, row.pk, flows.BY, "Too many")
+
+    again = armed(workspace, on="run", workflow="Invoice", most_an_hour=9)
+
+    assert (again.pk, arming.of(again).most_an_hour, again.paused_at is None) == (row.pk, 9, False)
+
+
 def test_what_ended_long_ago_or_before_there_was_a_trigger_starts_nothing(workspace: Workspace) -> None:
     flows.declare(workspace, flows.step("a"), name="Invoice")
     row = armed(workspace, on="run", workflow="Invoice", ends="completed")
@@ -260,6 +313,8 @@ def test_a_workflow_that_was_retired_meanwhile_starts_nothing_and_it_is_told(wor
         ({"on": "run"}, "triggers[0].workflow"),
         ({"on": "rule", "rule": "x", "input": [1]}, "triggers[0].input"),
         ({"on": "rule", "rule": "x", "cron": "* * * * *"}, "triggers[0].cron"),
+        ({"on": "rule", "rule": "x", "most_an_hour": 0}, "triggers[0].most_an_hour"),
+        ({"on": "schedule", "cron": "* * * * *", "most_an_hour": 5}, "triggers[0].most_an_hour"),
         ({"on": "moon"}, "triggers[0].on"),
     ],
 )

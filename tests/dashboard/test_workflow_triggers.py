@@ -14,7 +14,7 @@ from dashboard.workflow_forms import of_body
 from orchestration.control import firing
 from orchestration.workflows.declared_models import DefinitionVersion
 from orchestration.workflows.definition import parse
-from orchestration.workflows.trigger_models import WorkflowTrigger
+from orchestration.workflows.trigger_models import Firing, WorkflowTrigger
 from orchestration.workspaces.models import Workspace
 from tests import make
 from tests.api.test_figures import Api
@@ -39,7 +39,11 @@ def text(client: Client, path: str = ADDRESS, **headers: str) -> str:
 
 
 def test_triggers_survive_the_form_unchanged() -> None:
-    told = [CLOCK, {"on": "run", "workflow": "Invoices", "ends": "either"}, {"on": "rule", "rule": "refunds-fail"}]
+    told = [
+        CLOCK,
+        {"on": "run", "workflow": "Invoices", "ends": "either"},
+        {"on": "rule", "rule": "x", "most_an_hour": 5},
+    ]
     body = parse({"name": "Refund", "triggers": told, "steps": [flows.step("a")]}).stored()
 
     assert parse(of_body(body).body([])).stored() == body
@@ -65,6 +69,7 @@ def test_what_is_wrong_with_a_trigger_stands_beside_its_field(as_admin: Client, 
         ({"t0-on": "schedule", "t0-cron": "often"}, "Five parts"),
         ({"t0-on": "run", "t0-workflow": "Refund"}, "by its own end"),
         ({"t0-on": "rule", "t0-rule": "x", "t0-input": "{"}, "Write it as JSON"),
+        ({"t0-on": "rule", "t0-rule": "x", "t0-most_an_hour": "many"}, "whole number from 1 to 10000"),
         ({"t0-on": "moon"}, "One of"),
     ):
         answer = as_admin.post("/workflows/refund/edit/", form(of_body(body)) | wrong | {"do": "save"})
@@ -83,6 +88,26 @@ def test_the_page_says_what_starts_it_and_what_came_of_it(as_operator: Client, t
     assert ">Started<" in page
     alone = text(as_operator, **region("triggers"))
     assert alone[: alone.index("What came of them")] in page
+
+
+def test_the_page_says_what_is_over_its_limit_and_why_something_was_not_started(
+    as_operator: Client, workspace: Workspace
+) -> None:
+    make.workflow(workspace, "Refund")
+    flows.declare(workspace, flows.step("a"), triggers=[{"on": "rule", "rule": "x", "most_an_hour": 1}])
+    row = WorkflowTrigger.objects.get()
+    for name, depth in (("one", 0), ("two", 0), ("deep", firing.DEEP)):
+        told: dict[str, Any] = {"run": str(UUID(int=depth))} if depth else {}
+        named = {"workspace": workspace, "trigger": row, "due_at": timezone.now()}
+        Firing.objects.create(**named, occurrence=f"before {name}", state="missed", depth=depth, run_id=UUID(int=depth))
+        Firing.objects.create(**named, occurrence=name, told=told)
+
+    firing.sweep()
+
+    page = text(as_operator)
+    assert "1 of them over the limit" in page
+    assert "1 of at most 1 runs in the last hour; 1 more time nothing was started" in page
+    assert "workflows start each other in a circle" in page
 
 
 def test_nothing_is_paused_without_a_reason_and_twice_is_once(as_operator: Client, trigger: WorkflowTrigger) -> None:
