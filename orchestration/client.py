@@ -536,20 +536,36 @@ class Baton:
         said = self._asks.ask("GET", f"/api/v1/handoffs?{query}", None, "", wait_s + timeout_s)
         return list(said["items"]) if said else []
 
-    def accept(self, handoff: str, *, key: str = "", timeout_s: float = 5.0) -> Json | None:
-        """Take a handoff over. Raises Refused (status 409) when another one was quicker, or it has expired."""
-        return self._hand(handoff, "accept", {}, key, timeout_s)
+    def accept(
+        self, handoff: str | Json, ttl_s: float | None = None, *, key: str = "", timeout_s: float = 5.0
+    ) -> Json | None:
+        """Take a handoff over; give what this answers to `extend`, `reject` and `complete`, which says by its `fence`
+        that you still have it. `ttl_s`: when to give it to another one, unless you `extend` it before; else after a
+        quarter of an hour without a sign of life. Raises Refused (status 409) when another one was quicker, or it has
+        expired."""
+        return self._hand(handoff, "accept", {"ttl_s": ttl_s}, key, timeout_s)
 
-    def reject(self, handoff: str, reason: str, *, key: str = "", timeout_s: float = 5.0) -> Json | None:
+    def extend(
+        self, handoff: str | Json, ttl_s: float | None = None, *, key: str = "", timeout_s: float = 5.0
+    ) -> Json | None:
+        """More time for it, from now on. Raises Refused (status 409) when it was given to another one meanwhile."""
+        return self._hand(handoff, "extend", {"ttl_s": ttl_s}, key, timeout_s)
+
+    def reject(self, handoff: str | Json, reason: str, *, key: str = "", timeout_s: float = 5.0) -> Json | None:
         """Send it back, with the reason. Raises Refused."""
         return self._hand(handoff, "reject", {"reason": reason}, key, timeout_s)
 
-    def complete(self, handoff: str, result: Any = None, *, key: str = "", timeout_s: float = 5.0) -> Json | None:
-        """What was asked is done. Raises Refused."""
+    def complete(
+        self, handoff: str | Json, result: Any = None, *, key: str = "", timeout_s: float = 5.0
+    ) -> Json | None:
+        """What was asked is done. Raises Refused (status 409) when it was given to another one meanwhile."""
         return self._hand(handoff, "complete", {"result": result}, key, timeout_s)
 
-    def _hand(self, handoff: str, step: str, body: Json, key: str, timeout_s: float) -> Json | None:
-        path = f"/api/v1/handoffs/{quote(handoff, safe='')}/{step}"
+    def _hand(self, handoff: str | Json, step: str, body: Json, key: str, timeout_s: float) -> Json | None:
+        told = {"id": handoff} if isinstance(handoff, str) else handoff
+        if step != "accept" and "fence" in told:
+            body["fence"] = told["fence"]
+        path = f"/api/v1/handoffs/{quote(str(told['id']), safe='')}/{step}"
         return self._asks.ask("POST", path, body, key or self.entropy(16).hex(), timeout_s)
 
     def context(self, run: str, *, workflow: str = "", timeout_s: float = 5.0) -> Json | None:

@@ -42,6 +42,11 @@ _TTL_TAKEN = {
     "maximum": LONGEST_S,
     "description": "Held to it: over, the handoff comes back. Null: a quarter of an hour from the last sign of life",
 }
+_FENCE = {
+    "type": ["integer", "null"],
+    "minimum": 0,
+    "description": "As the acceptance was answered: refused (409) once it is another one's. Needed once it came back",
+}
 _TIME = {"type": "string", "format": "date-time"}
 _HANDOFF = {"$ref": "#/components/schemas/HandoffOut"}
 _ENVELOPE: dict[str, Any] = {
@@ -99,12 +104,14 @@ def add(paths: dict[str, Any]) -> None:
     """Beside what ninja tells of the same addresses."""
     send = "Completely, or it is sent back with every field at fault. Needs the scope work."
     paths["/api/v1/handoffs"]["post"] = _operation("hand_over", "Hand work over", send, _ENVELOPE, _HANDOFF)
-    reason = {"type": "object", "required": ["reason"], "properties": {"reason": _ENVELOPE["properties"]["asked"]}}
+    why = {"reason": _ENVELOPE["properties"]["asked"], "fence": _FENCE}
+    reason = {"type": "object", "required": ["reason"], "properties": why}
+    more, done = {"ttl_s": _TTL_TAKEN, "fence": _FENCE}, {"result": {}, "fence": _FENCE}
     steps: dict[str, tuple[str, Any]] = {
         "accept": ("Take a handoff over", {"type": "object", "properties": {"ttl_s": _TTL_TAKEN}}),
-        "extend": ("Take more time for a handoff", {"type": "object", "properties": {"ttl_s": _TTL_TAKEN}}),
+        "extend": ("Take more time for a handoff", {"type": "object", "properties": more}),
         "reject": ("Send a handoff back", reason),
-        "complete": ("What was asked is done", {"type": "object", "properties": {"result": {}}}),
+        "complete": ("What was asked is done", {"type": "object", "properties": done}),
     }
     for name, (summary, body) in steps.items():
         words = "By its receiver, once. Needs the scope work."

@@ -57,6 +57,7 @@ class HandoffOut(Schema):
     demands: int | None = Field(description="Version of what its pair of agents needs")
     due_at: datetime | None = Field(description="Taken: until when its receiver shows life, or asks for more time")
     returned: int = Field(description="How often whoever took it was given up")
+    fence: int = Field(description="Grows each time that it is taken, and taken back")
     problem: ProblemOut | None = Field(description="Why it came back last, or expired though it was taken")
 
 

@@ -77,6 +77,7 @@ class Envelope(models.Model):
     receiver_app = models.TextField(blank=True, db_default="")
     due_at = models.DateTimeField(null=True, blank=True, help_text="Taken: when to look whether its receiver lives")
     returned = models.SmallIntegerField(db_default=0, help_text="How often whoever took it was given up")
+    fence = models.IntegerField(db_default=0, help_text="Grows each time that it is taken, and taken back")
     problem: models.JSONField[Any, Any] = models.JSONField(null=True, blank=True, help_text="Why it came back last")
 
     class Meta:

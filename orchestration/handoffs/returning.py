@@ -16,7 +16,7 @@ from datetime import datetime, timedelta
 from django.db import transaction
 from django.utils import timezone
 
-from orchestration.handoffs import bounces, demands, parties
+from orchestration.handoffs import bounces, demands, parties, telling
 from orchestration.handoffs.demands import Demanded
 from orchestration.handoffs.given import Fault
 from orchestration.handoffs.models import Envelope, Passing
@@ -73,12 +73,16 @@ def _give_up(row: Envelope, now: datetime) -> None:
     again = again and (row.expires_at is None or row.expires_at > now)
     kind = "late" if late else "silent"
     row.returned += 1
+    row.fence += 1  # who had it does not have it any more
     row.problem = {"type": kind, "message": words, "at": now.isoformat(timespec="seconds")}
     row.acts, row.due_at = {}, None
     if again:
         row.state, row.accepted_at = Passing.SENT, None
     else:
         row.state, row.ended_at, row.reason = Passing.EXPIRED, now, words
-    row.save(update_fields=["state", "accepted_at", "ended_at", "due_at", "acts", "reason", "returned", "problem"])
+    row.save(
+        update_fields=["state", "accepted_at", "ended_at", "due_at", "acts", "reason", "returned", "problem", "fence"]
+    )
     bounces.count(row.workspace_id, (row.sender, row.receiver), pair, [Fault(kind, kind, words)], now)
     note(row, "returned" if again else "expired", now, {"why": kind, "times": row.returned})
+    telling.returned(row, kind)

@@ -14,10 +14,21 @@ from django.db import transaction
 from django.utils import timezone
 from uuid_utils.compat import uuid7
 
-from orchestration.handoffs import bounces, demands, envelope, parties
+from orchestration.handoffs import bounces, demands, envelope, parties, telling
 from orchestration.handoffs.demands import Demanded
 from orchestration.handoffs.envelope import Sent
-from orchestration.handoffs.given import Free, Given, KeyUsed, NotYours, Speaker, TooLate, Wrong, anybody
+from orchestration.handoffs.given import (
+    MISSING,
+    Fault,
+    Free,
+    Given,
+    KeyUsed,
+    NotYours,
+    Speaker,
+    TooLate,
+    Wrong,
+    anybody,
+)
 from orchestration.handoffs.models import Envelope, Passing
 from orchestration.handoffs.parties import Pair
 from orchestration.handoffs.sending_sql import COLUMNS, JSON, SEND, STEP
@@ -31,6 +42,7 @@ AT_ONCE = 200
 TRIES = 5  # while others change the same
 SILENT = timedelta(minutes=15)  # without a sign of life, until who has taken it is given up
 LEAST_S, MOST_S = 1.0, 7 * 86_400.0
+MOST_FENCE = 2**31 - 1
 STEPS: Mapping[str, tuple[tuple[Passing, ...], Passing]] = {  # from where to where
     "accept": ((Passing.SENT,), Passing.ACCEPTED),
     "extend": ((Passing.ACCEPTED,), Passing.ACCEPTED),
@@ -38,9 +50,13 @@ STEPS: Mapping[str, tuple[tuple[Passing, ...], Passing]] = {  # from where to wh
     "complete": ((Passing.ACCEPTED,), Passing.COMPLETED),
 }
 _TAKES = ("accept", "extend")
-_FIELDS = {"accept": ("ttl_s", "key"), "extend": ("ttl_s", "key"), "reject": ("reason", "key")} | {
-    "complete": ("result", "key")
+_FIELDS = {
+    "accept": ("ttl_s", "key"),
+    "extend": ("ttl_s", "fence", "key"),
+    "reject": ("reason", "fence", "key"),
+    "complete": ("result", "fence", "key"),
 }
+LOST = "This handoff was taken back meanwhile, and may be in other hands: what you do for it counts no more."
 
 
 def send(speaker: Speaker, given: Any, key: str, free: Free = anybody) -> Envelope:
@@ -104,12 +120,14 @@ def _store(
 
 
 def step(speaker: Speaker, handoff_id: UUID, name: str, given: Any, key: str, free: Free = anybody) -> Envelope:
-    """Accept, extend, reject or complete it, by its receiver. Raises Wrong, KeyUsed, TooLate, Envelope.DoesNotExist,
-    and what `free` does of who takes it, or more time for it."""
+    """Accept, extend, reject or complete it, by its receiver; once it was taken back only with the `fence` that its
+    acceptance was answered with. Raises Wrong, KeyUsed, TooLate, Envelope.DoesNotExist, and what `free` does
+    of who takes it, or more time for it."""
     form = Given({} if given is None else given, _FIELDS[name], "This")
     reason = form.prose("reason", needed=name == "reject") if name == "reject" else ""
     result = form.value("result") if name == "complete" else None
     ttl = form.number("ttl_s", None, LEAST_S, MOST_S) if name in _TAKES else None
+    fence = form.number("fence", None, 0, MOST_FENCE) if name != "accept" else None
     form.checked()
     act = [key, digest_of(given).hex(), ttl]
     for _ in range(TRIES):
@@ -120,7 +138,9 @@ def step(speaker: Speaker, handoff_id: UUID, name: str, given: Any, key: str, fr
             free(speaker, row.receiver, row.run)
         if _done_before(row, name, act):
             return row
-        moved = _move(row, name, act, (reason, result))
+        if name != "accept":
+            _check_fence(row, fence)
+        moved = _moved(row, name, act, (reason, result))
         if moved is not None:
             publish(row.workspace_id, "run")
             return moved
@@ -135,6 +155,15 @@ def one(speaker: Speaker, handoff_id: UUID) -> Envelope:
     return row
 
 
+def _check_fence(row: Envelope, fence: float | None) -> None:
+    """Raises TooLate, Wrong."""
+    if fence is None and row.returned and row.state == Passing.ACCEPTED:
+        words = "This handoff was taken back once: say by which acceptance you have it, as its answer told."
+        raise Wrong([Fault("fence", MISSING, words)])
+    if fence is not None and fence != row.fence:
+        raise TooLate(LOST, {"state": row.get_state_display().lower()})
+
+
 def _done_before(row: Envelope, name: str, act: Sequence[Any]) -> bool:
     """Whether this very step has been taken. Raises KeyUsed."""
     before = row.acts.get(name)
@@ -143,6 +172,17 @@ def _done_before(row: Envelope, name: str, act: Sequence[Any]) -> bool:
     if before[1] != act[1]:
         raise KeyUsed
     return True
+
+
+def _moved(row: Envelope, name: str, act: Sequence[Any], said: tuple[str, Any]) -> Envelope | None:
+    """As `_move`; and where it goes back to its sender, that is told."""
+    if name != "reject":
+        return _move(row, name, act, said)
+    with transaction.atomic():
+        moved = _move(row, name, act, said)
+        if moved is not None:
+            telling.returned(moved, "rejected")
+    return moved
 
 
 def _move(row: Envelope, name: str, act: Sequence[Any], said: tuple[str, Any]) -> Envelope | None:
@@ -167,6 +207,7 @@ def _move(row: Envelope, name: str, act: Sequence[Any], said: tuple[str, Any]) -
             "state": target.value,
             "acts": orjson.dumps({**row.acts, name: act}).decode(),
             "accepted_at": now if name == "accept" else row.accepted_at,
+            "fence": row.fence + (name == "accept"),
             "due_at": now + (timedelta(seconds=act[2]) if act[2] else SILENT) if takes else None,
             "ended_at": None if takes else now,
             "reason": reason,
@@ -197,7 +238,9 @@ def expire_due() -> int:
         rows = list(due.order_by("expires_at")[:AT_ONCE])
         Envelope.objects.filter(pk__in=[row.pk for row in rows]).update(state=Passing.EXPIRED, ended_at=now)
         for row in rows:
+            row.state, row.ended_at = Passing.EXPIRED, now
             note(row, "expired", now, {})
+            telling.returned(row, "expired")
     for workspace_id in {row.workspace_id for row in rows}:
         publish(workspace_id, "run")
     return len(rows)

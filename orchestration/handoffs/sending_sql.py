@@ -44,7 +44,7 @@ STEP = Prepared(
 with moved as (
     update handoffs_envelope set state = %(state)s::text, acts = %(acts)s::jsonb,
         accepted_at = %(accepted_at)s::timestamptz, ended_at = %(ended_at)s::timestamptz,
-        due_at = %(due_at)s::timestamptz, reason = %(reason)s::text, result = %(result)s::jsonb
+        due_at = %(due_at)s::timestamptz, fence = %(fence)s::int, reason = %(reason)s::text, result = %(result)s::jsonb
     where workspace_id = %(workspace)s and id = %(id)s::uuid and state = %(was)s::text and acts = %(before)s::jsonb
         and returned = %(returned)s::smallint
     returning *

@@ -33,6 +33,7 @@ def told(row: Envelope, *, content: bool = True) -> dict[str, Any]:
         "demands": row.demands,
         "due_at": row.due_at,
         "returned": row.returned,
+        "fence": row.fence,
         "problem": row.problem,
     }
 

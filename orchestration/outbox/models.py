@@ -22,6 +22,7 @@ class Event(models.TextChoices):
     HOLD_EXPIRED = "hold.expired", "Nobody answered in time"
     POLICY_PUBLISHED = "policy.published", "A policy went live"
     DECISION_MADE = "decision.made", "An agent was answered"
+    HANDOFF_RETURNED = "handoff.returned", "A handoff was refused, not taken in time, or given up"
     ACTION_DONE = "action.done", "Baton did something, or somebody did by it"
     ACTION_ASKED = "action.asked", "An agent is asked to try again, or to undo"
     ACTION_NOTICE = "action.notice", "Somebody has to know of something"

@@ -6,10 +6,12 @@ import threading
 from collections.abc import Iterator
 
 import pytest
+from django.utils import timezone
 
 from orchestration.api import coordination
 from orchestration.client import Baton, Refused
-from orchestration.handoffs.models import Claim, Holding
+from orchestration.handoffs import returning
+from orchestration.handoffs.models import Claim, Envelope, Holding
 from orchestration.workspaces.keys import create_key
 from orchestration.workspaces.models import Workspace
 from tests.api.conftest import tenant, transactional_db
@@ -68,8 +70,10 @@ def test_a_claim_is_kept_as_long_as_its_work_lasts_and_lost_otherwise(baton: Bat
 def test_a_handoff_goes_from_hand_to_hand(baton: Baton) -> None:
     sent = baton.hand_off("R-1", "triage", "billing", "Pay it back", done=["Checked"], facts={"amount": 620})
     (waiting,) = baton.handed("billing")
-    baton.accept(waiting["id"])
-    done = baton.complete(waiting["id"], {"paid": True})
+    taken = baton.accept(waiting, 60)
+    assert taken
+    assert baton.extend(taken, 600)
+    done = baton.complete(taken, {"paid": True})
 
     assert sent
     assert done
@@ -77,6 +81,24 @@ def test_a_handoff_goes_from_hand_to_hand(baton: Baton) -> None:
     with pytest.raises(Refused) as late:
         baton.reject(waiting["id"], "Not mine")
     assert late.value.status == 409
+
+
+def test_who_was_given_up_can_not_complete_what_another_one_took(baton: Baton) -> None:
+    baton.hand_off("R-1", "triage", "billing", "Pay it back")
+    (waiting,) = baton.handed("billing")
+    lost = baton.accept(waiting, 1)
+    Envelope.objects.update(due_at=timezone.now())
+    assert returning.give_up_silent() == 1
+    taken = baton.accept(waiting)
+
+    assert lost
+    assert taken
+    with pytest.raises(Refused) as late:
+        baton.complete(lost)
+    assert late.value.status == 409
+    done = baton.complete(taken, "paid")
+    assert done
+    assert (taken["fence"], done["state"]) == (3, "completed")
 
 
 def test_what_is_missing_in_a_handoff_is_told_by_field(baton: Baton) -> None:

@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 from datetime import timedelta
+from typing import Any
 
 import pytest
 from django.utils import timezone
 
 from orchestration.handoffs import demands, parties, quality, returning, sending, tasks
 from orchestration.handoffs.demands import Demanded
-from orchestration.handoffs.given import TooLate
+from orchestration.handoffs.given import TooLate, Wrong
 from orchestration.handoffs.models import Bounce, Envelope
 from orchestration.handoffs.told import told
 from orchestration.ledger.models import Entry
+from orchestration.outbox.models import Endpoint, Event, Message
 from orchestration.telemetry.models import Pulse
 from orchestration.workspaces.models import User, Workspace
 from tests import make
@@ -77,6 +79,42 @@ def test_who_comes_back_too_late_is_told_that_it_was_taken_back(workspace: Works
 
     with pytest.raises(TooLate, match="taken back"):
         sending.step(speaker(workspace), row.pk, "complete", {"result": 1}, "")
+
+
+def test_who_was_given_up_is_out_whatever_it_says_once_another_one_has_it(workspace: Workspace) -> None:
+    row = taken(workspace, timedelta(hours=3))
+    returning.give_up_silent()
+    said: dict[str, dict[str, Any]] = {"complete": {"result": 1}, "extend": {}, "reject": {"reason": "No"}}
+    with pytest.raises(TooLate, match="taken back"):
+        sending.step(speaker(workspace), row.pk, "reject", {"reason": "No", "fence": 1}, "")
+    now = sending.step(speaker(workspace), row.pk, "accept", None, "")
+
+    for name, body in said.items():
+        with pytest.raises(TooLate, match="other hands"):
+            sending.step(speaker(workspace), row.pk, name, body | {"fence": 1}, "")
+        with pytest.raises(Wrong, match="fence"):
+            sending.step(speaker(workspace), row.pk, name, body, "")
+
+    assert sending.step(speaker(workspace), row.pk, "complete", {"fence": now.fence}, "").state == "completed"
+
+
+def test_each_return_is_told_by_webhook_once(workspace: Workspace, admin: User) -> None:
+    events = [str(Event.HANDOFF_RETURNED)]
+    Endpoint.objects.create(workspace=workspace, url="https://x.example", events=events, salt="s", created_by=admin)
+    silent = taken(workspace, timedelta(hours=3))
+    refused, old = (sending.send(speaker(workspace), envelope(), "") for _ in range(2))
+    Envelope.objects.filter(pk=old.pk).update(expires_at=timezone.now() - timedelta(minutes=1))
+    for _ in range(2):
+        sending.step(speaker(workspace), refused.pk, "reject", {"reason": "Not mine"}, "once")
+        tasks.sweep()
+
+    told_of = {(each.data["id"], each.data["why"]): each.data["state"] for each in Message.objects.all()}
+    assert told_of == {
+        (str(silent.pk), "silent"): "sent",
+        (str(refused.pk), "rejected"): "rejected",
+        (str(old.pk), "expired"): "expired",
+    }
+    assert "Refund" not in str(Message.objects.values_list("data", flat=True))
 
 
 @pytest.mark.parametrize("silent_min", [1, 14])
