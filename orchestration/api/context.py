@@ -15,7 +15,6 @@ from orchestration.api.shapes import Asked, Text
 from orchestration.control import run_context
 from orchestration.control.run_context import Context
 from orchestration.handoffs.told import claimed, told
-from orchestration.lib.names import agent_key
 from orchestration.workspaces.current import may_read_content
 
 router = Router(tags=["Coordination"])
@@ -143,4 +142,4 @@ def _concerns(caller: Caller, found: Context) -> bool:
     bearer = caller.bearer
     if bearer is None or "read" in bearer.scopes or not bearer.agents:
         return True
-    return bool({agent_key(name) for name in bearer.agents} & {agent_key(each.name) for each in found.agents})
+    return any(bearer.speaks_for(name) for name in found.named)

@@ -23,7 +23,7 @@ from orchestration.control.run_words import Words, said, sentence
 from orchestration.handoffs.models import STANDING, Claim, Envelope, Holding, Passing
 from orchestration.handoffs.told import state_of
 from orchestration.holds.models import Hold
-from orchestration.lib.names import agent_key
+from orchestration.lib.names import agent_key, same_agent
 from orchestration.policies import live
 from orchestration.policies.evaluate import Rule
 from orchestration.policies.scopes import Scope
@@ -108,6 +108,7 @@ class Context:
     line: RunLine | None
     words: Words
     agents: list[Member]
+    named: list[str]  # the same, with their application where it is known
     done: list[Done]
     facts: list[Fact]
     in_hand: list[Claim]
@@ -165,17 +166,19 @@ class _Gathered:
 
     def context(self) -> Context:
         open_ = [row for row in self.envelopes if state_of(row, self.now) in (Passing.SENT, Passing.ACCEPTED)]
-        agents, requests = self._agents(), self._requests()
+        named, requests = self._named(), self._requests()
+        agents = self._agents(named)
         return Context(
             run=str(self.line.id) if self.line else self.run,
             line=self.line,
             words=sentence(self.detail, self.holds, requests, open_, self.in_hand),
             agents=agents,
+            named=named,
             done=self._done(),
             facts=self._facts(),
             in_hand=self.in_hand,
             requests=requests,
-            policies=in_force(self.workspace_id, self.workflow, [each.name for each in agents]),
+            policies=in_force(self.workspace_id, self.workflow, [each.rpartition("/")[2] or each for each in named]),
             holds=self.holds,
             handoffs=open_,
             declared=self.envelopes,
@@ -192,20 +195,37 @@ class _Gathered:
         rows = found.order_by("opened_at")[:MOST]
         return [Waiting(row.pk, row.agent, row.question, row.opened_at, row.due_at) for row in rows]
 
-    def _agents(self) -> list[Member]:
+    def _agents(self, named: Sequence[str]) -> list[Member]:
         """By telemetry, then whoever only claims or is handed something."""
-        calls = Counter(agent_key(call.agent) for call in self.calls)
-        wrong = Counter(agent_key(call.agent) for call in self.calls if not call.ok)
-        names: dict[str, str] = {}
-        for name in self._named():
-            names.setdefault(agent_key(name), name.rpartition("/")[2] or name)
+        whose = {
+            name: _place(named, name) for name in {*map(_caller, self.calls), *(row.agent for row in self.in_hand)}
+        }
+        calls = Counter(whose[_caller(call)] for call in self.calls)
+        wrong = Counter(whose[_caller(call)] for call in self.calls if not call.ok)
+        alike = Counter(agent_key(name) for name in named)
         return [
-            Member(name, calls[key], wrong[key], [row.key for row in self.in_hand if agent_key(row.agent) == key])
-            for key, name in names.items()
+            Member(
+                name if alike[agent_key(name)] > 1 else name.rpartition("/")[2] or name,
+                calls[place],
+                wrong[place],
+                [row.key for row in self.in_hand if whose[row.agent] == place],
+            )
+            for place, name in enumerate(named)
         ]
 
-    def _named(self) -> Iterable[str]:
-        yield from self.line.agents if self.line else ()
+    def _named(self) -> list[str]:
+        """Each once; a name without its application is whoever is called so already."""
+        found: list[str] = []
+        for name in self._said():
+            place = _place(found, name)
+            if place < 0:
+                found.append(name)
+            elif "/" in name and "/" not in found[place]:
+                found[place] = name
+        return found
+
+    def _said(self) -> Iterable[str]:
+        yield from (_full(each.application, each.name) for each in (self.line.agent_list if self.line else ()))
         for row in self.envelopes:
             yield row.sender
             yield row.receiver
@@ -270,6 +290,18 @@ def unanswered(found: Sequence[Gate]) -> list[Gate]:
     """Answers "bring evidence" after which the same was not asked again."""
     last = {(gate.agent, gate.what): gate for gate in found}
     return [gate for gate in last.values() if gate.effect == "evidence"]
+
+
+def _place(named: Sequence[str], name: str) -> int:
+    return next((place for place, known in enumerate(named) if same_agent(known, name)), -1)
+
+
+def _caller(call: ToolCall) -> str:
+    return _full(call.application, call.agent)
+
+
+def _full(application: str, name: str) -> str:
+    return f"{application}/{name}" if application and name else name
 
 
 def _at(ns: int) -> datetime:

@@ -18,10 +18,10 @@ import orjson
 from django.db import connection
 
 from orchestration.control.counting import Counted
-from orchestration.lib.names import normal
+from orchestration.lib.names import normal, speaks_for
 from orchestration.registry import prices, resolve
 from orchestration.registry.models import AgentKind, SystemKind
-from orchestration.registry.vouching import vouched_agents
+from orchestration.registry.vouching import listed_agents
 from orchestration.telemetry.bounds import bound_attributes
 from orchestration.telemetry.deliveries import Waiting
 from orchestration.telemetry.liveness import PAST_S, Heard
@@ -80,14 +80,14 @@ def take(workspace_id: int, events: Sequence[tuple[RawEvent, Waiting]], counted:
     which nothing changed, since all of it had come before, is not told again."""
     if not events:
         return 0
-    vouched = vouched_agents({d.key for _, d in events if d.key})
+    listed = listed_agents({d.key for _, d in events if d.key})
     agents = _agent_ids(workspace_id, {event.agent for event, _ in events if event.agent})
     parts: dict[tuple[bytes, str], Part] = {}
     noted: dict[bytes, Seen] = {}
     alive: set[bytes] = set()
     for event, delivery in events:
-        allowed = vouched.get(delivery.key) if delivery.key else None
-        claimed = bool(event.agent) and allowed is not None and normal(split(event.agent)[1]) not in allowed
+        mine = listed.get(delivery.key, ()) if delivery.key else ()
+        claimed = bool(event.agent) and not speaks_for(mine, event.agent)
         trace_id = _note(noted, event) if event.run else b""
         agent = 0 if claimed else agents.get(event.agent, (0, 0))[1]
         if agent and event.at_ns >= (delivery.received_at.timestamp() - PAST_S) * 1e9:

@@ -28,7 +28,7 @@ from orchestration.handoffs.given import Free, Given, NotYours, Speaker, TooLate
 from orchestration.handoffs.models import Claim, Holding
 from orchestration.ledger import entries
 from orchestration.ledger.entries import Draft
-from orchestration.lib.names import agent_key
+from orchestration.lib.names import same_agent
 from orchestration.lib.pulse import publish
 from orchestration.telemetry.redaction import redact_text
 from orchestration.workflows.run_search import called
@@ -77,7 +77,7 @@ def claim(speaker: Speaker, given: Any, once: str = "", free: Free = anybody) ->
     else:
         raise TooLate("This work changes hands too fast: ask again.")
     if not granted:
-        mine = bool(once) and row.once == once and agent_key(row.agent) == agent_key(wanted.agent)
+        mine = bool(once) and row.once == once and same_agent(row.agent, wanted.agent)
         return row, mine and row.state == Holding.HELD
     publish(speaker.workspace_id, "run")
     return row, True

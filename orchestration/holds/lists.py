@@ -11,14 +11,19 @@ from django.db.models.expressions import RawSQL
 
 from orchestration.holds.models import PENDING, Hold, State
 from orchestration.holds.told import SHOWN
-from orchestration.lib.names import normal
+from orchestration.lib.names import agent_key, normal
 from orchestration.lib.paging import BadCursor, Page, from_cursor, to_cursor
+
+_SAME = """exists (select 1 from unnest(%s::text[], %s::text[]) as w(name, application)
+where w.name = translate(lower(coalesce(nullif(substring(agent from '[^/]*$'), ''), agent)), '-_', '')
+and (w.application = '' or agent !~ './' or w.application = translate(lower(substring(agent from '^(.*)/')), '-_', '')))
+"""
 
 
 def of_agents(found: QuerySet[Hold], names: Iterable[str]) -> QuerySet[Hold]:
-    """Those of agents that are called so, however they are spelled."""
-    keys = [normal(name.rpartition("/")[2] or name) for name in names]
-    named = RawSQL("translate(lower(agent), '-_', '') = any(%s)", [keys])
+    """Those of agents that are called so, however they are spelled: as `lib.names.same_agent` has it."""
+    wanted = [(agent_key(name), normal(name.rpartition("/")[0])) for name in names]
+    named = RawSQL(_SAME, [[name for name, _ in wanted], [where for _, where in wanted]])  # noqa: S611  ours alone
     return found.annotate(named=named).filter(named=True)
 
 

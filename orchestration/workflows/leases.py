@@ -69,8 +69,10 @@ class Wanted:
 
     @property
     def owners(self) -> list[Want]:
+        """An agent that says its application is also whoever a step names without one."""
         skills: list[Want] = [(self.workspace_id, "skill", skill) for skill in self.skills]
-        return [(self.workspace_id, "agent", self.agent), *skills]
+        names = dict.fromkeys((self.agent, self.agent.rpartition("/")[2] or self.agent))
+        return [*((self.workspace_id, "agent", name) for name in names), *skills]
 
 
 @dataclass(frozen=True, slots=True)

@@ -175,7 +175,8 @@ def test_a_key_of_some_agents_works_for_these_alone(works: Door, tenant: Workspa
     (lease,) = take(works, "worker")
     assert post(mine, f"leases/{lease['id']}/complete")[0] == 403
     post(works, f"leases/{lease['id']}/complete")
-    assert take(mine, "Payer")[0]["step"] == "pay"
+    assert post(mine, "leases", {"agent": "desk/Payer"})[1]["items"] == []
+    assert take(mine, "desk/payer")[0]["step"] == "pay"
 
 
 def test_a_stranger_finds_neither_run_nor_lease(works: Door) -> None:
