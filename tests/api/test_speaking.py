@@ -52,7 +52,8 @@ def test_it_asks_and_takes_as_its_own_agent_alone(bound: Door, path: str, body: 
 
 
 def test_it_sees_holds_of_its_own_agent_alone(bound: Door, tenant: Workspace) -> None:
-    rows = [Hold.objects.create(workspace=tenant, agent=who, run="R", **QUESTION) for who in (OTHER, MINE, "billing")]
+    told = {"workspace": tenant, "run": "R", "source": "agent", **QUESTION}
+    rows = [Hold.objects.create(agent=who, **told) for who in (OTHER, MINE, "billing")]
 
     reads = Door(bound.port, create_key(tenant, "reads", ["read"], ["desk/billing"])[1])
 
