@@ -43,7 +43,7 @@ JSON, PROBLEM = "application/json", "application/problem+json"
 
 T = TypeVar("T")
 pool = Pool()
-lanes = Lanes(decide.STORE)
+lanes = Lanes(decide.STORE, run=FIND)
 _books: dict[int, Book] = {}
 _stops: dict[int, Stops] = {}  # read with the rules, and in force as long as they are
 _moves: dict[int, Moves] = {}  # so are these
@@ -168,7 +168,7 @@ async def _with_facts(asked: Asked, book: Book) -> tuple[Decided, bool, bool]:
         known |= await _in_thread(lambda: facts.run_facts(asked.workspace_id, asked.ask.run))
     if "past" not in needs:
         decided = decide.decide(asked, book, known, _moved(asked), _over(asked))
-        run_id = await pool.run(lambda connection: _run_of(connection, asked)) if decided.lacks_run else None
+        run_id = await _run_called(asked) if decided.lacks_run else None
         fresh, stored = await lanes.ask(decided.values(run_id), asked.key or "")
         return decided, fresh == b"1", stored == b"1"
     return await pool.run(lambda connection: _looking_back(connection, asked, book, known))
@@ -227,8 +227,14 @@ async def _looking_back(
     return decided, bool(fresh), bool(stored)
 
 
-async def _run_of(connection: Connection, asked: Asked) -> UUID | None:
+async def _run_called(asked: Asked) -> UUID | None:
     """The run that the ask names."""
+    found = (await lanes.ask(called(asked.workspace_id, asked.ask.run), name="run"))[0]
+    return UUID(found.decode()) if found else None
+
+
+async def _run_of(connection: Connection, asked: Asked) -> UUID | None:
+    """The same within a transaction."""
     row = await (await connection.execute(FIND, called(asked.workspace_id, asked.ask.run))).fetchone()
     return row[0] if row else None
 

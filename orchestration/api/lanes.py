@@ -1,6 +1,6 @@
-"""One statement for many callers at once. It is prepared once a connection and sent in libpq's pipeline mode, since
-what psycopg does around each statement (a place in a pool, a cursor, two turns of the event loop) costs several times
-what sending its values does.
+"""A statement or two for many callers at once. Each is prepared once a connection and sent in libpq's pipeline mode,
+since what psycopg does around each statement (a place in a pool, a cursor, two turns of the event loop) costs several
+times what sending its values does.
 
 Who asks while a connection is at work gathers behind it, and those who gathered go together as one transaction: a slow
 disk is waited for once. An error takes all of them back, and each goes again by itself: a bad one hurts no neighbour.
@@ -27,7 +27,7 @@ from orchestration.api.pool import LIMIT_S, Connection, Unavailable, connect
 SIZE = 2
 TOGETHER = 32  # asks in one transaction
 LOOK_S = 0.25  # how often those who wait too long are looked for
-NAME = b"asked"
+NAME = "asked"
 
 Row = tuple[bytes | None, ...]
 Values = list[bytes | None]
@@ -42,6 +42,7 @@ class Lost(Exception):
 @dataclass(slots=True, eq=False)
 class _Ask:
     order: str
+    name: bytes  # of the statement
     values: Values
     until: float
     answer: asyncio.Future[Row]
@@ -59,6 +60,19 @@ class _Flight:
     asks: Sequence[_Ask] = ()
     rows: list[Row] = field(default_factory=list)
     error: Exception | None = None
+
+
+class _Statement:
+    """With `places` in the order in which it numbers them."""
+
+    def __init__(self, named: str) -> None:
+        self.places: list[str] = []
+        self.text = re.sub(r"%\((\w+)\)s", self._numbered, named)
+
+    def _numbered(self, found: re.Match[str]) -> str:
+        if found[1] not in self.places:
+            self.places.append(found[1])
+        return f"${self.places.index(found[1]) + 1}"
 
 
 class Lane:
@@ -113,7 +127,7 @@ class Lane:
         self._flight = _Flight(going)
         try:
             for ask in going:
-                self._wire.send_query_prepared(NAME, ask.values)
+                self._wire.send_query_prepared(ask.name, ask.values)
             self._wire.pipeline_sync()
             self._flush()
         except psycopg.OperationalError:
@@ -166,12 +180,11 @@ class Lane:
 
 
 class Lanes:
-    """`size` connections for one statement with named places, `%(name)s`."""
+    """`size` connections for a statement with named places, `%(name)s`, and for `others` by their names."""
 
-    def __init__(self, statement: str, size: int = SIZE) -> None:
+    def __init__(self, statement: str, size: int = SIZE, **others: str) -> None:
         self._size = size
-        self._names: list[str] = []
-        self._statement = re.sub(r"%\((\w+)\)s", self._numbered, statement)
+        self._statements = {name: _Statement(each) for name, each in {NAME: statement, **others}.items()}
         self._lanes: list[Lane] = []
         self._opening: asyncio.Task[None] | None = None
         self._looking: asyncio.TimerHandle | None = None
@@ -193,16 +206,16 @@ class Lanes:
         for lane in lanes:
             lane.end(Unavailable())
 
-    async def ask(self, values: Mapping[str, Any], order: str = "") -> Row:
+    async def ask(self, values: Mapping[str, Any], order: str = "", name: str = NAME) -> Row:
         """The row of the statement, once it is committed. Those of one transaction go in the `order` given, which has
         to name what they may wait for each other about. It must be safe to do twice: a connection may break after the
         commit. Raises Unavailable."""
-        loop = asyncio.get_running_loop()
-        wanted, until = [_text(values[name]) for name in self._names], loop.time() + LIMIT_S
+        loop, statement = asyncio.get_running_loop(), self._statements[name]
+        wanted, until = [_text(values[place]) for place in statement.places], loop.time() + LIMIT_S
         if self._looking is None:
             self._looking = loop.call_later(LOOK_S, self._look)
         for _ in range(self._size + 1):  # after a restart of the server each connection turns out to be dead once
-            ask = _Ask(order, wanted, until, loop.create_future())
+            ask = _Ask(order, name.encode(), wanted, until, loop.create_future())
             (await self._lane(until)).put(ask)
             try:
                 return await ask.answer
@@ -235,7 +248,8 @@ class Lanes:
     async def _fill(self) -> None:
         while self._open and len(self._lanes) < self._size:
             connection = await connect()
-            await connection.execute(f"prepare {NAME.decode()} as {self._statement}")
+            for name, statement in self._statements.items():
+                await connection.execute(f"prepare {name} as {statement.text}")
             self._lanes.append(Lane(connection))
 
     def _look(self) -> None:
@@ -243,11 +257,6 @@ class Lanes:
         for lane in self._lanes:
             lane.look(loop.time())
         self._looking = loop.call_later(LOOK_S, self._look) if any(map(len, self._lanes)) else None
-
-    def _numbered(self, found: re.Match[str]) -> str:
-        if found[1] not in self._names:
-            self._names.append(found[1])
-        return f"${self._names.index(found[1]) + 1}"
 
 
 def _text(value: Any) -> bytes | None:

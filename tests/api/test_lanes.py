@@ -71,6 +71,19 @@ def test_everybody_gets_the_answer_to_his_own(table: str) -> None:
     assert stored(table) == set(range(5 * TOGETHER))
 
 
+def test_another_statement_goes_the_same_way(table: str) -> None:
+    async def both() -> Answers:
+        lanes = Lanes(INSERT.format(table), double="select 2 * %(n)s::int")
+        await lanes.open()
+        try:
+            asked = (lanes.ask(row(1)), lanes.ask({"n": 21}, name="double"), lanes.ask(row(2)))
+            return list(await asyncio.gather(*asked))
+        finally:
+            await lanes.close()
+
+    assert asyncio.run(both()) == [(b"1",), (b"42",), (b"2",)]
+
+
 def test_those_who_gather_are_committed_together(table: str) -> None:
     rows = [row(n) for n in range(SIZE + SIZE * TOGETHER)]
 
