@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import os
 import signal
+import sys
 from typing import Any
 
 from celery import Celery, signals
+from django.db import close_old_connections
 
 from . import broker  # noqa: F401  its transport
 from .processes import die_with_parent
@@ -23,6 +25,16 @@ app.autodiscover_tasks()
 @signals.setup_logging.connect
 def keep_our_logging(**kwargs: Any) -> None:
     """A receiver is all that Celery needs to leave Django's logging alone."""
+
+
+app.conf["CELERY_DB_REUSE_MAX"] = sys.maxsize  # by itself Celery ends the connection before and after each task
+
+
+@signals.task_prerun.connect
+@signals.task_postrun.connect
+def keep_connections(**kwargs: Any) -> None:
+    """As Django's handler does around requests: one that is old or broken is ended, a dead one found before its use."""
+    close_old_connections()
 
 
 _worker = 0  # whose children are forked from here

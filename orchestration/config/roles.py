@@ -26,6 +26,7 @@ from .asgi import application
 from .celery import app
 from .supervise import sign_of
 
+KEPT_S = 60.0  # a connection of a worker: tasks are many and short, and a new one costs PostgreSQL more than they do
 CHILD_KILOBYTES = 400_000  # a worker's child that has grown beyond is replaced after its task
 
 
@@ -75,6 +76,7 @@ def worker(name: str, queue: str, *, processes: int) -> Callable[[], None]:
     """`processes` that wait for work; 0: one is made for each task (`forking`)."""
 
     def work() -> None:
+        connections["default"].settings_dict["CONN_MAX_AGE"] = KEPT_S
         os.environ["CELERY_SKIP_CHECKS"] = "1"  # the supervisor has made them, and the memory they touch is not shared
         concurrency.ALIASES["custom"] = "orchestration.config.forking:TaskPool"  # type: ignore[attr-defined]
         give_signs(name, signals.task_received)
