@@ -19,6 +19,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from django.db import transaction
+from django.db.models import Exists, OuterRef, Q
 
 from orchestration.autonomy import ordering, receipts, stops
 from orchestration.autonomy.aims import Aim
@@ -56,8 +57,10 @@ class Fallback:
 
 
 def sweep(now: datetime | None = None) -> int:
-    """All workspaces; returns how many steps were taken."""
-    return sum(heal(pk, now or datetime.now(UTC)) for pk in Workspace.objects.values_list("pk", flat=True))
+    """All workspaces that have what could be healed; returns how many steps were taken."""
+    here = Q(workspace_id=OuterRef("pk"))
+    some = Workspace.objects.filter(Exists(Breaker.objects.filter(here)) | Exists(Slice.objects.filter(here)))
+    return sum(heal(pk, now or datetime.now(UTC)) for pk in some.values_list("pk", flat=True))
 
 
 def heal(workspace_id: int, now: datetime) -> int:

@@ -15,38 +15,51 @@ def every(seconds: float, task: str) -> dict[str, Any]:
     return {"task": task, "schedule": seconds, "options": {"expires": max(seconds, LEAST_S)}}
 
 
+def together(seconds: float, queue: str, *tasks: str) -> dict[str, Any]:
+    """Tasks that take a moment, one after the other. What waits for others or for the network has its own message."""
+    entry = every(seconds, "orchestration.config.tasks.sweep")
+    entry["options"]["queue"] = queue
+    return entry | {"args": [tasks]}
+
+
 SCHEDULE = {
     "digest": every(1, "orchestration.control.tasks.digest"),
     "settle": every(1, "orchestration.control.tasks.settle"),
-    "ledger": every(1, "orchestration.ledger.tasks.link"),
-    "verdicts": every(1, "orchestration.holds.tasks.sweep"),
-    "cases": every(1, "escalations.tasks.take_in"),
-    "right person": every(5, "escalations.tasks.match"),
-    "deadlines": every(2, "escalations.tasks.ring"),
+    "each second": together(
+        1,
+        "actions",
+        "orchestration.holds.tasks.sweep",  # verdicts whose time to be undone is over
+        "orchestration.control.tasks.drive",
+        "orchestration.ledger.tasks.link",
+        "escalations.tasks.take_in",
+    ),
+    "deadlines": together(2, "actions", "escalations.tasks.ring", "orchestration.autonomy.tasks.carry_out"),
+    "now and then": together(
+        5,
+        "work",
+        "escalations.tasks.match",
+        "orchestration.control.tasks.sweep_pauses",
+        "orchestration.handoffs.tasks.sweep",
+        "orchestration.control.tasks.sweep_replays",
+        "orchestration.control.tasks.sweep_shadows",
+    ),
+    "healing": together(5, "actions", "orchestration.routing.tasks.sweep", "orchestration.autonomy.tasks.heal"),
     "notices": every(5, "escalations.tasks.send"),
     "capacity": every(60, "escalations.tasks.weigh"),
     "old cases": every(3600, "escalations.tasks.forget"),
     "samples": every(1800, "escalations.tasks.draw_samples"),
     "odds": every(20, "escalations.tasks.sweep_learning"),
     "briefs": every(10, "escalations.tasks.sweep_drafts"),
-    "pauses": every(5, "orchestration.control.tasks.sweep_pauses"),
     "signals": every(5, "orchestration.control.tasks.sweep_signals"),
-    "declared runs": every(1, "orchestration.control.tasks.drive"),
     "coordination": every(15, "orchestration.control.tasks.sweep_coordination"),
     "triggers": every(5, "orchestration.control.tasks.fire"),
     "trails": every(15, "orchestration.control.tasks.sweep_trails"),
-    "actions": every(2, "orchestration.autonomy.tasks.carry_out"),
-    "handoffs": every(5, "orchestration.handoffs.tasks.sweep"),
-    "circuits": every(5, "orchestration.routing.tasks.sweep"),
-    "healing": every(5, "orchestration.autonomy.tasks.heal"),
     "reliability": every(60, "orchestration.routing.tasks.measure"),
     "slices": every(300, "orchestration.routing.tasks.look"),
     "old choices": every(3600, "orchestration.routing.tasks.forget"),
     "messages": every(5, "orchestration.outbox.tasks.deliver"),
     "old messages": every(3600, "orchestration.outbox.tasks.forget_old"),
     "replay worker": every(20, "orchestration.control.tasks.replay"),  # so that it gives a sign of life
-    "replays": every(5, "orchestration.control.tasks.sweep_replays"),
-    "shadows": every(5, "orchestration.control.tasks.sweep_shadows"),
     "stalled runs": every(30, "orchestration.control.tasks.sweep_stalled"),
     "hours": every(5, "orchestration.control.tasks.roll_hours"),
     "retention": every(3600, "orchestration.control.tasks.keep"),

@@ -34,13 +34,19 @@ from orchestration.workspaces.models import Workspace
 log = structlog.get_logger(__name__)
 EVERY_S = 55.0  # after which all is measured, also what no rule looks at
 
+RULES = PolicyVersion.objects.filter(
+    policy__subject=Subject.SIGNAL, policy__retired_at=None, state__in=[State.LIVE, State.SHADOW]
+)
+
 _whole: dict[int, float] = {}  # by workspace: when all was last measured by this process
 
 
 def sweep() -> int:
     """Of all workspaces; returns how many acts were ordered. One that cannot be swept takes no other with it."""
-    acts = 0
+    acts, busy = 0, _busy()
     for workspace in Workspace.objects.all():
+        if workspace.pk not in busy and not _due(workspace.pk):
+            continue
         try:
             acts += sweep_one(workspace)
         except Exception:
@@ -51,7 +57,9 @@ def sweep() -> int:
 def sweep_one(workspace: Workspace, now: datetime | None = None) -> int:
     now = now or timezone.now()
     rules = rules_of(workspace.pk)
-    wanted = set(SIGNALS) if _due(workspace.pk) else {rule.signal for rule, _ in rules}
+    wanted = {rule.signal for rule, _ in rules}
+    if _due(workspace.pk):
+        wanted, _whole[workspace.pk] = set(SIGNALS), time.monotonic() + EVERY_S
     if wanted and Agent.objects.filter(workspace=workspace).exists():
         found = measured(workspace, now, sorted(wanted))
         readings.keep(workspace.pk, wanted, [_read(each) for each in found], now)
@@ -65,13 +73,11 @@ def sweep_one(workspace: Workspace, now: datetime | None = None) -> int:
 
 def rules_of(workspace_id: int) -> list[tuple[SignalRule, bool]]:
     """Those in force and those that only watch (True), ready to run."""
-    mine = PolicyVersion.objects.filter(
-        policy__workspace_id=workspace_id,
-        policy__subject=Subject.SIGNAL,
-        policy__retired_at=None,
-        state__in=[State.LIVE, State.SHADOW],
+    found = (
+        RULES.filter(policy__workspace_id=workspace_id)
+        .select_related("policy")
+        .order_by("policy__created_at", "policy_id")
     )
-    found = mine.select_related("policy").order_by("policy__created_at", "policy_id")
     return [(rule, version.state == State.SHADOW) for version in found if (rule := rule_of(version))]
 
 
@@ -90,11 +96,14 @@ def forget() -> None:
     _whole.clear()
 
 
+def _busy() -> set[int]:
+    """The workspaces with a rule that looks, or with an episode that has to end."""
+    rules = RULES.values_list("policy__workspace_id", flat=True)
+    return {*rules, *Episode.objects.filter(ended_at=None).values_list("workspace_id", flat=True)}
+
+
 def _due(workspace_id: int) -> bool:
-    if time.monotonic() < _whole.get(workspace_id, 0.0):
-        return False
-    _whole[workspace_id] = time.monotonic() + EVERY_S
-    return True
+    return time.monotonic() >= _whole.get(workspace_id, 0.0)
 
 
 def _read(each: Measured) -> Read:
