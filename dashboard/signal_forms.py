@@ -23,6 +23,7 @@ from dashboard.policy_forms import (
     rows_sent,
 )
 from dashboard.signal_words import difference, in_words
+from orchestration.autonomy import rerouting
 from orchestration.policies import cel, forms, signal_rules
 from orchestration.policies.forms import Form
 from orchestration.policies.signal_kinds import ACTS, SIGNALS
@@ -156,7 +157,19 @@ def of_post(sent: QueryDict) -> SignalDraft:
     return found
 
 
-def check(name: str, draft: SignalDraft, against: Mapping[str, Any] | None) -> Check:
+def unknown(workspace_id: int, body: Mapping[str, Any]) -> list[Wrong]:
+    """Agents to whom work would go and who are not there: such an act would be given up each time."""
+    found = []
+    for place, act in enumerate(body["acts"]):
+        try:
+            if act.get("to"):
+                rerouting.look(workspace_id, act)
+        except rerouting.Nobody as error:
+            found.append(Wrong(f"acts.{place}.to", str(error)))
+    return found
+
+
+def check(workspace_id: int, name: str, draft: SignalDraft, against: Mapping[str, Any] | None) -> Check:
     """What is said of what stands in the editor. Nothing is stored."""
     found = Check(draft)
     found.code = tokens(text_of(draft))
@@ -167,6 +180,7 @@ def check(name: str, draft: SignalDraft, against: Mapping[str, Any] | None) -> C
     found.fits_rows = draft.shape == FORM or fits(draft)
     if found.body is None:
         return found
+    found.faults = unknown(workspace_id, found.body)
     found.words, found.reads = in_words(found.body), len(cel.compiled(found.body["condition"], SUBJECT).reads)
     found.changes = difference(against, found.body) if against else []
     found.tried = signal_rules.try_examples(name, found.body)

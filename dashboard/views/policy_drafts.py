@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, Generic, Protocol, TypeVar
@@ -21,7 +21,7 @@ from orchestration.control import replaying
 from orchestration.lib.pulse import publish
 from orchestration.policies import lifecycle
 from orchestration.policies.models import PolicyVersion
-from orchestration.policies.versions import BadBody
+from orchestration.policies.versions import BadBody, Wrong
 from orchestration.workspaces.current import Here
 from orchestration.workspaces.models import Membership
 
@@ -46,12 +46,14 @@ class Shown(Protocol[D_contra]):
 
 @dataclass(frozen=True, slots=True)
 class Editor(Generic[D]):
-    """What an editor of one kind brings. `known`: the fields that agents have sent to a workspace."""
+    """What an editor of one kind brings. `known`: the fields that agents have sent to a workspace. `unknown`: what is
+    wrong with a body there, though it is a good one."""
 
     of_body: Callable[[Mapping[str, Any]], D]
     of_post: Callable[[QueryDict], D]
     known: Callable[[int], tuple[str, ...]]
     shown: Shown[D]
+    unknown: Callable[[int, Mapping[str, Any]], Sequence[Wrong]] = lambda _, body: ()
 
 
 @dataclass
@@ -120,6 +122,8 @@ def stored(request: Here, base: PolicyPage, editor: Editor[D]) -> PolicyVersion 
     draft, seen = editor.of_post(request.POST), request.POST.get("seen", "")
     try:
         body = draft.body(editor.known(request.workspace.pk))
+        if wrong := editor.unknown(request.workspace.pk, body):
+            raise BadBody(*wrong)
         if seen and base.draft is None:
             raise lifecycle.Changed("The draft was published or discarded meanwhile.")
         version = lifecycle.save_draft(base.policy.pk, request.user, body, seen=seen)

@@ -13,7 +13,7 @@ from django.urls import reverse
 from dashboard import signal_page
 from dashboard.policy_check import Check
 from dashboard.policy_words import Line
-from dashboard.signal_forms import SignalDraft, check, of_body, of_post
+from dashboard.signal_forms import SignalDraft, check, of_body, of_post, unknown
 from dashboard.signal_page import Past
 from dashboard.signal_words import ACTS, EXPECTED, WHOM, difference
 from dashboard.views.policy import PolicyPage
@@ -43,7 +43,8 @@ class SignalEditor(Editing[SignalDraft]):
 
     @cached_property
     def checked(self) -> Check:
-        return check(self.base.policy.name, self.draft, self.base.live.body if self.base.live else None)
+        live = self.base.live.body if self.base.live else None
+        return check(self.request.workspace.pk, self.base.policy.name, self.draft, live)
 
     def difference(self, before: Mapping[str, Any], after: Mapping[str, Any]) -> list[Line]:
         return difference(before, after)
@@ -112,4 +113,4 @@ def shown(
     return render_page_or_fragment(request, "dashboard/signal_edit.html", FRAGMENTS, context, status)
 
 
-EDITOR = Editor(of_body, of_post, lambda _: (), shown)
+EDITOR = Editor(of_body, of_post, lambda _: (), shown, unknown)

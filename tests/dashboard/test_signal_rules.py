@@ -16,6 +16,7 @@ from orchestration.control import replaying, signals
 from orchestration.policies import lifecycle
 from orchestration.policies.models import Policy, PolicyVersion, Reading
 from orchestration.workspaces.models import User, Workspace
+from tests import make
 from tests.control.test_signals import NOW, body, failing, live
 from tests.dashboard.conftest import region
 
@@ -68,6 +69,21 @@ def test_a_new_one_begins_with_its_signals_own_rule(as_admin: Client, workspace:
     assert 'name="row-field" value="signal.minutes"' in text(answer)
     listed = text(as_admin.get("/policies/"))
     assert "Questions wait too long: tell who has to know of the inbox" in listed
+
+
+def test_work_is_moved_to_no_agent_that_is_not_there(
+    as_admin: Client, version: PolicyVersion, workspace: Workspace
+) -> None:
+    make.agent(workspace, "refund-bot")
+    wanted = {"act-reroute": "on", "to-reroute": "refund-bto", "do": "save", "seen": version.digest}
+
+    refused = as_admin.post(EDIT, sent(**wanted))
+
+    assert refused.status_code == 422
+    assert "There is no agent called refund-bto. Near to it: desk-refund-bot." in text(refused)
+    assert 'value="refund-bto"' in text(refused)
+    assert as_admin.post(EDIT, sent(**wanted | {"to-reroute": "desk-refund-bot"})).status_code == 302
+    assert PolicyVersion.objects.get().body["acts"][-1]["to"] == "desk-refund-bot"
 
 
 def test_what_is_typed_is_stored_in_the_units_of_the_rule(as_admin: Client, version: PolicyVersion) -> None:
