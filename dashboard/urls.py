@@ -1,6 +1,6 @@
 """Addresses of the dashboard."""
 
-from django.urls import path
+from django.urls import path, re_path
 
 from dashboard.live import live
 from dashboard.views import (
@@ -73,6 +73,7 @@ urlpatterns = [
     path("runs/", runs.listing, name="runs"),
     path("runs/cancel/", action_steps.on_runs, name="cancel_runs"),
     path("runs/<uuid:run_id>/", run.page, name="run"),
+    re_path("^runs/(?P<trace_id>[0-9a-fA-F]{32})/$", runs.of_trace, name="run_of_trace"),
     path("runs/<uuid:run_id>/plan/", workflow_edit_runs.page, name="run_plan"),
     path("runs/<uuid:run_id>/plan/cancel/", workflow_edit_runs.cancel, name="cancel_plan"),
     path("runs/<uuid:run_id>/plan/rollback/", workflow_edit_runs.roll_back, name="roll_back_run"),

@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from datetime import timedelta
 
 from django.core.exceptions import BadRequest
-from django.http import HttpResponse
+from django.http import HttpResponse, HttpResponseRedirect
+from django.urls import reverse
 from django.utils import timezone
 from django.views.decorators.http import require_safe
 
@@ -34,9 +35,10 @@ from orchestration.lib.fragments import wanted as wanted_region
 from orchestration.lib.paging import BadCursor, Page
 from orchestration.lib.templatetags.baton import number, plural, rate
 from orchestration.workflows import runs, stats
-from orchestration.workflows.models import RunStatus
+from orchestration.workflows.models import RunStatus, Trace
+from orchestration.workflows.run_search import find_run
 from orchestration.workflows.runs import SORTS, STATUSES, RunLine, Wanted
-from orchestration.workspaces.current import MEMBER, Here, needs
+from orchestration.workspaces.current import MEMBER, Here, needs, nothing_here
 
 LIMIT = 50
 FIELDS = ("workflow", "status", "agent", "conversation", "trace")
@@ -157,6 +159,18 @@ def shown(request: Here, asked: Asked, page: Page[RunLine]) -> RunsPage:
         asked=asked,
         live=not page.prev,
     )
+
+
+@require_safe
+@needs(MEMBER)
+def of_trace(request: Here, trace_id: str) -> HttpResponse:
+    """To the run of a trace, for who has nothing but a line of a log."""
+    run_id = find_run(request.workspace.pk, trace_id)
+    if run_id is None:
+        raise nothing_here(request, Trace.objects.filter(trace_id=bytes.fromhex(trace_id), run_id__isnull=False))
+    query = request.GET.urlencode()
+    target = reverse("dashboard:run", args=[run_id])
+    return HttpResponseRedirect(f"{target}?{query}" if query else target)
 
 
 def finding(request: Here, asked: Asked, counted: int) -> Finding:

@@ -39,7 +39,7 @@ def logging_config() -> dict[str, Any]:
         last = [structlog.processors.ExceptionRenderer(told), structlog.processors.JSONRenderer()]
     formatter = {
         "()": structlog.stdlib.ProcessorFormatter,
-        "processors": [structlog.stdlib.ProcessorFormatter.remove_processors_meta, unquoted, *last],
+        "processors": [structlog.stdlib.ProcessorFormatter.remove_processors_meta, refused, unquoted, *last],
         "foreign_pre_chain": shared,
     }
     quiet = ("httpx", "httpcore", "urllib3", "asyncio")
@@ -56,6 +56,13 @@ def logging_config() -> dict[str, Any]:
             "celery": {"level": "WARNING"},
         },
     }
+
+
+def refused(logger: Any, method: str, record: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
+    """A request that Django refuses is the caller's fault, and no trace of ours leads to it."""
+    if record.get("logger") == "django.request" and record.get("level") == "warning":
+        record.pop("exc_info", None)
+    return record
 
 
 def unquoted(logger: Any, method: str, record: MutableMapping[str, Any]) -> MutableMapping[str, Any]:

@@ -7,6 +7,7 @@ import logging
 import sys
 
 import psycopg
+from django.core.exceptions import BadRequest
 from django.db import IntegrityError, connection
 from structlog.stdlib import ProcessorFormatter
 
@@ -43,6 +44,16 @@ def test_a_database_error_does_not_bring_the_row_it_complains_of(transactional_d
     assert "null value in column" in record["event"]
     assert "null value in column" in record["exception"]
     assert said not in str(record)
+
+
+def test_a_request_that_was_refused_is_a_line_without_a_trace() -> None:
+    try:
+        raise BadRequest("A range is a number and a unit")
+    except BadRequest:
+        refused = line("django.request", "%s: %s", "A range is a number and a unit", "/runs/", failed=True)
+
+    assert refused["event"] == "A range is a number and a unit: /runs/"
+    assert "exception" not in refused
 
 
 def test_where_an_exception_came_from_is_told_with_its_cause() -> None:

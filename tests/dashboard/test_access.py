@@ -40,6 +40,7 @@ PAGES: dict[str, set[str]] = {
     "/workflows/refund/diff/1..1/": MEMBER,
     "/runs/": MEMBER,
     "/runs/{declared}/plan/": MEMBER,
+    "/runs/000102030405060708090a0b0c0d0e0f/": MEMBER,
     "/runs/{run}/": MEMBER,
     "/runs/{run}/?tab=steps": MEMBER,
     "/runs/{run}/?span={span}": MEMBER,

@@ -113,6 +113,23 @@ def test_an_unknown_run_is_not_found(as_operator: Client, scene: Scene) -> None:
     assert as_operator.get("/runs/not-an-id/").status_code == 404
 
 
+def test_a_trace_leads_to_its_run_where_it_is_and_nowhere_else(
+    as_operator: Client, client: Client, scene: Scene, stranger: User
+) -> None:
+    trace = bytes(range(16)).hex()
+
+    answer = as_operator.get(f"/runs/{trace.upper()}/?tab=steps")
+
+    assert (answer.status_code, answer["Location"]) == (302, f"/runs/{scene.run.id}/?tab=steps")
+    assert as_operator.get(f"/runs/{scene.run.id.hex}/")["Location"] == f"/runs/{scene.run.id}/"
+    assert as_operator.get(f"/runs/{'f' * 32}/").status_code == 404
+    client.force_login(stranger)
+    assert client.get(f"/runs/{trace}/").status_code == 404
+    Membership.objects.create(user=stranger, workspace=scene.workspace, roles=["operator"])
+    client.post("/workspace/", {"workspace": "elsewhere"})
+    assert "Switch to Default" in client.get(f"/runs/{trace}/").content.decode()
+
+
 def test_a_run_in_another_workspace_of_mine_is_not_here_and_the_switch_is_offered(
     client: Client, scene: Scene, stranger: User
 ) -> None:
