@@ -31,7 +31,7 @@ from orchestration.outbox.webhooks import Letter, Outcome
 # seconds before each further try: about a day in all
 PAUSES_S = (5, 30, 120, 300, 900, 1800, 3600, 7200, 14400, 21600, 36000)
 JITTER = 0.2
-LEASE = "60 s"
+LEASE_S = 30  # longer than a claim takes when nobody answers; who died is given up after it
 OF_ONE, AT_ONCE = 4, 32  # messages of an endpoint, and of all, in one claim
 THREADS = 8
 BUDGET_S = 8.0  # after which a task claims no more
@@ -47,7 +47,7 @@ _ONE = "select id from outbox_message where id = %s and state <> 'done' for upda
 _CLAIM = (
     "with due as materialized ({}) update outbox_message m "
     "set state = 'claimed', fence = m.fence + 1, attempts = m.attempts + 1, "
-    "due_at = statement_timestamp() + interval '" + LEASE + "' "
+    "due_at = statement_timestamp() + interval '" + str(LEASE_S) + " s' "
     "from due, outbox_endpoint e where m.id = due.id and e.id = m.endpoint_id "
     "returning m.id, m.fence, m.attempts, m.event, m.created_at, m.data::text, "
     "e.url, e.salt, e.check_sum, e.former_salt, e.former_until"

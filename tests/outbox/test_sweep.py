@@ -9,7 +9,7 @@ import pytest
 from django.db import connection
 from django.utils import timezone
 
-from orchestration.outbox import endpoints, send, sweep
+from orchestration.outbox import endpoints, send, sweep, webhooks
 from orchestration.outbox.models import Endpoint, Message, State
 from orchestration.outbox.webhooks import Outcome
 from orchestration.workspaces.models import User, Workspace
@@ -82,6 +82,20 @@ def test_who_lost_the_lease_writes_nothing(endpoint: Endpoint) -> None:
 
     assert Message.objects.get().state == State.FAILED
     assert second.fence == first.fence + 1
+
+
+def test_a_courier_that_died_is_given_up_within_half_a_minute_and_none_that_waits_for_answers(
+    endpoint: Endpoint, receiver: Receiver
+) -> None:
+    tell(endpoint)
+    sweep._claim(sweep._DUE, [])  # and dies
+    claimed = Message.objects.get()
+    assert claimed.due_at - timezone.now() <= timedelta(seconds=30)
+    assert -(-sweep.AT_ONCE // sweep.THREADS) * webhooks.LIMIT_S < sweep.LEASE_S
+
+    Message.objects.update(due_at=claimed.due_at - timedelta(seconds=sweep.LEASE_S))
+
+    assert (sweep.deliver(), len(receiver.got)) == (1, 1)
 
 
 def test_a_slow_endpoint_takes_few_of_a_claim(endpoint: Endpoint, admin: User, receiver: Receiver) -> None:
