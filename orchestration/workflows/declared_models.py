@@ -115,6 +115,16 @@ class DeclaredRun(models.Model):
                 fields=["ended_at"], name="declared_untold", condition=Q(state="cancelled", cancel_told=False)
             ),
             models.Index(fields=["started_at"], name="declared_undoing", condition=Q(state="undoing")),
+            models.Index(
+                fields=["workspace", "version_id"],
+                name="declared_going",
+                condition=Q(state__in=["running", "undoing"]),
+            ),
+            models.Index(
+                fields=["workspace", "version_id", "-started_at"],
+                name="declared_ended_badly",
+                condition=Q(state__in=["failed", "cancelled", "undone", "undoing"]),
+            ),
         ]
 
     def __str__(self) -> str:

@@ -8,6 +8,7 @@ from uuid import UUID
 
 import pytest
 from django.db import connection, transaction
+from django.test.utils import CaptureQueriesContext
 
 from orchestration.autonomy.models import Kind
 from orchestration.control import clocks, digest, driving
@@ -17,7 +18,7 @@ from orchestration.holds.models import Answered, Hold
 from orchestration.holds.verdicts import Verdict
 from orchestration.ledger.models import Entry
 from orchestration.outbox.models import Endpoint, Message
-from orchestration.workflows import account, declared, forgetting, leases
+from orchestration.workflows import account, declared, forgetting, leases, progress
 from orchestration.workflows.declared_models import DeclaredRun, DefinitionVersion, Effect, Task
 from orchestration.workflows.definition import parse
 from orchestration.workflows.engine import Done
@@ -442,3 +443,21 @@ def test_another_workspace_finds_neither_run_nor_lease(workspace: Workspace) -> 
     with pytest.raises(NotThere):
         flows.finish(other, lease)
     assert flows.take(other) == []
+
+
+def test_how_a_workflow_stands_is_read_from_what_goes_on_and_what_ended_badly_alone(workspace: Workspace) -> None:
+    flows.declare(workspace, flows.step("a"))
+    flows.begin(workspace)
+    with CaptureQueriesContext(connection) as asked:
+        progress.standing(workspace.pk, "Refund")
+    with connection.cursor() as cursor:
+        cursor.execute("set local enable_seqscan = off")
+        cursor.execute("set local enable_bitmapscan = off")
+        plans = ""
+        for each in asked.captured_queries:
+            if "declaredrun" in each["sql"]:
+                cursor.execute(f"explain {each['sql']}")
+                plans += str(cursor.fetchall())
+
+    assert "declared_going" in plans
+    assert "declared_ended_badly" in plans
