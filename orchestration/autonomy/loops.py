@@ -11,6 +11,7 @@ What looks like one and is none:
 from __future__ import annotations
 
 import re
+from collections import Counter
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
@@ -61,6 +62,10 @@ def loops(story: Story, least: int = 4) -> list[Loop]:
     if len(story.tool_calls) < least:
         return []
     asked = {each.step.span_id: each.step.hints.get("call") for each in story.placed if each.step.hints}
+    times = Counter(asked.get(call.span_id) for call in story.tool_calls)
+    del times[None]
+    if max(times.values(), default=0) < least:  # as in nearly every run: nothing was asked so often
+        return []
     thinking = _Thinking(story)
     found: dict[Key, Loop] = {}
     good: dict[Key, _Count] = {}

@@ -25,7 +25,7 @@ DEPTH = 32  # levels of nesting kept of a value
 TOO_DEEP = "[baton: nested too deep]"
 
 _NO_TRACE = bytes(16)
-_NO_SPAN = bytes(8)
+NO_SPAN = bytes(8)
 
 _SURROGATE = re.compile(
     rb"\\\\|\\u[dD][89aAbB][0-9a-fA-F]{2}\\u[dD][c-fC-F][0-9a-fA-F]{2}|(\\u[dD][89a-fA-F][0-9a-fA-F]{2})"
@@ -77,7 +77,7 @@ def span_fault(trace_id: bytes, span_id: bytes, parent_id: bytes, start_ns: int,
     """Why a span cannot be kept, "" when it can. A parent of zeros is no parent, an end of 0 no end."""
     if len(trace_id) != 16 or trace_id == _NO_TRACE:
         return "trace_id"
-    if len(span_id) != 8 or span_id == _NO_SPAN:
+    if len(span_id) != 8 or span_id == NO_SPAN:
         return "span_id"
     if parent_id and len(parent_id) != 8:
         return "parent_span_id"

@@ -29,7 +29,8 @@ _TOKENS = ("tokens_in", "tokens_out", "tokens_cached")
 
 Head = tuple[str, str, str]  # application, environment, scope
 Numbers = dict[int, int]  # of tokens, by the place of their attribute
-Key = tuple[str, int, bool, tuple[str, ...]]  # name, OTLP kind, whether it is a root, keys of its attributes
+Face = tuple[str, int, int, bool]  # name, OTLP kind, status, whether it is a root
+Key = tuple[Face, tuple[str, ...]]  # and keys of its attributes
 
 
 class _Watched(Mapping[str, Any]):
@@ -98,12 +99,12 @@ class Kin:
     def __init__(self, scope: str, memory: Memory) -> None:
         self._memory = memory
         self._end = b'"s":%b}' % orjson.dumps(scope)
-        # by name, kind, rootness and codes: the meaning, and the stored attributes with gaps for numbers
+        # by face and codes: the meaning, and the stored attributes with gaps for numbers
         self._same: dict[tuple[Any, ...], tuple[Meaning, bytes]] = {}
         self._shapes: dict[Key, _Shape | None] = {}
 
-    def find(self, name: str, kind: int, root: bool, encoded: Sequence[bytes]) -> Found | None:
-        """What a span with these attributes means, if that is known."""
+    def find(self, face: Face, encoded: Sequence[bytes]) -> Found | None:
+        """What a span with these attributes, and no words beside them, means, if that is known."""
         codes: list[int | None] = list(map(code_of, encoded))
         numbers: Numbers = {}
         if None in codes:
@@ -111,17 +112,17 @@ class Kin:
                 if code is None:
                     number = counted(encoded[place])
                     if number is None:
-                        return self._alike(name, kind, root, encoded)
+                        return self._alike(face, encoded)
                     codes[place], numbers[place] = COUNT, number
-        found = self._same.get((name, kind, root, *codes))
+        found = self._same.get((face, *codes))
         if found is None:
-            return self._alike(name, kind, root, encoded)
+            return self._alike(face, encoded)
         return found[0], numbers, found[1] % tuple(numbers.values()) if numbers else found[1]
 
-    def _alike(self, name: str, kind: int, root: bool, encoded: Sequence[bytes]) -> Found | None:
+    def _alike(self, face: Face, encoded: Sequence[bytes]) -> Found | None:
         """The same for one that differs from others in what its meaning does not depend on."""
         pairs = pairs_of(encoded)
-        shape = self._shapes.get((name, kind, root, tuple([pair[0] for pair in pairs])))
+        shape = self._shapes.get((face, tuple([pair[0] for pair in pairs])))
         if shape is None:
             return None
         codes = [pair[3] for pair in pairs]
@@ -129,17 +130,18 @@ class Kin:
         shown = [pair[2] for pair in pairs]
         if not isinstance(meaning, Meaning) or None in shown:
             return None
-        attributes = b'\x01{"a":{%b},"k":%d,%b' % (b",".join(shown), kind, self._end)  # type: ignore[arg-type]
+        attributes = b'\x01{"a":{%b},"k":%d,%b' % (b",".join(shown), face[1], self._end)  # type: ignore[arg-type]
         numbers = {place: pair[1] for place, pair in enumerate(pairs) if pair[3] == COUNT}
         if UNKNOWN not in codes and len(attributes) <= SAME_BYTES:
-            self._same[name, kind, root, *codes] = meaning, _with_gaps(attributes, pairs) if numbers else attributes
+            self._same[face, *codes] = meaning, _with_gaps(attributes, pairs) if numbers else attributes
             self._memory.met += 1
         return meaning, numbers, attributes
 
     def learn(self, raw: RawSpan, encoded: Sequence[bytes]) -> None:
         """Called for a span that was not known. What was met only once is noted, no more: it may be unique."""
         pairs = pairs_of(encoded)
-        key = (raw.name, raw.span_kind, raw.parent_id == b"", tuple([pair[0] for pair in pairs]))
+        face = raw.name, raw.span_kind, raw.status, raw.parent_id == b""
+        key = face, tuple([pair[0] for pair in pairs])
         if key not in self._shapes:
             self._shapes[key] = None
             self._memory.met += 1

@@ -89,27 +89,29 @@ def _counts(head: bytes) -> tuple[str, bytes] | None:
 
 
 def counted(data: bytes) -> int | None:
-    """The value of a pair that is a number of tokens, read by hand: there are many, of which hardly two are alike."""
-    at = data[1] + 3 if len(data) > 2 else 0
-    if (
-        data[at + 1 : at + 2] != b"\x18"
-        or len(data) > at + 7
-        or data[at] != len(data) - at - 1
-        or not _counts(data[:at])
-    ):
+    """The value of a pair that is a number of tokens, read by hand: there are many, of which hardly two are alike.
+    None for what is no such number above 0, or not in its shortest form."""
+    at = data[1] + 5 if len(data) > 2 else 0
+    digits = _digits(data[:at])
+    if not digits or digits != len(data) - at:
         return None
-    number = _varint(data[at + 2 :])
-    return number if 0 < number <= MOST else None
-
-
-def _varint(data: bytes) -> int:
-    """0 for what is none, or not in its shortest form."""
+    if digits == 2:
+        low, high = data[at], data[at + 1]
+        return low & 0x7F | high << 7 if low > 0x7F and 0 < high < 0x80 else None
     number = 0
-    for place, byte in enumerate(data):
-        number |= (byte & 0x7F) << (7 * place)
-        if byte < 0x80:
-            return number if place + 1 == len(data) else 0
-    return 0
+    for place in range(digits):  # seven bits each, the lowest first; who is below 128 is the last
+        number |= (data[at + place] & 0x7F) << (7 * place)
+        if data[at + place] < 0x80 and place + 1 < digits:
+            return None
+    return number if 0 < data[-1] < 0x80 and number <= MOST else None
+
+
+@lru_cache(maxsize=1024)
+def _digits(head: bytes) -> int:
+    """Of how many bytes the number is that follows, if numbers of tokens go by the key that a pair begins with."""
+    if len(head) < 5 or head[-1] != 0x18 or not 2 <= head[-2] <= 6 or not _counts(head[:-2]):
+        return 0
+    return head[-2] - 1
 
 
 _remembered = _Remembered()

@@ -22,6 +22,7 @@ from orchestration.telemetry.admission import (
     ITEM_BYTES,
     ITEMS,
     KEPT,
+    NO_SPAN,
     PARTS,
     Decoded,
     Tally,
@@ -61,15 +62,19 @@ def known_traces(body: bytes, when: Window, memory: Memory) -> Decoded[RawSpan |
     append, rejected = out.items.append, out.rejected
     for resource, scope, encoded in _scopes(body, rejected, _resource):
         kin = memory.of((resource.service, resource.environment, scope))
+        find = kin.find
         for data, s in _items(encoded, Shallow, rejected):
             trace_id, span_id, parent_id = s.trace_id, s.span_id, s.parent_span_id
             start_ns, end_ns = s.start_time_unix_nano, s.end_time_unix_nano
             if fault := span_fault(trace_id, span_id, parent_id, start_ns, end_ns, when):
                 rejected[fault] += 1
                 continue
-            parent_id = parent_id and real_id(parent_id)
-            attributes, plain = s.attributes[:], not (s.status or s.event or s.link)
-            found = kin.find(s.name, s.kind, not parent_id, attributes) if plain else None
+            if parent_id == NO_SPAN:
+                parent_id = b""
+            status, plain, attributes = s.status, not (s.event or s.link), s.attributes[:]
+            code, message = _status(status) if status else (0, "")
+            plain = plain and not message
+            found = find((s.name, s.kind, code, not parent_id), attributes) if plain else None
             if found is not None:
                 append((found[0], trace_id, span_id, parent_id, start_ns, end_ns, found[1], found[2]))
                 continue

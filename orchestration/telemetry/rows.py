@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
+from itertools import pairwise
 from typing import Any
 
 import orjson
@@ -239,6 +240,24 @@ class Builder:
 
 
 def distinct(rows: Sequence[tuple[Row, Taken]]) -> list[tuple[Row, Taken]]:
-    """Sorted by key, a key that occurs twice once: a sender's repeat may lie in the same claim."""
-    by_key = {pair[0][1:4]: pair for pair in reversed(rows)}
-    return [by_key[key] for key in sorted(by_key)]
+    """Sorted by key, a key that occurs twice once: a sender's repeat may lie in the same claim. By the start, then
+    those that start together: ids are compared only where they have to be."""
+    starts = [row[1] for row, _ in rows]
+    order = sorted(range(len(starts)), key=starts.__getitem__)
+    ordered = [rows[i] for i in order]
+    ties = [at for at, (one, other) in enumerate(pairwise(order)) if starts[one] == starts[other]]
+    for first, n in reversed(_runs(ties)):
+        together = {pair[0][1:4]: pair for pair in reversed(ordered[first : first + n + 1])}
+        ordered[first : first + n + 1] = [together[key] for key in sorted(together)]
+    return ordered
+
+
+def _runs(places: Sequence[int]) -> list[tuple[int, int]]:
+    """Places that follow each other, as the first and how many."""
+    runs: list[tuple[int, int]] = []
+    for place in places:
+        if runs and sum(runs[-1]) == place:
+            runs[-1] = runs[-1][0], runs[-1][1] + 1
+        else:
+            runs.append((place, 1))
+    return runs

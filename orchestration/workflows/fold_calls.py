@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from orchestration.lib.names import forms
-from orchestration.telemetry.people import matches
+from orchestration.telemetry.people import fitting
 from orchestration.telemetry.spans import EMBEDDING, ERROR, LLM, OTHER, RETRIEVAL, STEP, TOOL
 from orchestration.workflows.fold_agents import Cast, Who
 from orchestration.workflows.fold_tree import Tree
@@ -38,13 +38,14 @@ def _tools(tree: Tree, cast: Cast, rules: Rules, found: Calls) -> None:
     """A call inside a call of the same tool is the same call seen from further inside: it only adds what it knows."""
     steps, kinds, holder = tree.steps, tree.kind, cast.holder
     same_as: dict[int, int] = {}
+    outputs = fitting(rules.outputs)
     for i, kind in enumerate(kinds):
         if kind is TOOL:
             held = holder[i]
             if held >= 0 and kinds[held] is TOOL and _is_same(cast, steps[i], steps[held]):
                 same_as[i] = outer = same_as.get(held, held)
                 _see_inside(steps[i], found.of_tool.get(outer))
-            elif not matches(steps[i].subject, rules.outputs) and not steps[i].subject.startswith("("):
+            elif not outputs[steps[i].subject] and not steps[i].subject.startswith("("):
                 found.of_tool[i] = _call(tree, cast, rules, i)
         elif kind is OTHER and steps[i].system:
             outer = same_as.get(holder[i], holder[i])
@@ -102,7 +103,7 @@ def _attempts(tree: Tree, cast: Cast, found: Calls) -> None:
     """Attempt n+1 follows a failed attempt n of the same tool, with the same arguments, in the same turn."""
     steps, kinds = tree.steps, tree.kind
     tools = {cast.norm(call.tool) for call in found.of_tool.values() if not call.ok}
-    asked = any(kind is LLM and step.outcome is ERROR for kind, step in zip(kinds, steps, strict=True))
+    asked = any(steps[i].outcome is ERROR for i, kind in enumerate(kinds) if kind is LLM)
     last: dict[object, tuple[int, bool]] = {}
     for i, kind in enumerate(kinds if tools or asked else ()):
         key: object
@@ -142,21 +143,20 @@ def _turn(tree: Tree, cast: Cast, i: int) -> object:
 def _tokens(tree: Tree, cast: Cast, found: Calls) -> None:
     """Over model calls only. Of a call inside a call the inner one counts. A trace whose model calls tell nothing is
     counted by the sums of its agents."""
-    steps, kinds = tree.steps, tree.kind
+    steps, kinds, repeats = tree.steps, tree.kind, found.repeats
     told: set[bytes] = set()
-    for i in reversed(tree.topo):
+    for i in reversed([i for i in tree.topo if kinds[i] is LLM or kinds[i] is EMBEDDING]):
         step = steps[i]
-        if kinds[i] is LLM and (step.tokens_in or step.tokens_out):
+        tells = kinds[i] is LLM and (step.tokens_in or step.tokens_out)
+        if tells:
             told.add(step.trace_id)
-            if i in found.repeats:
-                continue
-            _add(found, cast.who[i], step.tokens_in, step.tokens_out)
-        elif kinds[i] not in (LLM, EMBEDDING):
+        if i in repeats:
             continue
-        if step.cost is not None and i not in found.repeats:
+        if step.cost is not None:
             found.cost = (found.cost or 0) + step.cost
-        if kinds[i] is LLM and (step.tokens_in or step.tokens_out):
-            _mark_above(tree, i, found.repeats)
+        if tells:
+            _add(found, cast.who[i], step.tokens_in, step.tokens_out)
+            _mark_above(tree, i, repeats)
     silent = {step.trace_id for step in steps} - told
     if silent:
         _sums(tree, cast, found, silent)

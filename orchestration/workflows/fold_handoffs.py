@@ -17,7 +17,7 @@ from dataclasses import dataclass, field
 from heapq import heappop, heappush
 from zlib import crc32
 
-from orchestration.telemetry.people import matches
+from orchestration.telemetry.people import fitting
 from orchestration.telemetry.spans import AGENT, HANDOFF, LLM, TOOL, WORKFLOW
 from orchestration.workflows.fold_agents import Cast, Who
 from orchestration.workflows.fold_tree import Tree
@@ -164,21 +164,22 @@ def _tools(handing: Handing) -> None:
             holder, around = handing.cast.holder[holder], True
         if holder >= 0 and tree.kind[holder] is TOOL and not (around and holder in below):
             below.setdefault(holder, []).append(number)  # of a process inside a tool only the first turn
+    asks, transfers = fitting(handing.rules.escalations), fitting(handing.rules.transfers)
     for i, kind in enumerate(tree.kind):
         if kind is TOOL:
-            _tool(handing, i, below.get(i, ()))
+            step = tree.steps[i]
+            if i in below or ((transfers[step.subject] or step.hints) and not asks[step.subject]):
+                _tool(handing, i, below.get(i, ()), is_transfer=transfers[step.subject])
 
 
-def _tool(handing: Handing, i: int, below: list[int] | tuple[()]) -> None:
+def _tool(handing: Handing, i: int, below: list[int] | tuple[()], *, is_transfer: bool) -> None:
     tree, step, source = handing.tree, handing.tree.steps[i], handing.cast.who[i]
     if below:
         tree.kind[i] = HANDOFF
         for inner in below:
             handing.keep(source, handing.line.turns[inner].who, step.start_ns, "agent_below_tool", i, inner)
         return
-    if matches(step.subject, handing.rules.escalations):
-        return
-    if matches(step.subject, handing.rules.transfers):
+    if is_transfer:
         tree.kind[i] = HANDOFF
         meant, number = _target(handing, i)
         if meant is not None:

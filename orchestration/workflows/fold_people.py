@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import lru_cache
 
-from orchestration.telemetry.people import matches
+from orchestration.telemetry.people import fitting, matches
 from orchestration.telemetry.spans import AGENT, ERROR, GUARDRAIL, HUMAN, LLM, OK, RETRIEVAL, STEP, TOOL
 from orchestration.workflows.fold_agents import WORK, Cast, Who
 from orchestration.workflows.fold_tree import Tree
@@ -37,9 +37,12 @@ class Asked:
 def asked(tree: Tree, cast: Cast, rules: Rules) -> list[Asked]:
     found = []
     stopped = _left(tree, rules) | _stopped(tree)
-    for i, step in enumerate(tree.steps):
-        kind, asks = tree.kind[i], ""
-        if kind is TOOL and matches(step.subject, rules.escalations):
+    people = fitting(rules.escalations)
+    for i, kind in enumerate(tree.kind):
+        if not (kind is TOOL or kind is HUMAN or i in stopped):
+            continue
+        step, asks = tree.steps[i], ""
+        if kind is TOOL and people[step.subject]:
             if any(matches(around.subject, rules.escalations) for around in _around(tree, cast, i)):
                 continue
             rule, pauses = "tool_name", False
@@ -74,12 +77,11 @@ def _left(tree: Tree, rules: Rules) -> dict[int, tuple[str, str]]:
     first: dict[bytes, int] = {}
     last: dict[bytes, int] = {}
     steps = tree.steps
-    for i, kind in enumerate(tree.kind):
-        if kind in WORK:
-            trace = steps[i].trace_id
-            last[trace] = i
-            if trace not in first:
-                first[trace] = i
+    for i in [i for i, kind in enumerate(tree.kind) if kind in WORK]:
+        trace = steps[i].trace_id
+        last[trace] = i
+        if trace not in first:
+            first[trace] = i
     newest = max(last.values(), default=-1)
     found = {}
     for i in last.values():
@@ -160,9 +162,9 @@ def waits(tree: Tree, found: list[Asked], root_came: bool) -> bool:
 
 def hits(tree: Tree, cast: Cast, rules: Rules) -> list[GuardrailHit]:
     found = []
-    for i, step in enumerate(tree.steps):
-        if not step.hints and tree.kind[i] is not GUARDRAIL:
-            continue
+    steps = tree.steps
+    for i in [i for i, kind in enumerate(tree.kind) if kind is GUARDRAIL or steps[i].hints]:
+        step = steps[i]
         name = _hit(tree, i, rules)
         if name and not (tree.kind[i] is TOOL and any("said" in call.hints for call in _around(tree, cast, i))):
             application, agent = cast.who[i] or (step.application, "")

@@ -9,13 +9,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from itertools import pairwise
+from itertools import repeat
 from operator import attrgetter
 
 from orchestration.telemetry.spans import REGISTRATION, Kind
 from orchestration.workflows.story import Step
 
-_START = attrgetter("start_ns")
 _ORDER = attrgetter("start_ns", "trace_id", "span_id")
 
 
@@ -35,7 +34,7 @@ class Tree:
 
 def plant(steps: Iterable[Step]) -> Tree:
     ordered, skipped = _distinct(list(steps))
-    alone = not ordered or all(step.trace_id == ordered[0].trace_id for step in ordered)
+    alone = len({step.trace_id for step in ordered}) < 2
     # most runs are one trace, in which the span's own id is enough
     ids = [step.span_id for step in ordered] if alone else [step.trace_id + step.span_id for step in ordered]
     find = dict(zip(ids, range(len(ids)), strict=True)).get
@@ -44,10 +43,12 @@ def plant(steps: Iterable[Step]) -> Tree:
     else:
         above = [step.parent_id for step in ordered]
     if alone:
-        parent = [find(up, -1) for up in above]
+        parent = list(map(find, above, repeat(-1)))
     else:
         parent = [find(step.trace_id + up, -1) for step, up in zip(ordered, above, strict=True)]
-    orphan = [at < 0 and up != b"" for at, up in zip(parent, above, strict=True)]
+    orphan = [False] * len(parent)
+    if parent.count(-1) > above.count(b""):
+        orphan = [at < 0 and up != b"" for at, up in zip(parent, above, strict=True)]
     tree = Tree(ordered, parent, orphan)
     if not _grow(tree):
         tree = _untangle(tree)
@@ -59,7 +60,7 @@ def _distinct(steps: list[Step]) -> tuple[list[Step], dict[bytes, bytes]]:
     skipped = {step.trace_id + step.span_id: step.parent_id for step in steps if step.kind is REGISTRATION}
     if skipped:
         steps = [step for step in steps if step.kind is not REGISTRATION]
-    if len({(step.trace_id, step.span_id) for step in steps}) < len(steps):
+    if len({step.span_id for step in steps}) < len(steps):
         known: dict[tuple[bytes, bytes], Step] = {}
         for step in steps:
             key = step.trace_id, step.span_id
@@ -67,10 +68,7 @@ def _distinct(steps: list[Step]) -> tuple[list[Step], dict[bytes, bytes]]:
             if other is None or (step is not other and _rank(step) < _rank(other)):
                 known[key] = step
         steps = list(known.values())
-    ordered = sorted(steps, key=_START)
-    if any(one.start_ns == next_one.start_ns for one, next_one in pairwise(ordered)):
-        ordered.sort(key=_ORDER)
-    return ordered, skipped
+    return sorted(steps, key=_ORDER), skipped
 
 
 def _rank(step: Step) -> tuple[int, int, int, str, str]:

@@ -85,7 +85,15 @@ def timeline(tree: Tree, cast: Cast) -> Timeline:
 
 def _stretches(tree: Tree, cast: Cast, real: Iterable[Turn]) -> list[Turn]:
     """Named steps outside any turn of their agent, joined while no other agent begins in between."""
-    marks = [i for i, who in enumerate(cast.who) if who is not None and _is_outside(tree, cast, i, who)]
+    turn, whose = cast.turn, cast.who
+    marks = [
+        i
+        for i, who in enumerate(whose)
+        if who is not None
+        and (turn[i] < 0 or whose[turn[i]] is not who)
+        and tree.kind[i] is not WORKFLOW
+        and tree.kind[i] is not AGENT
+    ]
     if not marks:
         return []
     made: list[Turn] = []
@@ -109,14 +117,6 @@ def _stretches(tree: Tree, cast: Cast, real: Iterable[Turn]) -> list[Turn]:
         latest = Turn(who, step.start_ns, end, i, cast.turn[i], cast.holder[i], real=False)
         made.append(latest)
     return made
-
-
-def _is_outside(tree: Tree, cast: Cast, i: int, who: Who) -> bool:
-    kind = tree.kind[i]
-    if kind in (WORKFLOW, AGENT):
-        return False
-    at = cast.turn[i]
-    return at < 0 or cast.who[at] is not who
 
 
 def _requests(tree: Tree, cast: Cast, turns: list[Turn]) -> tuple[list[Request], dict[int, int]]:

@@ -9,6 +9,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from msgspec import Struct
+
 from orchestration.telemetry.people import ASKS
 from orchestration.telemetry.spans import Kind, Outcome
 
@@ -44,8 +46,7 @@ class Rules:
 DEFAULT_RULES = Rules()
 
 
-@dataclass(slots=True)
-class Step:
+class Step(Struct, gc=False):
     """One span (or one step sent by the events API) as the fold reads it: narrow columns, no attributes.
 
     `agent` is (application, name as displayed) or None. Times are Unix nanoseconds, `end_ns` 0 while open.
@@ -74,8 +75,7 @@ class Step:
     claimed: bool = False  # names an agent that its key does not vouch for
 
 
-@dataclass(slots=True)
-class Placed:
+class Placed(Struct, gc=False):
     """A step with what its neighbours tell about it."""
 
     step: Step
@@ -90,8 +90,7 @@ class Placed:
     repeats: bool = False  # its tokens repeat those of calls below it: not to be added
 
 
-@dataclass(slots=True)
-class ToolCall:
+class ToolCall(Struct, gc=False):
     application: str
     agent: str
     tool: str
@@ -104,8 +103,7 @@ class ToolCall:
     error: str
 
 
-@dataclass(slots=True)
-class Handoff:
+class Handoff(Struct, gc=False):
     application: str
     from_agent: str
     to_application: str
@@ -116,8 +114,7 @@ class Handoff:
     span_id: bytes
 
 
-@dataclass(slots=True)
-class Escalation:
+class Escalation(Struct, gc=False):
     application: str
     agent: str
     question: str
@@ -127,8 +124,7 @@ class Escalation:
     span_id: bytes
 
 
-@dataclass(slots=True)
-class GuardrailHit:
+class GuardrailHit(Struct, gc=False):
     application: str
     agent: str
     guardrail: str
@@ -136,8 +132,7 @@ class GuardrailHit:
     span_id: bytes
 
 
-@dataclass(slots=True)
-class StepTime:
+class StepTime(Struct, gc=False):
     """One kind of step inside a run, for bottlenecks: work is own time not covered by children, wait is the time
     since the last thing it depended on ended, retry the part of work in attempts after the first. Nanoseconds, summed
     over its occurrences in the run."""

@@ -6,11 +6,11 @@ import base64
 import gzip
 import json
 from collections.abc import Iterable, Sequence
-from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 from google.protobuf import json_format
+from msgspec.structs import asdict
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 
 from orchestration.telemetry.conventions import observe

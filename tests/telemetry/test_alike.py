@@ -11,6 +11,7 @@ import orjson
 import pytest
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 from opentelemetry.proto.common.v1.common_pb2 import KeyValue
+from opentelemetry.proto.trace.v1.trace_pb2 import Status
 
 from orchestration.telemetry import alike
 from orchestration.telemetry.alike import Alike, Memory
@@ -117,6 +118,26 @@ def test_each_number_of_tokens_arrives(number: int) -> None:
     compare([request({**CHAT, "100%": "%d"}, scope="50 %")] * 4, memory)
 
     compare([request({**CHAT, "100%": "%d", "gen_ai.usage.input_tokens": number}, scope="50 %")] * 4, memory)
+
+
+def test_spans_that_say_that_they_went_well_are_known_among_each_other() -> None:
+    memory, body = Memory(), request(CHAT, CHAT)
+    well = ExportTraceServiceRequest.FromString(body)
+    for span in well.resource_spans[0].scope_spans[0].spans:
+        span.status.code = Status.STATUS_CODE_OK
+    bodies = [body, well.SerializeToString()] * 3
+
+    assert compare(bodies, memory) > 0
+
+    assert all(isinstance(span, tuple) for body in bodies for span in known(body, memory))
+
+
+def test_a_span_that_says_in_words_how_it_went_is_read_each_time() -> None:
+    memory, made = Memory(), ExportTraceServiceRequest.FromString(request(CHAT, CHAT))
+    for span in made.resource_spans[0].scope_spans[0].spans:
+        span.status.code, span.status.message = Status.STATUS_CODE_ERROR, "no room"
+
+    assert compare([made.SerializeToString()] * 4, memory) == 0
 
 
 def test_a_key_that_came_twice_is_never_known() -> None:
