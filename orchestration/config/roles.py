@@ -28,6 +28,7 @@ from .supervise import sign_of
 
 KEPT_S = 60.0  # a connection of a worker: tasks are many and short, and a new one costs PostgreSQL more than they do
 CHILD_KILOBYTES = 400_000  # a worker's child that has grown beyond is replaced after its task
+CHILD_TASKS = 300  # and after so many in any case: what a pile of work has taken it would keep for good
 
 
 # what the roles import when they start: once before they are forked it is shared by all, else each has its own
@@ -90,6 +91,7 @@ def worker(name: str, queue: str, *, processes: int) -> Callable[[], None]:
                 f"--hostname={name}@baton",
                 f"--concurrency={processes or 1}",
                 f"--max-memory-per-child={CHILD_KILOBYTES}",
+                f"--max-tasks-per-child={CHILD_TASKS}",
                 f"--pool={'prefork' if processes else 'custom'}",
                 "--loglevel=WARNING",
                 "--without-gossip",
