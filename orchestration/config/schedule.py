@@ -23,8 +23,7 @@ def together(seconds: float, queue: str, *tasks: str) -> dict[str, Any]:
 
 
 SCHEDULE = {
-    "digest": every(1, "orchestration.control.tasks.digest"),
-    "settle": every(1, "orchestration.control.tasks.settle"),
+    "digest": every(0.5, "orchestration.control.tasks.digest"),  # what is due is settled at its end
     "each second": together(
         1,
         "actions",

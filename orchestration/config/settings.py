@@ -226,7 +226,6 @@ CELERY_TASK_PUBLISH_RETRY = False  # a beat sweep is the guarantee, so a message
 CELERY_TASK_DEFAULT_QUEUE = "work"
 CELERY_TASK_ROUTES = {
     "orchestration.control.tasks.digest": "digest",
-    "orchestration.control.tasks.settle": "digest",
     "orchestration.control.tasks.replay": "replay",
     "escalations.tasks.learn": "replay",
     "escalations.tasks.draft": "replay",

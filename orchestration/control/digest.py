@@ -254,13 +254,20 @@ def _spans(batch: Batch, fresh: Counter[datetime]) -> Counted:
     return count(fresh_pairs, [d.received_at for d in batch.claimed])
 
 
+def _young(batch: Batch, now: datetime) -> set[bytes]:
+    """Traces of which something came just now, so that more may be on its way."""
+    just_now = now - timedelta(seconds=traces.ROOT_S)
+    places = {place for place, delivery in enumerate(batch.claimed) if delivery.received_at > just_now}
+    return {row[2] for row, taken in batch.spans if taken.delivery in places} if places else set()
+
+
 def _tell(batch: Batch, counted: Counted, now: datetime) -> Change:
     """Stage 6: note the traces, and tell at once what came whole and has waited long enough for that. Returns what all
     of it changes of the figures."""
     workspace_id, received_at = batch.workspace.pk, max(d.received_at for d in batch.claimed)
     told = whole.Whole()
-    if not batch.events and (now - received_at).total_seconds() >= traces.ROOT_S:
-        told = whole.tell(workspace_id, counted, received_at)
+    if not batch.events:
+        told = whole.tell(workspace_id, counted, received_at, _young(batch, now))
     told.leave(traces.note(workspace_id, counted.traces, received_at, told.runs))
     change = told.write(workspace_id)
     change.spans.add(counted.tally)

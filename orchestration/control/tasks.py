@@ -20,11 +20,6 @@ def digest() -> int:
 
 
 @shared_task(ignore_result=True)
-def settle() -> int:
-    return digesting.settle()
-
-
-@shared_task(ignore_result=True)
 def sweep_stalled() -> int:
     return sum(settling.sweep_stalled(pk) for pk in Workspace.objects.values_list("pk", flat=True))
 

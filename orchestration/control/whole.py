@@ -55,10 +55,11 @@ class Whole:
         return change
 
 
-def tell(workspace_id: int, counted: Counted, received_at: datetime) -> Whole:
-    """Tell what came whole among the new spans. `received_at`: the newest of their receipts."""
+def tell(workspace_id: int, counted: Counted, received_at: datetime, young: Collection[bytes] = ()) -> Whole:
+    """Tell what came whole among the new spans and is not `young`. `received_at`: the newest of their receipts."""
     whole = Whole()
     hopeful = {i for i, trace in counted.traces.items() if trace.root and not trace.keys and trace.conversation is None}
+    hopeful.difference_update(young)
     if not hopeful or not _may_tell(workspace_id):
         return whole
     hopeful -= _linked(workspace_id, hopeful)

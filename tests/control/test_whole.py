@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from datetime import timedelta
 from typing import Any
 
 import psycopg
@@ -66,6 +67,20 @@ def test_a_trace_that_came_whole_is_told_at_once_as_settling_tells_it(workspace:
     assert {name: rows for name, rows in all_told().items() if name != "SpanMinute"} == {
         name: rows for name, rows in at_once.items() if name != "SpanMinute"
     }
+
+
+def test_a_trace_of_which_something_came_just_now_is_not_told_beside_older_ones(workspace: Workspace) -> None:
+    old, young = Sender(workspace), Sender(workspace)
+    for sender in (old, young):
+        refund(sender)
+        sender.deliver()
+    first = Delivery.objects.order_by("id").first()
+    assert first
+    Delivery.objects.filter(id=first.id).update(received_at=first.received_at - timedelta(seconds=1))
+
+    digest.digest(workspace.pk)
+
+    assert (told_at_once(old), told_at_once(young)) == (True, False)
 
 
 def test_settling_again_what_was_told_at_once_changes_nothing(workspace: Workspace) -> None:
