@@ -103,8 +103,9 @@ def groups(request: Here) -> list[Group]:
 def counts(workspace_id: int) -> dict[str, int]:
     """Runs in progress beside Workflows, active agents beside Agents, cases that wait beside Inbox, acts that wait for
     a person beside Actions; what is 0 is not said."""
+    acts = lists.states(workspace_id)
     found = {
-        "actions": sum(lists.states(workspace_id).get(state, 0) for state in lists.ATTENTION),
+        "actions": sum(acts.get(state, 0) for state in lists.ATTENTION),
         "workflows": sum(stats.in_progress(workspace_id).values()),
         "agents": census(workspace_id, timezone.now()).active,
         "inbox": held.cases(workspace_id),

@@ -40,7 +40,7 @@ from orchestration.registry import labels, prices, resolve
 from orchestration.routing import limits as routing_limits
 from orchestration.telemetry import recent, retention
 from orchestration.workspaces.models import Membership, User, Workspace
-from tests import sharing
+from tests import lean, sharing
 from tests.api.door import Server
 from tests.emptying import empty
 
@@ -49,7 +49,8 @@ TransactionTestCase._fixture_teardown = empty  # type: ignore[attr-defined]
 # The same examples each time: what fails is then what was changed. Others are tried where EXPLORE is set.
 hypothesis.settings.register_profile("suite", derandomize=not os.environ.get("EXPLORE"), deadline=None)
 hypothesis.settings.load_profile("suite")
-BROWSERS = ("chromium", "chromium-browser", "google-chrome")
+# the first one has no windows, which take two fifths of the others' work
+BROWSERS = ("chromium-headless-shell", "chromium", "chromium-browser", "google-chrome")
 CHROMIUM = next((found for name in BROWSERS if (found := shutil.which(name))), "")
 
 
@@ -74,11 +75,21 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
                 item.add_marker(pytest.mark.skip(reason="no Chromium"))
 
 
+def pytest_collection_finish() -> None:
+    lean.leave_alone_what_stays()
+
+
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
     skipped = [report for report in terminalreporter.stats.get("skipped", []) if "browser" in report.keywords]
     if skipped and not CHROMIUM:
         how = "install Chromium (Debian, Ubuntu: apt-get install chromium) to run them"
         terminalreporter.write_line(f"{len(skipped)} browser tests were skipped: {how}.")
+
+
+@pytest.fixture(scope="session", autouse=True)
+def plain_pages(django_test_environment: None) -> None:
+    lean.draw_templates_plainly()
+    lean.look_for_static_files_once()
 
 
 @pytest.fixture(scope="session")

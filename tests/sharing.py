@@ -10,14 +10,10 @@ from typing import Any
 import pytest
 from xdist.scheduler import LoadScopeScheduling
 
-# Tests of one file share what the file sets up. These files share one running Baton too.
-STAND = tuple(
-    f"tests/journeys/test_{name}.py"
-    for name in ("company", "exactly_once", "faults", "first_span", "history", "may_i", "replays")
-)
+WHOLE = "tests/journeys/whole/"  # the files in it share one running Baton
 # Were a long portion begun last, all but one process would wait for it at the end.
 LONGEST = (
-    *STAND,
+    WHOLE,
     "tests/config/test_supervise.py",
     "tests/journeys/",
     "tests/config/test_foreign.py",
@@ -30,9 +26,9 @@ LONGEST = (
 
 
 def portion(nodeid: str) -> str:
-    """The file of a test, or what stands for the files that go together."""
+    """The file of a test, since tests of one share what it sets up; or the folder of files that go together."""
     file = nodeid.partition("::")[0]
-    return "a running Baton" if file in STAND else file
+    return WHOLE if file.startswith(WHOLE) else file
 
 
 def rank(nodeid: str) -> int:

@@ -82,13 +82,9 @@ def test_readme_names_the_settings_that_the_code_reads_and_no_others() -> None:
 
 
 def test_files_that_share_a_running_baton_are_run_by_one_process(request: pytest.FixtureRequest) -> None:
-    asking = {
-        item.nodeid.partition("::")[0]
-        for item in request.session.items
-        if item.nodeid.startswith("tests/journeys/") and "baton" in getattr(item, "fixturenames", ())
-    }
+    sharing_it = [item.nodeid for item in request.session.items if Path(item.path).parent.name == "whole"]
 
-    assert asking <= set(sharing.STAND)
+    assert {sharing.portion(nodeid) for nodeid in sharing_it} <= {sharing.WHOLE}
 
 
 def test_no_file_is_named_for_a_kind() -> None:

@@ -1,4 +1,4 @@
-"""A whole Baton for the journeys: engines, web, workers and beat, as `make run` starts them. And a browser."""
+"""A browser for the journeys."""
 
 from __future__ import annotations
 
@@ -7,18 +7,10 @@ from collections.abc import Iterator
 import pytest
 from playwright.sync_api import Browser, expect, sync_playwright
 
-from tests.bench.stand import Stand, stand
-from tests.config.running import free_port
 from tests.journeys.opened import Place, browsing
 from tests.waiting import LONG_S
 
 expect.set_options(timeout=LONG_S * 1000)
-
-
-@pytest.fixture(scope="package")
-def baton() -> Iterator[Stand]:
-    with stand(free_port()) as running:
-        yield running
 
 
 @pytest.fixture(scope="package")

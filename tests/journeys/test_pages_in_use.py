@@ -320,9 +320,7 @@ def test_the_stream_is_tried_again_ever_more_seldom(seen: Watched, page: Page) -
         page.clock.run_for(100 if len(opened) < 5 else 500)  # a pause begins at the end of the step that it failed in
 
     pauses = [after - before for before, after in pairwise(opened)]
-    late = list(zip(wanted, pauses, strict=False))[
-        2:
-    ]  # one or two began before time stood still, and are as slow as it
+    late = list(zip(wanted, pauses, strict=False))[2:]  # one or two began before time stood still
     assert [(each, was) for each, was in late if not 0.74 * each <= was <= 1.4 * each] == []
     page.goto("about:blank")
     seen.wrong.clear()
