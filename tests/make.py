@@ -113,7 +113,7 @@ def stepped(
     """Figures of one kind of step in runs that ended in the minute of `at` (now)."""
     step, _ = StepName.objects.get_or_create(workspace=flow.workspace, workflow=flow, name=name, owner=owner)
     tally = Tally(WORKFLOWS)
-    for measure, ms in ((Measure.WORK, work_ms), (Measure.WAIT, wait_ms)):
+    for measure, ms in ((Measure.WORK, work_ms), *([(Measure.WAIT, wait_ms)] if wait_ms else [])):
         key = (_minute(at), flow.pk, step.pk, int(measure))
         tally.absorb([observation(key, (n, failed, round(ms)), round(ms * 1000))])
     rollups.book(flow.workspace_id, tally)

@@ -34,15 +34,16 @@ class Points:
 def points(
     workspace_id: int, between: Between, slow: Bottleneck | None, courses: Mapping[int, Course], worst: int | None
 ) -> Points:
-    measure = Measure.WAIT if slow is None or slow.waits else Measure.WORK
-    wanted = [(Measure.DURATION, 0), *([(measure, slow.step_id)] if slow else [])]
-    ended, *of_step = paces.by_parts(workspace_id, between, wanted)
+    step = [(measure, slow.step_id) for measure in (Measure.WAIT, Measure.WORK)] if slow else []
+    ended, *of_step = paces.by_parts(workspace_id, between, [(Measure.DURATION, 0), *step])
+    if slow and slow.waits:
+        of_step = [[paces.waits(wait, work) for wait, work in zip(*of_step, strict=True)]]
     failing = courses.get(worst, usage.STILL) if worst is not None else usage.STILL
     return Points(
         agents=[sum(1 for course in courses.values() if course.spans[place]) for place in range(POINTS)],
         in_progress=under_way(ended, open_since(workspace_id, between), (between[1] - between[0]) / POINTS),
         ended=[part.n for part in ended],
-        wait_ms=[part.percentile(0.95) for part in of_step[0]] if of_step else [None] * POINTS,
+        wait_ms=[part.percentile(0.95) for part in of_step[-1]] if of_step else [None] * POINTS,
         failure_rate=[Use(n, min(f, n)).rate for n, f in zip(failing.calls, failing.failures, strict=True)],
         p50_ms=[part.percentile(0.5) for part in ended],
     )

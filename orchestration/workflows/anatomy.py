@@ -76,11 +76,16 @@ def trends(workspace_id: int, workflow_id: int, between: Between) -> dict[int, l
     rows = parts.in_parts(WORKFLOWS, workspace_id, between, POINTS, columns)
     where = "workflow_id = %s and step_id <> 0 and measure in (%s, %s)"
     params = [workflow_id, int(Measure.WORK), int(Measure.WAIT)]
+    spent: dict[tuple[int, int], int] = {}
+    times: dict[tuple[int, int], int] = {}
+    for place, step_id, measure, n, ms in sums.grouped(rows, ("part", "step_id", "measure"), _TREND, where, params):
+        spent[step_id, place] = spent.get((step_id, place), 0) + sums.count(ms)
+        if measure == Measure.WORK:  # of waiting only the times are booked in which there was some
+            times[step_id, place] = sums.count(n)
     found: dict[int, list[float | None]] = {}
-    for place, step_id, _, n, ms in sums.grouped(rows, ("part", "step_id", "measure"), _TREND, where, params):
-        if count := sums.count(n):
-            line = found.setdefault(step_id, [None] * POINTS)
-            line[place] = (line[place] or 0.0) + sums.count(ms) / count
+    for (step_id, place), count in times.items():
+        if count:
+            found.setdefault(step_id, [None] * POINTS)[place] = spent[step_id, place] / count
     return found
 
 

@@ -205,9 +205,9 @@ def _ended(booking: Booking, story: Story, agents: set[tuple[int, int]], names: 
             into.append(
                 observation((minute, workflow, step_id, WORK), (*counts, step.work_ns // MS), step.work_ns // 1000)
             )
-            into.append(
-                observation((minute, workflow, step_id, WAIT), (*counts, step.wait_ns // MS), step.wait_ns // 1000)
-            )
+            if step.wait_ns:  # nearly no step waits; whoever reads this knows how many worked (`paces.waits`)
+                waited = (*counts, step.wait_ns // MS)
+                into.append(observation((minute, workflow, step_id, WAIT), waited, step.wait_ns // 1000))
             if step.retry_ns:
                 again = minute, workflow, step_id, RETRY
                 into.append(observation(again, (*counts, step.retry_ns // MS), step.retry_ns // 1000))

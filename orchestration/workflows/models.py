@@ -226,7 +226,7 @@ class Measure(models.IntegerChoices):
     WAITING = 3  # … nobody
     ESCALATED = 4  # n = runs that asked a person, ms = escalations
     WORK = 5  # of a step: own time not covered by children
-    WAIT = 6  # of a step: since the last thing it depended on ended
+    WAIT = 6  # of a step: since the last thing it depended on ended; only where there was some
     RETRY = 7  # of a step: work in attempts after the first, part of WORK
 
 

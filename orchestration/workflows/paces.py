@@ -62,7 +62,24 @@ def by_workflow(rows: Stretch, workflow_id: int | None = None, *, steps: bool = 
         booked = found.setdefault(row[0], Booked())
         measures = booked.steps.setdefault(row[1], {}) if row[1] else booked.whole
         measures[row[2]] = _pace(row[3:])
+    for booked in found.values():
+        for measures in booked.steps.values():
+            _fill(measures)
     return found
+
+
+def waits(wait: Pace, work: Pace) -> Pace:
+    """How a step waited, of all the times that it worked: where it did not wait at all nothing is booked."""
+    none = sum(n or 0 for n in work.counts) - sum(n or 0 for n in wait.counts)
+    if none <= 0:
+        return wait
+    first, *others = wait.counts or (0,) * len(work.counts)
+    return Pace(work.n, work.failed, wait.ms, ((first or 0) + none, *others))
+
+
+def _fill(measures: Measures) -> None:
+    if Measure.WORK in measures:
+        measures[Measure.WAIT] = waits(measures.get(Measure.WAIT, NOTHING), measures[Measure.WORK])
 
 
 def in_sums(rows: Stretch) -> dict[int, Booked]:
@@ -88,6 +105,8 @@ def of_steps(rows: Stretch, steps: Sequence[int]) -> dict[int, Measures]:
     found: dict[int, Measures] = {}
     for row in sums.grouped(rows, ("step_id", "measure"), _VALUES, "step_id = any(%s)", [list(steps)]):
         found.setdefault(row[0], {})[row[1]] = _pace(row[2:])
+    for measures in found.values():
+        _fill(measures)
     return found
 
 

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from django.utils import timezone
 
-from orchestration.workflows import stats
+from orchestration.workflows import anatomy, stats
 from orchestration.workflows.stats import WorkflowLine
 from orchestration.workspaces.models import Workspace
 from tests import make
@@ -152,3 +152,19 @@ def test_all_workflows_together_are_one_distribution(workspace: Workspace) -> No
 
     assert (every.runs, every.failed) == (3, 1)
     assert every.p50_ms == pytest.approx(10, rel=0.13)
+
+
+def test_a_step_that_seldom_waits_is_told_by_all_the_times_that_it_worked(workspace: Workspace) -> None:
+    flow, now = make.workflow(workspace), timezone.now()
+    make.ended(flow, *[10_000] * 4)
+    for wait_ms in (0, 0, 0, 4000):
+        step = make.stepped(flow, "check", "desk", work_ms=1000, wait_ms=wait_ms)
+
+    (figure,) = listed(workspace)[0].steps
+    (line,) = anatomy.trends(workspace.pk, flow.pk, (now - timedelta(hours=1), now + timedelta(minutes=1))).values()
+
+    assert figure.id == step.id
+    assert figure.wait_p50_ms is not None
+    assert figure.wait_p50_ms < 1
+    assert figure.wait_p95_ms == pytest.approx(4000, rel=0.13)
+    assert [ms for ms in line if ms is not None] == [2000]
