@@ -17,6 +17,7 @@ LONGEST = 160
 TONES = {Kind.DENY: "crit", Kind.HOLD: "human", Kind.EVIDENCE: "human", Kind.ALLOW: "accent"}
 NAMES = {
     "action.amount": "the amount",
+    "action.rate": "the exchange rate",
     "action.type": "the act",
     "action.system": "the system",
     "action.currency": "the currency",

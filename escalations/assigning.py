@@ -28,6 +28,7 @@ from escalations.matching import Choice, Load, Person, barred, choose, level_of,
 from escalations.models import Batch, Competence, Escalation, Interest
 from escalations.works import Open
 from orchestration.lib.pulse import publish
+from orchestration.policies import rates
 from orchestration.workspaces.models import User, Workspace
 
 LOCK = 0x6D617463  # "matc", with the workspace: one at a time
@@ -217,7 +218,8 @@ def kept_from(workspace_id: int, person: User, people_of: Mapping[UUID, int]) ->
     if me is None:
         return {}
     works.read_subjects(workspace_id)
+    own, known = rates.of(workspace_id)
     rows = Escalation.objects.filter(workspace_id=workspace_id, pk__in=list(people_of))
-    found = {row.pk: works.of_case(row, people_of[row.pk]) for row in rows}
+    found = {row.pk: works.of_case(row, people_of[row.pk], own, known) for row in rows}
     told = found if skilled else {pk: replace(work, skill="") for pk, work in found.items()}
     return {pk: why for pk, work in told.items() if (why := barred(me, work))}

@@ -15,6 +15,8 @@ from django.db.models import Q
 from escalations import pace
 from escalations.matching import Person, Skill, Work
 from escalations.models import Competence, Duty, Escalation, Interest
+from orchestration.policies import rates
+from orchestration.policies.asks import Rates, worth
 from orchestration.workspaces.models import Membership
 
 MOST_SUBJECTS, LONGEST = 100, 200
@@ -157,11 +159,12 @@ def _told(
     amounts: dict[UUID, list[tuple[str, Decimal]]] = defaultdict(list)
     raised: dict[UUID, set[str]] = defaultdict(set)
     languages: dict[UUID, set[str]] = defaultdict(set)
+    own, known = rates.of(workspace_id)
     with connection.cursor() as cursor:
         cursor.execute(TOLD, [workspace_id])
         for batch, currency, amount, by, spoken in cursor.fetchall():
             if amount is not None:
-                amounts[batch].append((currency, amount))
+                amounts[batch].append(_worth(amount, currency, own, known))
             raised[batch].update(by or ())
             languages[batch].update(spoken or ())
     return amounts, raised, languages
@@ -186,8 +189,14 @@ def _answered(workspace_id: int) -> dict[UUID, list[tuple[int, int]]]:
     return found
 
 
-def of_case(row: Escalation, needed: int) -> Work:
-    """One case as a piece of work of its own, for the question who may decide just it."""
+def _worth(amount: Decimal, currency: str, own: str, known: Rates) -> tuple[str, Decimal]:
+    """In the workspace's currency, in which limits of people are; as it was stated, where there is no rate."""
+    found = worth(amount, currency, own, known) if currency else None
+    return (currency, amount) if found is None else (own, found)
+
+
+def of_case(row: Escalation, needed: int, own: str, known: Rates) -> Work:
+    """One case as a piece of work of its own, for the question who may decide just it; `known` are rates of `own`."""
     amount = row.amount
     told = row.fields.get("amount")
     if amount is None and isinstance(told, int | float) and not isinstance(told, bool):
@@ -197,7 +206,7 @@ def of_case(row: Escalation, needed: int) -> Work:
     return Work(
         id=row.hold_id,
         skill=row.skill,
-        amounts=() if amount is None else ((row.currency, amount),),
+        amounts=() if amount is None else (_worth(amount, row.currency, own, known),),
         languages=frozenset({str(spoken).casefold()}) if spoken else frozenset(),
         subjects=frozenset({*(row.subjects or ()), row.agent.casefold(), *raised}),
         raised_by=raised,

@@ -15,7 +15,7 @@ One file, standard library only. Import it, or copy it into a program of your ow
             ...
         run.heartbeat()
 
-    answer = baton.decide("refund", {"type": "refund", "amount": 620, "currency": "EUR"}, run="invoice-4711")
+    answer = baton.decide("refund", {"type": "refund", "amount": 620, "currency": "USD"}, run="invoice-4711")
     if answer.hold:
         answer = baton.wait(answer)   # for a person
     if answer.allowed:

@@ -27,7 +27,7 @@ from orchestration.autonomy.models import Episode
 from orchestration.lib.fragments import render_page_or_fragment
 from orchestration.lib.pulse import publish
 from orchestration.lib.templatetags.baton import number, plural
-from orchestration.policies import lifecycle, live, rulebook, shadows, standing
+from orchestration.policies import lifecycle, live, rates, rulebook, shadows, standing
 from orchestration.policies.effects import WORDS, Effect, Kind
 from orchestration.policies.models import Policy, PolicyVersion, Rulebook, State, Subject
 from orchestration.policies.rulebook import DEFAULTS
@@ -71,6 +71,8 @@ class PoliciesPage:
     kinds: list[tuple[str, str]]
     retired: list[Policy]
     book: Rulebook
+    rates: str
+    rated: str  # the currencies
     default: Figures
     default_words: str
     defaults: list[tuple[str, str]]
@@ -115,13 +117,22 @@ def _just_made(request: Here, name: str) -> Policy | None:
     return mine.filter(created_at__gt=timezone.now() - TWICE).first()
 
 
+def _set_rates(request: Here) -> bool:
+    if "rates" not in request.POST:
+        return True
+    wanted = rates.read(request.POST["rates"], request.workspace.currency)
+    shown = "\n".join(request.POST.get("rates_were", "").splitlines())
+    return rates.put(request.workspace, wanted, request.user, instead_of=shown)
+
+
 @freshly_proven
 def change_rules(request: Here) -> HttpResponse:
-    """What holds when no policy speaks, and whether publishing takes two people."""
+    """What holds when no policy speaks, what other currencies are worth, and whether publishing takes two people."""
     try:
         with transaction.atomic():
             done = [
                 rulebook.set_default(request.workspace, request.POST.get("default", ""), request.user),
+                _set_rates(request),
                 rulebook.set_two_people(request.workspace, request.POST.get("two_people") == "on", request.user),
             ]
     except lifecycle.NotNow as error:
@@ -150,6 +161,8 @@ def policies_page(request: Here) -> PoliciesPage:
         kinds=[(name, kind.label) for name, kind in SIGNALS.items()],
         retired=[policy for policy in every if is_retired(policy)],
         book=book,
+        rates=rates.text(book.rates),
+        rated=", ".join(sorted(book.rates)),
         default=default,
         default_words=effect_words(Effect(Kind(book.default_effect))),
         defaults=[(kind.value, WORDS[kind]) for kind in DEFAULTS],

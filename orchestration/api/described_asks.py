@@ -33,7 +33,12 @@ _ACTION: dict[str, Any] = {
         "type": {"type": "string", "minLength": 1, "maxLength": TEXT_CHARS},
         "system": _NAME,
         "amount": {"type": ["number", "string", "null"]},
-        "currency": {"type": ["string", "null"], "pattern": "^[A-Za-z]{3}$"},
+        "currency": {
+            "type": ["string", "null"],
+            "pattern": "^[A-Za-z]{3}$",
+            "description": "None: the workspace's. Another one is compared at the admins' exchange rate; without a rate "
+            "`action.amount` is `missing`.",
+        },
         "arguments": _OBJECT,
     },
 }

@@ -18,6 +18,7 @@ import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from decimal import ROUND_FLOOR, Decimal
 from typing import Any
 from uuid import UUID
 
@@ -42,6 +43,7 @@ from orchestration.telemetry.redaction import redact_attributes, redact_text
 MOVED = "reroute"  # what stands in the place of a policy where work was moved
 SUPERVISED = "supervise"  # and where its agent may do nothing alone
 ALONE = (Kind.ALLOW, Kind.AMEND, Kind.PEER)  # after which an agent acts without a person
+CENT = Decimal("0.01")
 EXPLAINED = 3  # of the matches that an answer goes into, so many with the values that decided
 
 STORE = """
@@ -180,7 +182,7 @@ def clean(ask: Ask) -> Ask:
 
 
 def facts_of(asked: Asked, book: Book, more: Mapping[str, Any]) -> dict[str, Any]:
-    facts = asks.facts_of(asked.ask, asked.at, book.zone, book.currency)
+    facts = asks.facts_of(asked.ask, asked.at, book.zone, book.currency, book.rates)
     facts |= asked.who.facts
     facts["agent.vouched"] = asked.vouched
     return {**facts, **more}
@@ -296,8 +298,15 @@ def _amend(answer: Answer, facts: Mapping[str, Any]) -> dict[str, Any]:
     amount = answer.effect.amount
     if amount is None and winner:
         amount = winner.rule.limits.get("limit")
-    asked = facts.get("action.amount")
-    return {"amount": amount if amount is None or asked is None else min(amount, asked)}
+    asked, rate = facts.get("action.amount"), facts.get("action.rate")
+    amount = amount if amount is None or asked is None else min(amount, asked)
+    return {"amount": amount if amount is None or rate is None else _stated(amount, facts)}
+
+
+def _stated(amount: float, facts: Mapping[str, Any]) -> float:
+    """In the currency of the ask, no cent above what the limit is worth there."""
+    there = Decimal(str(amount)) / Decimal(str(facts["action.rate"]))
+    return min(float(facts["action.stated"]), float(there.quantize(CENT, ROUND_FLOOR)))
 
 
 def _obligations(answer: Answer, decision_id: UUID) -> list[dict[str, Any]]:
@@ -364,10 +373,18 @@ def _past(asked: Asked, row: Mapping[str, Any], answer: Answer) -> list[dict[str
         "at": row["at"],
         "action_type": asked.ask.type,
         "agent": row["agent"],
-        "amount": row["amount"] if "action.amount" in row["facts"] else None,
+        "amount": _compared(row),
         "counts": answer.effect.kind != Kind.DENY,
     }
     return [{**common, "subject": subject, "value": value} for subject, value in asks.subjects_of(asked.ask).items()]
+
+
+def _compared(row: Mapping[str, Any]) -> str | None:
+    """The amount in the workspace's currency."""
+    facts = row["facts"]
+    if "action.amount" not in facts:
+        return None
+    return f"{facts['action.amount']:.4f}" if "action.rate" in facts else row["amount"]
 
 
 def _hold(

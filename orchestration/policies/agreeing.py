@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from decimal import Decimal
 from uuid import UUID
 
 from django.db import transaction
 
-from orchestration.policies import lifecycle, proposals, rulebook
+from orchestration.policies import lifecycle, proposals, rates, rulebook
 from orchestration.policies.lifecycle import NotNow
 from orchestration.policies.models import Act, Policy, Proposal, Rulebook
 from orchestration.policies.rulebook import Gate
@@ -68,6 +69,10 @@ def _default(found: Proposal, by: User) -> bool:
     return rulebook.set_default(found.workspace, found.told["after"], by)
 
 
+def _rates(found: Proposal, by: User) -> bool:
+    return rates.put(found.workspace, {name: Decimal(rate) for name, rate in found.told["after"].items()}, by)
+
+
 _ACTS: dict[str, Callable[[Proposal, User], bool]] = {
     Act.REVERT: _revert,
     Act.RETIRE: _retire,
@@ -75,4 +80,5 @@ _ACTS: dict[str, Callable[[Proposal, User], bool]] = {
     Act.EASE: _ease,
     Act.ALONE: _alone,
     Act.DEFAULT: _default,
+    Act.RATES: _rates,
 }

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from decimal import Decimal
 from math import isfinite
+from types import MappingProxyType
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -21,6 +22,8 @@ _ACTION = ("type", "system", "amount", "currency", "arguments")
 _ACCOUNT = ("account", "account_id", "iban")
 _NAMES = (str, int)  # `str | int` is made anew each time that it is come by
 _CUSTOMER = ("customer", "customer_id")
+
+Rates = Mapping[str, Decimal]  # what one unit of a currency is worth in the workspace's
 
 
 class BadAsk(ValueError):
@@ -73,18 +76,22 @@ def read(given: Any) -> Ask:
     return ask
 
 
-def facts_of(ask: Ask, at: datetime, zone: ZoneInfo, currency: str) -> dict[str, Any]:
+def facts_of(
+    ask: Ask, at: datetime, zone: ZoneInfo, currency: str, rates: Rates = MappingProxyType({})
+) -> dict[str, Any]:
     """What the ask itself tells, by the names of the vocabulary. An amount in another currency than the workspace's is
-    not known: there is no rate to compare it by."""
+    not known unless there is a rate to compare it by."""
     local = at.astimezone(zone)
     customer = ask.context.get("customer")
     kinds = [str(each.get("kind")) for each in ask.evidence if isinstance(each, dict) and each.get("kind")]
-    comparable = ask.amount is not None and ask.currency in ("", currency)
+    known = None if ask.amount is None else worth(ask.amount, ask.currency, currency, rates)
+    rate = None if known is None or ask.currency == currency else rates.get(ask.currency)
     facts: dict[str, Any] = {
         "agent.name": ask.agent.rpartition("/")[2] or ask.agent,
         "action.type": ask.type,
         "action.system": ask.system or None,
-        "action.amount": float(ask.amount) if comparable and ask.amount is not None else None,
+        "action.amount": None if known is None else float(known),
+        "action.rate": None if rate is None else float(rate),
         "action.stated": None if ask.amount is None else float(ask.amount),
         "action.currency": ask.currency or (currency if ask.amount is not None else None),
         "action.arguments": ask.arguments,
@@ -100,6 +107,14 @@ def facts_of(ask: Ask, at: datetime, zone: ZoneInfo, currency: str) -> dict[str,
         "now.weekend": local.isoweekday() > 5,
     }
     return {name: value for name, value in facts.items() if value is not None}
+
+
+def worth(amount: Decimal, currency: str, own: str, rates: Rates) -> Decimal | None:
+    """An amount in the workspace's `own` currency, where none is named taken to be in it; None: there is no rate."""
+    if currency in ("", own):
+        return amount
+    rate = rates.get(currency)
+    return None if rate is None else amount * rate
 
 
 def subjects_of(ask: Ask) -> dict[str, str]:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from decimal import Decimal
 from functools import cached_property, lru_cache
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -16,6 +17,7 @@ import structlog
 from django.db import connection
 
 from orchestration.policies import cel
+from orchestration.policies.asks import Rates
 from orchestration.policies.effects import BadEffect, Effect, Kind
 from orchestration.policies.evaluate import Rule
 from orchestration.policies.ready import Ready
@@ -26,7 +28,8 @@ log = structlog.get_logger(__name__)
 # Read in one statement, so that generation and rules belong together. A rulebook is made where there is none.
 OPEN_SQL = "insert into policies_rulebook (workspace_id) values (%s) on conflict do nothing"
 LIVE_SQL = """
-select b.generation, b.default_effect, w.zone, w.currency, p.id, p.slug, p.name, p.sensitive, v.number, v.state, v.body
+select b.generation, b.default_effect, w.zone, w.currency, b.rates::text,
+    p.id, p.slug, p.name, p.sensitive, v.number, v.state, v.body
 from policies_rulebook b
 join workspaces_workspace w on w.id = b.workspace_id
 left join (policies_policy p join policies_policyversion v on v.policy_id = p.id and v.state in ('live', 'shadow'))
@@ -44,6 +47,7 @@ class Book:
     default: Effect
     zone: ZoneInfo
     currency: str
+    rates: Rates
     rules: tuple[Rule, ...]
     shadows: tuple[Rule, ...]
 
@@ -66,13 +70,14 @@ class Book:
 
 def book_of(rows: Sequence[Sequence[Any]]) -> Book:
     """Out of the rows of `LIVE_SQL`."""
-    generation, default, zone, currency = rows[0][:4]
+    generation, default, zone, currency, told = rows[0][:5]
+    rates = {name: Decimal(rate) for name, rate in orjson.loads(told).items()}
     rules: list[Rule] = []
     shadows: list[Rule] = []
-    for policy, slug, name, _, number, state, body in (row[4:] for row in rows if row[4]):
+    for policy, slug, name, _, number, state, body in (row[5:] for row in rows if row[5]):
         rule = _rule(policy, slug, name, number, body)
         (rules if state == "live" else shadows).append(rule)
-    return Book(generation, Effect(Kind(default)), ZoneInfo(zone), currency, tuple(rules), tuple(shadows))
+    return Book(generation, Effect(Kind(default)), ZoneInfo(zone), currency, rates, tuple(rules), tuple(shadows))
 
 
 def book(workspace_id: int) -> Book:

@@ -32,6 +32,12 @@ class Rulebook(models.Model):
         default=False, db_default=False, help_text="Whatever loosens a policy needs a second person"
     )
 
+    rates: models.JSONField[dict[str, str], dict[str, str]] = models.JSONField(
+        default=dict,
+        db_default=models.Value({}, models.JSONField()),
+        help_text="What one unit of a currency is worth in the workspace's, by its code",
+    )
+
     def __str__(self) -> str:
         return f"Rules of {self.workspace_id}, generation {self.generation}"
 
@@ -137,6 +143,7 @@ class Act(models.TextChoices):
     EASE = "ease", "No longer sensitive"
     ALONE = "alone", "Publishing takes one person"
     DEFAULT = "default", "When no policy speaks"
+    RATES = "rates", "Exchange rates"
 
 
 class Proposal(models.Model):

@@ -62,7 +62,7 @@ def set_default(workspace: Workspace, kind: str, by: User) -> bool:
     if kind not in DEFAULTS:
         raise NotNow("When no policy speaks an agent acts alone, a person is asked, or it is refused.")
     with transaction.atomic():
-        book = _locked(workspace)
+        book = locked(workspace)
         told = {"before": str(book.default_effect), "after": str(kind)}
         if book.default_effect == kind:
             return True
@@ -72,7 +72,7 @@ def set_default(workspace: Workspace, kind: str, by: User) -> bool:
         book.default_effect = kind
         book.save(update_fields=["default_effect"])
         live.renew([workspace.pk])
-        _note(workspace, "rules.default", by, told)
+        note(workspace, "rules.default", by, told)
     return True
 
 
@@ -80,14 +80,14 @@ def set_two_people(workspace: Workspace, wanted: bool, by: User) -> bool:
     """Whether every publication needs a second admin. One alone may only ask for it. False: it waits for a second
     person."""
     with transaction.atomic():
-        book = _locked(workspace)
+        book = locked(workspace)
         if book.two_people == wanted:
             return True
         if not wanted and not proposals.agreed(workspace, None, Act.ALONE, {"after": False}, by):
             return False
         book.two_people = wanted
         book.save(update_fields=["two_people"])
-        _note(workspace, "rules.two_people", by, {"after": wanted})
+        note(workspace, "rules.two_people", by, {"after": wanted})
     return True
 
 
@@ -108,7 +108,7 @@ def describe(policy_id: UUID, by: User, *, name: str, purpose: str, sensitive: b
         policy.save(update_fields=["name", "purpose", "sensitive"])
         live.renew([policy.workspace_id])  # answers name it
         told = {"policy": policy.slug, "name": name, "sensitive": policy.sensitive}
-        _note(policy.workspace, "policy.described", by, told, ("policy", str(policy.pk)))
+        note(policy.workspace, "policy.described", by, told, ("policy", str(policy.pk)))
     return policy
 
 
@@ -125,7 +125,7 @@ def ask_of_shadows(policy_id: UUID, by: User, gate: Gate) -> bool:
         policy.shadow_decisions, policy.shadow_days = wanted.decisions, wanted.days
         policy.shadow_agreement = wanted.agreement
         policy.save(update_fields=["shadow_decisions", "shadow_days", "shadow_agreement"])
-        _note(policy.workspace, "policy.shadow_asked", by, {"policy": policy.slug, **told}, ("policy", str(policy.pk)))
+        note(policy.workspace, "policy.shadow_asked", by, {"policy": policy.slug, **told}, ("policy", str(policy.pk)))
     return True
 
 
@@ -133,12 +133,12 @@ def _agreed(policy: Policy, act: Act, told: Mapping[str, Any], by: User) -> bool
     return proposals.agreed(policy.workspace, policy, act, told, by) is not None
 
 
-def _locked(workspace: Workspace) -> Rulebook:
+def locked(workspace: Workspace) -> Rulebook:
     Rulebook.objects.get_or_create(workspace=workspace)
     return Rulebook.objects.select_for_update().get(workspace=workspace)
 
 
-def _note(
+def note(
     workspace: Workspace, kind: str, by: User, told: Mapping[str, Any], subject: tuple[str, str] | None = None
 ) -> None:
     subject = subject or ("workspace", workspace.slug)

@@ -49,13 +49,19 @@ _ASKED = (
     Field(
         "action.amount",
         Type.NUMBER,
-        "The amount, in the workspace's currency; not known when it was stated in another one, since limits are in "
-        "this one and there is no exchange rate: then the setting for what cannot be told decides",
+        "The amount, in the workspace's currency, in which limits are; not known when it was stated in another one for "
+        "which no exchange rate is set: then the setting for what cannot be told decides",
         "499.99",
     ),
     Field("action.stated", Type.NUMBER, "The amount as it was stated, in `action.currency`, whichever that is", "5000"),
     Field(
         "action.currency", Type.TEXT, "Currency that the amount was stated in; where none was, the workspace's", "USD"
+    ),
+    Field(
+        "action.rate",
+        Type.NUMBER,
+        "What one unit of `action.currency` was worth in the workspace's, where it is another one and a rate is set",
+        "1.08",
     ),
     Field("action.arguments", Type.MAP, "The act's own arguments, as the agent sent them"),
     Field("context", Type.MAP, "Whatever else the agent sent with the ask"),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import secrets
 from concurrent.futures import ThreadPoolExecutor
+from decimal import Decimal
 from typing import Any
 
 import orjson
@@ -13,7 +14,7 @@ from django.utils import timezone
 
 from orchestration.holds.models import Hold
 from orchestration.ledger.models import Entry
-from orchestration.policies import lifecycle
+from orchestration.policies import lifecycle, rates
 from orchestration.policies.models import Decision, Policy
 from orchestration.workspaces.keys import create_key
 from orchestration.workspaces.models import User, Workspace
@@ -235,6 +236,39 @@ def test_an_amount_in_another_currency_is_not_compared(may: Door, tenant: Worksp
         "(not known: action.amount for lack of an exchange rate of JPY), so a person is asked"
         in told["reasons"][0]["words"]
     )
+
+
+def euros(amount: float) -> dict[str, Any]:
+    return {**REFUND, "action": {**REFUND["action"], "amount": amount, "currency": "EUR"}}  # type: ignore[dict-item]
+
+
+def test_with_a_rate_amounts_of_another_currency_are_compared(may: Door, tenant: Workspace, author: User) -> None:
+    rule(tenant, author)
+    rates.put(tenant, {"EUR": Decimal("1.25")}, author)
+
+    below, above = ask(may, euros(400))[1], ask(may, euros(400.01))[1]
+
+    assert (below["effect"], above["effect"], above["missing"]) == ("allow", "hold", [])
+    assert Decision.objects.get(id=above["id"]).facts["action.rate"] == 1.25
+    assert Hold.objects.get(id=above["hold"]).proposal == "refund of 400.01 EUR"
+
+
+def test_an_amount_is_lowered_in_the_currency_that_it_was_asked_in(may: Door, tenant: Workspace, author: User) -> None:
+    rule(tenant, author, otherwise={"kind": "amend"})
+    rates.put(tenant, {"EUR": Decimal("1.08")}, author)
+
+    told = ask(may, euros(620))[1]
+
+    assert (told["effect"], told["amend"]) == ("amend", {"amount": 462.96})
+
+
+def test_what_was_asked_before_counts_in_the_own_currency(may: Door, tenant: Workspace, author: User) -> None:
+    rule(tenant, author, "past.amount_account_24h + action.amount <= limit")
+    rates.put(tenant, {"EUR": Decimal("2")}, author)
+
+    first, second = ask(may, euros(200))[1], ask(may, euros(60))[1]
+
+    assert (first["effect"], second["effect"]) == ("allow", "hold")
 
 
 def test_secrets_are_gone_before_a_rule_sees_them(may: Door, tenant: Workspace) -> None:

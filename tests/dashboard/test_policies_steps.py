@@ -355,6 +355,23 @@ def test_a_revert_of_what_is_sensitive_is_no_way_around_a_second_admin(
     assert Policy.objects.get(pk=policy.pk).live == 3
 
 
+def test_exchange_rates_are_set_in_the_page_and_changed_by_two(
+    proven: Client, other: Client, workspace: Workspace
+) -> None:
+    form = {"do": "rules", "default": "allow", "two_people": "on"}
+    proven.post("/policies/", {**form, "rates": "EUR 1.08\r\nGBP 1.27", "rates_were": ""})
+    shown = text(proven.get("/policies/"))
+    wrong = text(proven.post("/policies/", {**form, "rates": "EUR one", "rates_were": "EUR 1.08"}, follow=True))
+    proven.post("/policies/", {**form, "rates": "EUR 1.10", "rates_were": "EUR 1.08\r\nGBP 1.27"})
+    waits = text(other.get("/policies/"))
+    other.post("/policies/second/", {"proposal": proposed(other), "do": "agree"})
+
+    assert "Amounts in EUR, GBP are compared at the rates set here" in shown
+    assert "Nothing was changed. Line 1 of the exchange rates" in wrong
+    assert "change the exchange rates: EUR 1.1 instead of 1.08, GBP none instead of 1.27" in waits
+    assert rulebook.rulebook(workspace).rates == {"EUR": "1.1"}
+
+
 def test_two_people_everywhere_are_switched_off_by_two(proven: Client, other: Client, workspace: Workspace) -> None:
     proven.post("/policies/", {"do": "rules", "default": "allow", "two_people": "on"})
     said = text(proven.post("/policies/", {"do": "rules", "default": "allow"}, follow=True))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
+from decimal import Decimal
 from urllib.parse import urlencode
 
 import pytest
@@ -12,9 +13,10 @@ from django.utils import timezone
 from escalations import assigning, claims, intake
 from escalations.acts import By, decide
 from escalations.forms import ActForm
-from escalations.models import Batch, Competence, Interest
+from escalations.models import Batch, Competence, Escalation, Interest
 from escalations.opened import opened
 from orchestration.holds.models import Hold
+from orchestration.policies import rates
 from orchestration.workspaces.models import User, Workspace
 from tests.escalations import held
 from tests.escalations.duty import keeps_from, knows, member, works
@@ -72,6 +74,23 @@ def test_an_amount_above_the_limit_goes_to_somebody_else(workspace: Workspace) -
     assigning.match()
 
     assert whose() == {"bob"}
+
+
+def test_a_limit_holds_for_amounts_of_other_currencies_at_their_rate(workspace: Workspace, admin: User) -> None:
+    ada, bob = member(workspace, "ada"), member(workspace, "bob")
+    knows(workspace, ada, "refunds", most=105, currency="USD")
+    knows(workspace, bob, "refunds", most=5000, currency="EUR")
+    case = refunds(workspace, 100)[0]
+    Escalation.objects.filter(pk=case.pk).update(currency="CHF")
+    unknown = assigning.kept_from(workspace.pk, ada, {case.pk: 1})
+
+    rates.put(workspace, {"CHF": Decimal("1.04")}, admin)
+    below = assigning.kept_from(workspace.pk, ada, {case.pk: 1})
+    rates.put(workspace, {"CHF": Decimal("1.06")}, admin)
+    above = assigning.kept_from(workspace.pk, ada, {case.pk: 1})
+
+    assert (list(unknown), list(below), list(above)) == ([case.pk], [], [case.pk])
+    assert list(assigning.kept_from(workspace.pk, bob, {case.pk: 1})) == [case.pk], "no rate leads to EUR"
 
 
 def test_who_has_an_interest_in_the_account_is_not_asked(workspace: Workspace) -> None:

@@ -79,7 +79,7 @@ def test_a_shadow_says_what_it_would_say_if_it_were_live(
     shadows = tuple(tried[:3])
     if rules and shadows:  # one of them is another version of a live one
         shadows = (*shadows, Rule(rules[0].policy, *[getattr(shadows[0], name) for name in Rule.__slots__[1:]]))
-    book = Book(1, default, ZoneInfo("UTC"), "USD", tuple(rules), shadows)
+    book = Book(1, default, ZoneInfo("UTC"), "USD", {}, tuple(rules), shadows)
 
     for asked, _ in asks:
         told = _shadow(book, asked, book.ready.evaluate(asked))
