@@ -36,8 +36,8 @@ _ACTION: dict[str, Any] = {
         "currency": {
             "type": ["string", "null"],
             "pattern": "^[A-Za-z]{3}$",
-            "description": "None: the workspace's. Another one is compared at the admins' exchange rate; without a rate "
-            "`action.amount` is `missing`.",
+            "description": "None: the workspace's. Another one is compared at the admins' exchange rate, and "
+            "without a rate `action.amount` is `missing`.",
         },
         "arguments": _OBJECT,
     },
