@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from uuid import UUID
 
@@ -93,7 +93,9 @@ def of_workflow(request: Here, workflow_id: int, slug: str) -> Standing:
     return _standing("act_on_workflow", slug, found, asks)
 
 
-def of_run(request: Here, run: RunLine) -> Standing:
+def of_run(request: Here, run: RunLine, *, declared: bool) -> Standing:
+    """One that Baton coordinates (`declared`) is tried again and rolled back where its plan is shown, and cancelled for
+    good."""
     found = stops.of(request.workspace.pk, Target.RUN, str(run.id))
     asks = []
     if request.is_operator:
@@ -103,12 +105,14 @@ def of_run(request: Here, run: RunLine) -> Standing:
                 "Its questions are taken out of the inbox, for good."
             )
             asks.append(_ask(Kind.CANCEL, words, "act_on_run", run.id, "this run"))
-        else:
+        elif not declared:
             words = "Its agent is asked by webhook to try again. Nothing is done here."
             asks.append(_ask(Kind.RETRY, words, "act_on_run", run.id, "this run"))
-        words = "Its agent is asked by webhook to take back what it did, with your reason. Baton cannot reverse it."
-        asks.append(_ask(Kind.COMPENSATE, words, "act_on_run", run.id, "this run"))
-    return _standing("act_on_run", run.id, found, asks)
+        if not declared:
+            words = "Its agent is asked by webhook to take back what it did, with your reason. Baton cannot reverse it."
+            asks.append(_ask(Kind.COMPENSATE, words, "act_on_run", run.id, "this run"))
+    made = _standing("act_on_run", run.id, found, asks)
+    return replace(made, stopped=[replace(each, label="") for each in made.stopped]) if declared else made
 
 
 def cancel_all(request: Here, wanted: Wanted) -> Ask | None:

@@ -93,7 +93,7 @@ class RunPage:
     def path(self) -> str:
         return reverse("dashboard:run", args=[self.run.id])
 
-    @property
+    @cached_property
     def version(self) -> int | None:
         """Of the declared workflow by which it goes."""
         return progress.version_of(self.request.workspace.pk, self.run.id)
@@ -253,9 +253,10 @@ def page(request: Here, run_id: UUID) -> HttpResponse:
         "span": "dashboard/_run_span.html",
         "told": "dashboard/_run_told.html",
     }
-    context: dict[str, object] = {"page": RunPage(request, found, tab, view), "run": found.run}
+    shown = RunPage(request, found, tab, view)
+    context: dict[str, object] = {"page": shown, "run": found.run}
     if not wanted(request):
-        context["standing"] = standing.of_run(request, found.run)
+        context["standing"] = standing.of_run(request, found.run, declared=shown.version is not None)
     return render_page_or_fragment(request, "dashboard/run.html", fragments, context)
 
 

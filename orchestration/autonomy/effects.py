@@ -13,17 +13,16 @@ from typing import Any
 from django.db import connection
 from django.utils import timezone
 
-from orchestration.autonomy import aims, rerouting, verifying
+from orchestration.autonomy import aims, coordinated, rerouting, verifying
 from orchestration.autonomy.models import Action, Kind, Stop, Target
 from orchestration.autonomy.stops import CANCELLED_FOR
 from orchestration.holds.withdrawing import withdraw
 from orchestration.outbox import own, send, sweep
 from orchestration.outbox.models import Event, Message
 from orchestration.outbox.models import State as Sent
-from orchestration.workflows import engine
+from orchestration.workflows import anew
 from orchestration.workflows.declared_models import DeclaredRun
 from orchestration.workflows.models import Run, RunStatus
-from orchestration.workflows.moving import moving
 
 Names = Mapping[tuple[int, Target], Mapping[str, Iterable[str]]]  # by workspace and kind of target, and then its id
 GOING_ON = (RunStatus.RUNNING, RunStatus.WAITING, RunStatus.STALLED)
@@ -174,23 +173,14 @@ def _cancel(action: Action, names: Names) -> Effect:
     """The run is over for Baton: marked, whoever asks for it is told so, and people are not asked about it any more."""
     runs = Run.objects.filter(workspace_id=action.workspace_id, id=action.target, merged_into=None)
     marked = {"status": RunStatus.CANCELLED, "cancelled_at": timezone.now()}
-    declared = _cancel_declared(action)
+    declared = coordinated.cancel(action)
     if not runs.filter(status__in=GOING_ON).update(**marked) and not declared:
         return Effect(False, {"was": "over"})
     stopped = _stopped(action, names, timezone.now() + CANCELLED_FOR)
     called = names[action.workspace_id, Target.RUN].get(action.target, ())
     why = f"The run was cancelled: {action.reason}".rstrip(": ")
     withdrawn = withdraw(action.workspace_id, aims.uuid_of(action.target), list(called), why)
-    return replace(stopped, told={**stopped.told, "withdrawn": withdrawn})
-
-
-def _cancel_declared(action: Action) -> bool:
-    """Of a run that Baton coordinates, nothing more begins."""
-    declared = moving(action.workspace_id, aims.uuid_of(action.target))
-    if declared is None or not engine.cancel(declared, action.by, action.reason):
-        return False
-    declared.save()
-    return True
+    return replace(stopped, told={**stopped.told, "withdrawn": withdrawn, "for_good": declared})
 
 
 def _reopen(action: Action, names: Names) -> Effect:
@@ -212,9 +202,14 @@ def _reopen(action: Action, names: Names) -> Effect:
 
 def _ask(action: Action, names: Names) -> Effect:
     """An agent is asked to try again, or to take back what it did: by signed webhook, with the action's id as the key
-    by which it knows a second delivery."""
+    by which it knows a second delivery. What Baton coordinates it does itself."""
     if action.target_kind == Target.MESSAGE:
         return _resend(action)
+    if action.target_kind == Target.RUN and (m := coordinated.run_of(action)):
+        try:
+            return Effect(*(coordinated.retry if action.kind == Kind.RETRY else coordinated.undo)(action, m))
+        except anew.Refused as error:
+            raise Impossible(str(error)) from error
     sent = _tell_own(action, concerned(action))
     sent = sent or send.announce(action.workspace_id, Event.ACTION_ASKED.value, str(action.pk), told(action))
     if not sent:

@@ -193,6 +193,7 @@ def undoable_of(actions: Sequence[Action]) -> set[UUID]:
     """Ids of those of these that can be taken back. What stopped somebody, as long as that stands; what let somebody
     go on, as long as nobody has stopped it again."""
     done = [a for a in actions if a.state == State.DONE and a.kind in INVERSE and a.result.get("changed")]
+    done = [a for a in done if not a.result.get("for_good")]
     if not done:
         return set()
     targets = [action.target for action in done]

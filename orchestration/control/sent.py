@@ -263,7 +263,9 @@ _LATER = "coalesce(excluded.ended_at >= t.ended_at, excluded.ended_at is not nul
 _MERGED = {
     "parent": "coalesce(nullif(excluded.parent, ''), t.parent)",
     "kind": f"case when excluded.kind = {int(Kind.STEP)} then t.kind else excluded.kind end",
-    "name": "case when excluded.name in ('', excluded.key) then t.name else excluded.name end",
+    # who says of a run only which workflow it is of does not rename it
+    "name": "case when excluded.name in ('', excluded.key) or (excluded.key = '' and t.name <> '' "
+    "and excluded.name is not distinct from excluded.workflow) then t.name else excluded.name end",
     "workflow": "coalesce(excluded.workflow, t.workflow)",
     "application_id": "case when excluded.agent_id <> 0 then excluded.application_id else t.application_id end",
     "agent_id": "coalesce(nullif(excluded.agent_id, 0), t.agent_id)",

@@ -188,7 +188,8 @@ def _tell(workspace_id: int, text: str) -> tuple[RunLine, Story, str] | None:
 
 def _refreshed(line: RunLine, story: Story, currency: str) -> RunLine:
     """The line with what the story says, which may be some spans ahead of what was settled last."""
-    settled = line.status in (RunStatus.STALLED, RunStatus.CANCELLED) and story.status == RunStatus.RUNNING
+    stalled = line.status == RunStatus.STALLED and story.status == RunStatus.RUNNING
+    settled = stalled or line.status == RunStatus.CANCELLED
     status = line.status if settled else story.status
     last_at = _at(story.ended_ns)
     return replace(

@@ -332,6 +332,25 @@ def test_a_run_that_has_ended_is_not_cancelled(workspace: Workspace) -> None:
         driving.cancel(workspace.pk, run.id, flows.BY, "A mistake")
 
 
+def test_acts_upon_a_declared_run_are_done_by_the_engine_and_ask_no_agent(workspace: Workspace) -> None:
+    flows.declare(workspace, flows.undoable("a"), flows.step("b", "a"))
+    run = flows.begin(workspace)
+    shown = make.run(workspace, id=run.id, status="failed")
+    flows.finish(workspace, flows.one(workspace), paid=20)
+    flows.lose(workspace, flows.one(workspace))
+
+    tried = done(workspace, Kind.RETRY, at_run(shown))
+    assert (tried.state, tried.result["steps"], flows.states(run)["b"]) == ("done", ["b"], "ready")
+    undone = done(workspace, Kind.COMPENSATE, at_run(shown), reason="Wrong customer")
+
+    assert (undone.state, flows.state(run), flows.effects(run)) == ("done", "undoing", [("a", "asked")])
+    again = done(workspace, Kind.COMPENSATE, at_run(shown), reason="Wrong customer", key="again")
+    assert (again.result["changed"], flows.effects(run)) == (False, [("a", "asked")])
+    refused = done(workspace, Kind.RETRY, at_run(shown), key="late")
+    assert (refused.state, flows.state(run)) == ("done", "undoing")
+    assert not refused.result["changed"]
+
+
 def test_the_button_that_cancels_runs_ends_a_declared_one_too(workspace: Workspace) -> None:
     flows.declare(workspace, flows.step("a"), {"id": "sign", **HUMAN})
     run = flows.begin(workspace)

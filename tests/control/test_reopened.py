@@ -6,14 +6,18 @@ from itertools import permutations
 
 import pytest
 
+from orchestration.autonomy import ordering
+from orchestration.autonomy.models import Kind
 from orchestration.control import driving
 from orchestration.telemetry.models import SpanMinute
 from orchestration.telemetry.spans import RUN
 from orchestration.workflows import account, anew
 from orchestration.workflows.declared_models import DeclaredRun
 from orchestration.workflows.models import Measure, Run, WorkflowMinute
+from orchestration.workflows.starting import Start
 from orchestration.workspaces.keys import create_key
 from orchestration.workspaces.models import Workspace
+from tests.autonomy.ordered import at_run, done
 from tests.control import flows
 from tests.control.test_settling import at, events, take
 
@@ -66,6 +70,16 @@ def test_a_run_tried_again_is_running_and_counts_as_ended_once(workspace: Worksp
     flows.work(workspace)
     assert (told(workspace, failed), figures(workspace)) == ("completed", ((1, 0), 1))
     assert not Run.objects.get(id=failed.id).late
+
+
+def test_a_cancelled_run_is_cancelled_on_its_page_as_in_lists_and_keeps_its_title(workspace: Workspace) -> None:
+    flows.declare(workspace, flows.step("a"))
+    run = driving.start(workspace.pk, "Refund", Start(flows.BY, {}, title="Refund of order 4711"))[0]
+    take(workspace)
+    action = done(workspace, Kind.CANCEL, at_run(Run.objects.get(id=run.id)))
+
+    assert (told(workspace, run), Run.objects.get(id=run.id).title) == ("cancelled", "Refund of order 4711")
+    assert not ordering.undoable(action)
 
 
 def test_what_another_agent_did_in_the_end_is_done(workspace: Workspace, failed: DeclaredRun) -> None:
