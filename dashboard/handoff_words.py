@@ -45,11 +45,16 @@ def finding(lines: Sequence[Line], period: str) -> Finding:
     return Finding(say("Agents hand over without a hitch" if seen else "Nothing waits"), (*say(rest), *_slowest(named)))
 
 
+LACKS = {"late": "its receiver ran out of time", "silent": "its receiver fell silent"}
+
+
 def _worst(lines: Sequence[Line]) -> tuple[Part, ...]:
     worst = max((line for line in lines if line.bounced), key=lambda line: line.bounced, default=None)
     if worst is None:
         return say("Their senders named no pair of agents.")
-    lacks = f", most often because of “{_field(worst.missing[0][0])}”" if worst.missing else ""
+    most = worst.missing[0][0] if worst.missing else ""
+    why = LACKS.get(most) or f"of “{_field(most)}”"
+    lacks = f", most often because {why}" if most else ""
     return say(*who(worst), f" lost {plural(worst.bounced, 'try,tries')}{lacks}.")
 
 
@@ -83,6 +88,6 @@ def story(row: Envelope, state: str) -> Finding:
         Passing.ACCEPTED: f"{taken}, and under way.",
         Passing.COMPLETED: f"{taken} and completed.",
         Passing.REJECTED: f"{taken} and given back." if taken else "Sent back by its receiver.",
-        Passing.EXPIRED: "Nobody took it in time.",
+        Passing.EXPIRED: "It was given up for good." if row.problem else "Nobody took it in time.",
     }
     return Finding(title, say(said[Passing(state)]))

@@ -34,7 +34,7 @@ from orchestration.ledger import reading
 from orchestration.lib.fragments import render_page_or_fragment
 from orchestration.lib.names import same_agent
 from orchestration.lib.paging import BadCursor
-from orchestration.lib.templatetags.baton import ENOUGH, plural
+from orchestration.lib.templatetags.baton import ENOUGH, plural, short
 from orchestration.workspaces.current import MEMBER, Here, may_read_content, needs, nothing_here
 
 LIMIT = 25
@@ -61,6 +61,12 @@ class Row:
     state: str
     tone: str
     words: str
+
+    @property
+    def run(self) -> str:
+        """As its sender calls it; of Baton's own ids the end, as everywhere."""
+        own = self.row.run_id
+        return short(own) if own and self.row.run in (str(own), own.hex) else self.row.run
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,7 +141,7 @@ def detail(request: Here, handoff_id: UUID) -> HttpResponse:
         "facts": [(name, said(value)) for name, value in (row.body.get("facts") or {}).items()],
         "result": "" if row.result is None else said(row.result),
         "pair": address_of_pair(row.sender, row.receiver),
-        "steps": [(line, act_of(line.kind).rstrip(":")) for line in receipts],
+        "steps": [(line, _who(line.actor), act_of(line.kind).rstrip(":")) for line in receipts],
     }
     regions = {"handoff": "dashboard/_handoff_head.html"}
     return render_page_or_fragment(request, "dashboard/handoff.html", regions, context)
@@ -199,6 +205,11 @@ def passed(request: Here, asked: Asked) -> Passed:
         q=asked.q,
         narrowed=bool(asked.state or asked.q),
     )
+
+
+def _who(actor: str) -> str:
+    kind, _, name = actor.partition(":")
+    return "Baton" if kind == "baton" else name or actor
 
 
 def _row(row: Envelope, now: datetime) -> Row:

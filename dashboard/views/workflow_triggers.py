@@ -57,7 +57,7 @@ class TriggersPage:
         over = sum(row.limited > 0 for row in live)
         if over:
             held += f", {number(over)} of them over the limit"
-            lede = "What started nothing for that stands below: workflows may be starting each other in a circle. "
+            lede = "Look whether workflows start each other in a circle: what is over the limit starts nothing. "
         starts = plural(len(live), "trigger starts,triggers start")
         return Finding(say(starts, " ", name, f" by itself{held}"), say(f"{lede}Each occurrence starts one run."))
 
