@@ -1,6 +1,7 @@
 # Baton. `make` lists what there is.
 .DEFAULT_GOAL := help
-.PHONY: help demo run test check bench judge stories lock clean
+CHECKS := types lint imports templates migrations deployment audit
+.PHONY: help demo run test check bench judge stories lock clean $(CHECKS:%=check-%)
 PY := .venv/bin/python
 # How many processes share the test suite; as many as there are processors, 0 for none but pytest itself.
 N := auto
@@ -24,12 +25,22 @@ test: .venv/ready-dev ## The whole test suite, on its own throw-away PostgreSQL 
 	@$(PY) -m pytest -q -n $(N) --maxprocesses 6
 
 check: .venv/ready-dev ## Format, lint, types, import order, templates, migrations, deployment, dependency audit
-	@.venv/bin/ruff format --check --quiet . && .venv/bin/ruff check --quiet .
+	@$(MAKE) --no-print-directory -j 4 $(CHECKS:%=check-%)
+
+# The longest first; the others beside it.
+check-types:
 	@.venv/bin/mypy
+check-lint:
+	@.venv/bin/ruff format --check --quiet . && .venv/bin/ruff check --quiet .
+check-imports:
 	@.venv/bin/lint-imports --no-logo
+check-templates:
 	@.venv/bin/djlint templates --lint --quiet
+check-migrations:
 	@$(PY) -W ignore::RuntimeWarning manage.py makemigrations --check --dry-run
+check-deployment:
 	@$(PY) -m tests.deployment
+check-audit:
 	@$(PY) -m tests.audit
 
 bench: .venv/ready-dev ## The benchmarks, as a table with ratios

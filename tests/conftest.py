@@ -46,8 +46,11 @@ from tests.emptying import empty
 
 settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]  # the real one is slow, on purpose
 TransactionTestCase._fixture_teardown = empty  # type: ignore[attr-defined]
-# The same examples each time: what fails is then what was changed. Others are tried where EXPLORE is set.
-hypothesis.settings.register_profile("suite", derandomize=not os.environ.get("EXPLORE"), deadline=None)
+# The same examples each time: what fails is then what was changed. EXPLORE tries others, and more of them.
+EXPLORE = bool(os.environ.get("EXPLORE"))
+hypothesis.settings.register_profile(
+    "suite", derandomize=not EXPLORE, max_examples=200 if EXPLORE else 60, deadline=None
+)
 hypothesis.settings.load_profile("suite")
 # the first one has no windows, which take two fifths of the others' work
 BROWSERS = ("chromium-headless-shell", "chromium", "chromium-browser", "google-chrome")

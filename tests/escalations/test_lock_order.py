@@ -125,13 +125,14 @@ def test_presses_and_sweeps_at_once_lose_nothing(workspace: Workspace) -> None:
             assert form.is_valid()
             acts.undo(acts.decide(By(workspace, by, key), batch, form).act, by)
 
+    presses = [Aside(lambda: press(low, people[0])), Aside(lambda: press(high, people[1]))]
+
     def sweep() -> None:
-        until = time.monotonic() + 3
-        while time.monotonic() < until:
+        intake.take_in()
+        while any(each.is_alive() for each in presses):
             intake.take_in()
 
-    work = [lambda: press(low, people[0]), lambda: press(high, people[1]), sweep, sweep]
-    threads = [Aside(each) for each in work]
+    threads = [*presses, Aside(sweep), Aside(sweep)]
     for each in threads:
         each.join(LONG_S)
     intake.take_in()

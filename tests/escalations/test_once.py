@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import http.client
+import os
 import secrets
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
@@ -26,7 +27,7 @@ from tests.escalations.conftest import chosen, refunds, second
 from tests.waiting import LONG_S
 
 pytestmark = pytest.mark.django_db(transaction=True)
-SESSIONS, ROUNDS = 6, 20
+SESSIONS, ROUNDS = 6, 20 if os.environ.get("EXPLORE") else 8
 Press = Callable[[Batch, Sequence[str], str], int]
 
 

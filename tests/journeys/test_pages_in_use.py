@@ -307,6 +307,9 @@ NOTED = """
 """
 
 
+STEPS_MS = (250, 250, 250, 250, 500, 1_500, 3_000, 3_000, 3_000)  # by how many were opened; each pause is ten or more
+
+
 def test_the_stream_is_tried_again_ever_more_seldom(seen: Watched, page: Page) -> None:
     wanted = (1, 2, 4, 8, 15, 30, 30)
     page.route("**/live/", lambda route: route.abort())
@@ -317,7 +320,7 @@ def test_the_stream_is_tried_again_ever_more_seldom(seen: Watched, page: Page) -
 
     while len(opened := page.evaluate("() => opened")) <= len(wanted) + 1:
         page.wait_for_function("n => failed === n", arg=len(opened), polling=20)
-        page.clock.run_for(100 if len(opened) < 5 else 500)  # a pause begins at the end of the step that it failed in
+        page.clock.run_for(STEPS_MS[len(opened)])  # a pause begins at the end of the step that it failed in
 
     pauses = [after - before for before, after in pairwise(opened)]
     late = list(zip(wanted, pauses, strict=False))[2:]  # one or two began before time stood still

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import time
 from collections.abc import Sequence
 from typing import Any
@@ -68,7 +69,7 @@ def runs(draw: st.DrawFn) -> list[Step]:
     return steps
 
 
-@settings(max_examples=400)
+@settings(max_examples=400 if os.environ.get("EXPLORE") else 150)
 @given(st.data(), runs())
 def test_any_order_and_any_repeats_tell_the_same_story(data: st.DataObject, steps: list[Step]) -> None:
     again = data.draw(st.lists(st.sampled_from(steps), max_size=5))
@@ -77,7 +78,7 @@ def test_any_order_and_any_repeats_tell_the_same_story(data: st.DataObject, step
     assert fold(mixed) == fold(steps)
 
 
-@settings(max_examples=200)
+@settings(max_examples=200 if os.environ.get("EXPLORE") else 100)
 @given(runs())
 def test_figures_stay_within_bounds(steps: list[Step]) -> None:
     story = fold(steps)

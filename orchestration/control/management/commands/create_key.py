@@ -28,6 +28,7 @@ examples
 
 class Command(BaseCommand):
     help = HELP
+    requires_system_checks: tuple[()] = ()  # those of a start; they import every page, for half of the time it takes
 
     def create_parser(self, prog_name: str, subcommand: str, **kwargs: Any) -> Any:
         return super().create_parser(prog_name, subcommand, formatter_class=RawDescriptionHelpFormatter, **kwargs)
