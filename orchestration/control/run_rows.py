@@ -178,8 +178,8 @@ def status(story: Story, group: Group) -> str:
     return RunStatus.STALLED if old or silent else RunStatus.RUNNING
 
 
-def _time(us: int) -> str:
-    return datetime.fromtimestamp(us / 1e6, UTC).isoformat()
+def _time(us: int) -> datetime:
+    return datetime.fromtimestamp(us / 1e6, UTC)
 
 
 def _book(cursor: Any, workspace_id: int, told: Iterable[Told], booked: Mapping[UUID, Booking]) -> None:

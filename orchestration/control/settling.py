@@ -51,6 +51,7 @@ SETTLE_LOCK = (0x6261_7365, 0x6261_7366)  # one for each half
 WHOLE_LOCK = 0x6261_7367  # shared by who tells a trace that came whole (`whole`), alone by who settles both halves
 WHOLE_ROUNDS = 8  # settled with both locks after a round in which most had to be left for that
 
+_known_rules: dict[int, Rules] = {}
 _whole: dict[int, int] = {}  # by workspace: rounds yet to come with both locks
 
 
@@ -227,7 +228,10 @@ def tell_one(
 
 def _rules(workspace_id: int) -> Rules:
     """The lists an admin may edit, of which so far the table from tools to systems can be."""
-    return Rules(systems=prices.tool_systems(workspace_id))
+    systems, known = prices.tool_systems(workspace_id), _known_rules.get(workspace_id)
+    if known is None or known.systems is not systems:
+        known = _known_rules[workspace_id] = Rules(systems=systems)
+    return known
 
 
 def _continue(workspace_id: int, told: list[Told]) -> list[Told]:

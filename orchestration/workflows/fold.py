@@ -59,7 +59,7 @@ def fold(steps: Sequence[Step], rules: Rules = DEFAULT_RULES) -> Story:
         root_came=roots.came,
         conversation=_conversation(tree, roots),
         started_ns=started,
-        ended_ns=max((max(step.end_ns, step.start_ns) for step in tree.steps), default=0),
+        ended_ns=max(tree.steps[-1].start_ns, *[step.end_ns for step in tree.steps]) if tree.steps else 0,
         active_ns=spent.active_ns,
         agents=_agents(tree, people),
         placed=_placed(tree, people, called, failing),
