@@ -156,11 +156,12 @@ def _curve(x: float, y: float, to: float, down: float) -> str:
 
 
 def _box(step: Drawn, x: float, y: float) -> Box:
-    return Box(step, x, y, _short(step.name or step.id), _short(step.state or step.owner))
+    room = LETTERS - (4 if step.undone else 0)  # the sign of a compensation stands beside it
+    return Box(step, x, y, _short(step.name or step.id), _short(step.state or step.owner, room))
 
 
-def _short(text: str) -> str:
-    return text if len(text) <= LETTERS else f"{text[: LETTERS - 1].rstrip()}…"
+def _short(text: str, most: int = LETTERS) -> str:
+    return text if len(text) <= most else f"{text[: most - 1].rstrip()}…"
 
 
 def _words(steps: Sequence[Drawn], chains: Mapping[str, Sequence[str]]) -> str:
