@@ -124,6 +124,11 @@ def _withdrawn(action: Action) -> str:
 
 
 def _would(action: Action) -> str:
+    if "steps" in action.result:
+        tried = plural(len(action.result["steps"]), "step that had failed waits,steps that had failed wait")
+        return f"{tried} to be taken again."
+    if "effects" in action.result:
+        return f"What it did is taken back, newest first: {plural(int(action.result['effects']), 'effect,effects')}."
     return EFFECTS.get((action.kind, action.target_kind), "")
 
 

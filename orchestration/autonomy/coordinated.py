@@ -31,7 +31,7 @@ def retry(action: Action, m: Moving) -> tuple[bool, dict[str, Any]]:
     failed = [task.step for task in m.tasks.values() if task.state == TaskState.FAILED]
     tried = [step for step in failed if anew.step(m, step, action.by, action.reason)]
     m.save()
-    return bool(tried), {"steps": tried}
+    return bool(tried), {"steps": tried} if tried else {"was": "not failed, or being tried already"}
 
 
 def undo(action: Action, m: Moving) -> tuple[bool, dict[str, Any]]:
@@ -39,4 +39,4 @@ def undo(action: Action, m: Moving) -> tuple[bool, dict[str, Any]]:
     engine.cancel(m, action.by, action.reason)
     begun = rollback.begin(m, action.by, action.reason)
     m.save()
-    return begun, {"effects": m.run.effects}
+    return begun, {"effects": m.run.effects} if begun else {"was": "taken back, or is being so"}

@@ -10,6 +10,7 @@ import pytest
 from django.db import connection, transaction
 from django.test.utils import CaptureQueriesContext
 
+from dashboard import action_words
 from orchestration.autonomy.models import Kind
 from orchestration.control import clocks, digest, driving
 from orchestration.control.driving import Stopped
@@ -341,9 +342,11 @@ def test_acts_upon_a_declared_run_are_done_by_the_engine_and_ask_no_agent(worksp
 
     tried = done(workspace, Kind.RETRY, at_run(shown))
     assert (tried.state, tried.result["steps"], flows.states(run)["b"]) == ("done", ["b"], "ready")
+    assert action_words.effect(tried) == "1 step that had failed waits to be taken again."
     undone = done(workspace, Kind.COMPENSATE, at_run(shown), reason="Wrong customer")
 
     assert (undone.state, flows.state(run), flows.effects(run)) == ("done", "undoing", [("a", "asked")])
+    assert action_words.effect(undone) == "What it did is taken back, newest first: 1 effect."
     again = done(workspace, Kind.COMPENSATE, at_run(shown), reason="Wrong customer", key="again")
     assert (again.result["changed"], flows.effects(run)) == (False, [("a", "asked")])
     refused = done(workspace, Kind.RETRY, at_run(shown), key="late")
