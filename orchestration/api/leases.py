@@ -25,6 +25,8 @@ from orchestration.api.lease_waiting import Full, Queue
 from orchestration.api.lease_words import Wrong, decoded, said
 from orchestration.api.refusals import Gone, Refused, problem, unavailable
 from orchestration.control import driving
+from orchestration.control.taking import known
+from orchestration.handoffs.given import Speaker
 from orchestration.workflows import leases, stored
 from orchestration.workflows.leases import MOST, Lease, NotThere, NotYours, Want, Wanted
 from orchestration.workspaces.keys import Bearer
@@ -93,7 +95,7 @@ async def _lease(bearer: Bearer, body: bytes, query: bytes, receive: Receive) ->
     if not bearer.speaks_for(wanted.agent):
         return _problem(403, f"This key does not speak for the agent {wanted.agent}.")
     try:
-        found = await _take(wanted, bearer.key_id, seconds, receive)
+        found = await _take(wanted, bearer, seconds, receive)
     except driving.Stopped as stopped:
         if not stopped.again_s:
             return _problem(403, str(stopped))
@@ -101,12 +103,13 @@ async def _lease(bearer: Bearer, body: bytes, query: bytes, receive: Receive) ->
     return Answer(200, JSON, _json({"items": [told(each) for each in found], "words": None, "retry_after_s": None}))
 
 
-async def _take(wanted: Wanted, key_id: int, seconds: float, receive: Receive) -> list[Lease]:
+async def _take(wanted: Wanted, bearer: Bearer, seconds: float, receive: Receive) -> list[Lease]:
+    speaker = Speaker(bearer.workspace_id, bearer.key_id, bearer.agents)
     until = time.monotonic() + seconds
     gone = asyncio.ensure_future(_gone(receive))
     try:
-        while not (found := await _in_thread(lambda: driving.lease(wanted))):
-            called = await waiting.wait(wanted.owners, key_id, until - time.monotonic(), gone)
+        while not (found := await _in_thread(lambda: driving.lease(wanted, lambda: known(speaker, wanted.agent)))):
+            called = await waiting.wait(wanted.owners, bearer.key_id, until - time.monotonic(), gone)
             if gone.done():
                 raise Gone
             if not called:

@@ -72,13 +72,13 @@ def start(workspace_id: int, workflow: str, wanted: Start) -> tuple[DeclaredRun,
     return known, False
 
 
-def lease(wanted: leases.Wanted) -> list[Lease]:
-    """Raises Stopped."""
+def lease(wanted: leases.Wanted, who: Callable[[], int] = lambda: 0) -> list[Lease]:
+    """`who`: the agent's id, asked for where somebody is stopped at all; 0: its name alone is known. Raises Stopped."""
     now = timezone.now()
     found = stops.stops_of(stored.execute(stops.STOPS_SQL, [wanted.workspace_id]))
     if not found:
         return leases.lease(wanted)
-    against = found.found(0, wanted.agent, "", now)
+    against = found.found(who(), wanted.agent, "", now)
     if against is not None:
         raise Stopped(against.words, against.again_s(now) if against.passes else 0)
     paused = [name for name in found.workflows if found.of_workflow(name, now)]

@@ -28,14 +28,14 @@ def free(speaker: Speaker, agent: str, run: str) -> None:
     standing, now = in_force(speaker.workspace_id).stops, timezone.now()
     if not standing:
         return
-    found = standing.found(_id(speaker, agent), agent, run, now) or _of_workflow(standing, speaker, run, now)
+    found = standing.found(known(speaker, agent), agent, run, now) or _of_workflow(standing, speaker, run, now)
     if found:
         raise Barred(found, now)
 
 
-def _id(speaker: Speaker, agent: str) -> int:
-    """0 where nobody vouches for the application that is named: then a stop of any agent of that name counts, or who is
-    stopped would only have to name another one."""
+def known(speaker: Speaker, agent: str) -> int:
+    """The agent's id; 0 where nobody vouches for the application that is named: then a stop of any agent of that name
+    counts, or who is stopped would only have to name another one."""
     if not speaker.vouches(agent):
         return 0
     who = facts.who(speaker.workspace_id, agent) or facts.look_up(speaker.workspace_id, agent)

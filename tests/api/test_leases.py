@@ -200,6 +200,10 @@ def test_who_is_quarantined_is_told_so(works: Door, tenant: Workspace) -> None:
     status, problem = post(works, "leases", {"agent": "worker", "skill": "any"})
 
     assert (status, "quarantined" in problem["detail"]) == (403, True)
+    make.agent(tenant, "worker", "shop")
+    assert post(works, "leases", {"agent": "shop/worker", "skill": "any"})[0] == 200
+    for name in ("desk/Worker", "nowhere/worker"):
+        assert post(works, "leases", {"agent": name, "skill": "any"})[0] == 403
 
 
 def test_hundreds_of_runs_end_once_each_though_workers_die(works: Door, tenant: Workspace) -> None:
