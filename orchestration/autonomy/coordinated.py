@@ -7,6 +7,7 @@ from typing import Any
 
 from orchestration.autonomy import aims
 from orchestration.autonomy.models import Action
+from orchestration.holds.withdrawing import tried_again
 from orchestration.workflows import anew, engine, rollback
 from orchestration.workflows.declared_models import TaskState
 from orchestration.workflows.moving import Moving, moving
@@ -31,6 +32,8 @@ def retry(action: Action, m: Moving) -> tuple[bool, dict[str, Any]]:
     failed = [task.step for task in m.tasks.values() if task.state == TaskState.FAILED]
     tried = [step for step in failed if anew.step(m, step, action.by, action.reason)]
     m.save()
+    if tried:
+        tried_again(action.workspace_id, m.run.id)
     return bool(tried), {"steps": tried} if tried else {"was": "not failed, or being tried already"}
 
 

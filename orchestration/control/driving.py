@@ -16,7 +16,7 @@ from django.utils import timezone
 
 from orchestration.autonomy import stops
 from orchestration.control import handing_out
-from orchestration.holds.withdrawing import withdraw
+from orchestration.holds.withdrawing import tried_again, withdraw
 from orchestration.lib.pulse import publish
 from orchestration.policies import cel
 from orchestration.workflows import anew, declared, engine, leases, rollback, starting, stored
@@ -143,6 +143,7 @@ def try_again(workspace_id: int, run_id: UUID, go: Callable[[Moving], bool]) -> 
         if changed:
             engine.advance(m, guard)
             _written(m)
+            tried_again(workspace_id, run_id)
     return m.run
 
 

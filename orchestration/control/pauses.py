@@ -21,6 +21,7 @@ from orchestration.control import run_rows
 from orchestration.holds import asking, haste
 from orchestration.holds.asking import PROSE_CHARS, Asker, Question
 from orchestration.holds.models import Hold, Source, State
+from orchestration.holds.withdrawing import FAILED
 from orchestration.ledger import entries
 from orchestration.lib.pulse import publish
 from orchestration.telemetry.redaction import redact_text
@@ -198,7 +199,9 @@ def _failure(one: Told, run_id: UUID) -> Wanted:
         run=str(run_id),
     )
     first = min(trace.trace_id for trace in one.group.traces)
-    return Wanted(f"failure {first.hex()}", Source.FAILURE, question, run_id, at)
+    # a run that Baton coordinates may be tried again, and fail anew
+    end = next((f" {placed.step.end_ns}" for placed in story.placed if placed.step.hints.get("engine")), "")
+    return Wanted(f"{FAILED}{first.hex()}{end}", Source.FAILURE, question, run_id, at)
 
 
 def _open(workspace_id: int, wanted: Wanted) -> int:

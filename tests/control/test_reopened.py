@@ -9,11 +9,12 @@ import pytest
 from orchestration.autonomy import ordering
 from orchestration.autonomy.models import Kind
 from orchestration.control import driving
+from orchestration.holds.models import Hold
 from orchestration.telemetry.models import SpanMinute
 from orchestration.telemetry.spans import RUN
 from orchestration.workflows import account, anew
 from orchestration.workflows.declared_models import DeclaredRun
-from orchestration.workflows.models import Measure, Run, WorkflowMinute
+from orchestration.workflows.models import Measure, Run, Workflow, WorkflowMinute
 from orchestration.workflows.starting import Start
 from orchestration.workspaces.keys import create_key
 from orchestration.workspaces.models import Workspace
@@ -70,6 +71,23 @@ def test_a_run_tried_again_is_running_and_counts_as_ended_once(workspace: Worksp
     flows.work(workspace)
     assert (told(workspace, failed), figures(workspace)) == ("completed", ((1, 0), 1))
     assert not Run.objects.get(id=failed.id).late
+
+
+def test_what_to_do_with_a_failed_run_is_asked_once_for_each_failure(workspace: Workspace, failed: DeclaredRun) -> None:
+    Workflow.objects.update(asks_when_failed=True)
+    again(failed, "b")
+    flows.lose(workspace, flows.one(workspace))
+    take(workspace)
+    assert Hold.objects.get().state == "open"
+
+    again(failed, "b")
+    take(workspace)
+    assert Hold.objects.get().state == "cancelled"
+    flows.lose(workspace, flows.one(workspace))
+    for _ in range(2):
+        take(workspace)
+
+    assert list(Hold.objects.order_by("opened_at").values_list("state", flat=True)) == ["cancelled", "open"]
 
 
 def test_a_cancelled_run_is_cancelled_on_its_page_as_in_lists_and_keeps_its_title(workspace: Workspace) -> None:
