@@ -72,12 +72,15 @@ def loops(story: Story, least: int = 4) -> list[Loop]:
     bad: dict[Key, _Count] = {}
     for call in sorted(story.tool_calls, key=lambda each: each.at_ns):
         arguments = asked.get(call.span_id)
-        if arguments is None:
+        if arguments is None or (times[arguments] < least and looks(call.tool)):
             continue
         key = (call.application, call.agent, _bare(call.tool), arguments)
         if not looks(call.tool) and call.ok and key not in good:
             _start_anew(good)
-        count = (good if call.ok else bad).setdefault(key, _Count())
+        counts = good if call.ok else bad
+        count = counts.get(key)
+        if count is None:
+            count = counts[key] = _Count()
         _add(count, call, thinking)
         limit = least if call.ok else least * FAILING
         if count.streak >= limit or count.calls >= limit * PATIENCE:

@@ -94,4 +94,4 @@ def _linked(workspace_id: int, trace_ids: Collection[bytes]) -> set[bytes]:
 
 def _is_whole(rows: Sequence[Row]) -> bool:
     """Every parent is here, and no span is of a conversation."""
-    return {row[4] for row in rows} <= {None, *(row[3] for row in rows)} and not any(row[15] for row in rows)
+    return {row[4] for row in rows} <= {None, *[row[3] for row in rows]} and {row[15] for row in rows} == {None}

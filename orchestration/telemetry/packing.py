@@ -68,7 +68,9 @@ def _unzstd(body: bytes, limit: int) -> bytes:
         size = zstandard.frame_content_size(body)  # -1: not told
         if size > limit:
             raise TooLarge
-        data = zstandard.ZstdDecompressor().decompress(body, max_output_size=limit, allow_extra_data=False)
+        if not hasattr(_own, "unpacker"):  # making one costs more than a small body does
+            _own.unpacker = zstandard.ZstdDecompressor()
+        data: bytes = _own.unpacker.decompress(body, max_output_size=limit, allow_extra_data=False)
         if size >= 0 or _unzstd_length(body, limit + 1) == len(data):
             return data
     except zstandard.ZstdError:
