@@ -13,12 +13,13 @@ from django.views.decorators.http import require_POST, require_safe
 
 from dashboard.finding import Finding, foreign, say
 from dashboard.workflow_declared import DeclaredPage, declared_page
+from orchestration.control import firing
 from orchestration.lib.fragments import render_page_or_fragment
 from orchestration.lib.pulse import publish as signal
 from orchestration.lib.templatetags.baton import number, plural
 from orchestration.workflows import arming
 from orchestration.workflows.declared import REASON_CHARS
-from orchestration.workflows.fired import Fired, Standing, fired, triggers_of
+from orchestration.workflows.fired import Fired, Standing, circle, fired, triggers_of
 from orchestration.workspaces.current import MEMBER, Here, needs
 
 FRAGMENTS = {"triggers": "dashboard/_workflow_triggers.html"}
@@ -38,6 +39,10 @@ class TriggersPage:
         """The newest, with their colour."""
         found = fired(self.base.definition) if self.base.definition else []
         return [(each, TONES[each.state]) for each in found]
+
+    @cached_property
+    def circle(self) -> list[str]:
+        return circle(self.base.definition) if self.base.definition else []
 
     @property
     def live(self) -> list[Standing]:
@@ -66,7 +71,7 @@ class TriggersPage:
 @needs(MEMBER)
 def page(request: Here, slug: str) -> HttpResponse:
     base = declared_page(request, slug)
-    context = {"page": TriggersPage(base), "base": base, "flow": base.flow}
+    context = {"page": TriggersPage(base), "base": base, "flow": base.flow, "deep": firing.DEEP}
     return render_page_or_fragment(request, "dashboard/workflow_triggers.html", FRAGMENTS, context)
 
 

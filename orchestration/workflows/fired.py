@@ -12,7 +12,7 @@ from django.utils import timezone
 
 from orchestration.workflows import arming, triggers
 from orchestration.workflows.declared_models import WorkflowDefinition
-from orchestration.workflows.trigger_models import Firing, FiringState
+from orchestration.workflows.trigger_models import Firing, FiringState, WorkflowTrigger
 
 SHOWN = 25
 
@@ -81,6 +81,23 @@ def triggers_of(definition: WorkflowDefinition) -> list[Standing]:
         for row in rows.order_by("-live", "since", "pk")
         if row.live or row.last_at
     ]
+
+
+def circle(definition: WorkflowDefinition) -> list[str]:
+    """Workflows whose ends start one another, from this one back to it; empty: they do not."""
+    starts: dict[str, list[str]] = {}
+    live = WorkflowTrigger.objects.filter(workspace_id=definition.workspace_id, on="run", live=True, paused_at=None)
+    for body, name in live.order_by("pk").values_list("body", "definition__name"):
+        starts.setdefault(body["workflow"], []).append(name)
+    ways, seen = [[definition.name]], {definition.name}
+    for way in ways:
+        for name in starts.get(way[-1], ()):
+            if name == definition.name:
+                return [*way, name]
+            if name not in seen:
+                seen.add(name)
+                ways.append([*way, name])
+    return []
 
 
 def fired(definition: WorkflowDefinition, most: int = SHOWN) -> list[Fired]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from datetime import timedelta
 from typing import Any
 from uuid import UUID
@@ -12,6 +13,7 @@ from django.utils import timezone
 
 from dashboard.workflow_forms import of_body
 from orchestration.control import firing
+from orchestration.workflows import arming
 from orchestration.workflows.declared_models import DefinitionVersion
 from orchestration.workflows.definition import parse
 from orchestration.workflows.trigger_models import Firing, WorkflowTrigger
@@ -108,6 +110,19 @@ def test_the_page_says_what_is_over_its_limit_and_why_something_was_not_started(
     assert "1 of them over the limit" in page
     assert "1 of at most 1 runs in the last hour; 1 more time nothing was started" in page
     assert "workflows start each other in a circle" in page
+
+
+def test_workflows_that_start_each_other_are_named(as_operator: Client, workspace: Workspace) -> None:
+    make.workflow(workspace, "Refund")
+    for name, after in (("Refund", "Letter"), ("Invoice", "Refund"), ("Letter", "Invoice"), ("Apart", "Refund")):
+        flows.declare(workspace, flows.step("a"), name=name, triggers=[{"on": "run", "workflow": after}])
+
+    page = re.sub("<[^>]+>", "", text(as_operator))
+    assert "in a circle. Refund, then Invoice, then Letter, then Refund." in page
+
+    row = WorkflowTrigger.objects.get(definition__name="Letter")
+    arming.pause(workspace.pk, row.pk, flows.BY, "Enough")
+    assert "in a circle" not in text(as_operator)
 
 
 def test_nothing_is_paused_without_a_reason_and_twice_is_once(as_operator: Client, trigger: WorkflowTrigger) -> None:
