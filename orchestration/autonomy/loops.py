@@ -17,7 +17,7 @@ from functools import lru_cache
 from typing import Any
 
 from orchestration.lib.names import forms
-from orchestration.telemetry.spans import Kind
+from orchestration.telemetry.spans import LLM
 from orchestration.workflows.duplicates import looks
 from orchestration.workflows.story import Story, ToolCall
 
@@ -93,15 +93,16 @@ class _Thinking:
 
     def __init__(self, story: Story) -> None:
         self._story = story
-        self._times: dict[tuple[str, str], list[tuple[int, int]]] = {}
+        self._times: dict[tuple[str, str], list[tuple[int, int]]] | None = None
 
     def between(self, call: ToolCall, since_ns: int) -> int:
         """How much of the time before a call its agent spent on that."""
-        who = call.application, call.agent
-        if who not in self._times:
-            mine = [p.step for p in self._story.placed if p.kind == Kind.LLM and (p.application, p.agent) == who]
-            self._times[who] = [(step.start_ns, step.end_ns) for step in mine]
-        times = ((max(start, since_ns), min(end, call.at_ns)) for start, end in self._times[who])
+        if self._times is None:
+            self._times = {}
+            for p in [placed for placed in self._story.placed if placed.kind is LLM]:
+                self._times.setdefault((p.application, p.agent), []).append((p.step.start_ns, p.step.end_ns))
+        mine = self._times.get((call.application, call.agent), ())
+        times = ((max(start, since_ns), min(end, call.at_ns)) for start, end in mine)
         return sum(end - start for start, end in times if end > start)
 
 

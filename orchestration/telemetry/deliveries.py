@@ -13,9 +13,6 @@ BATCH = 1_000  # deliveries in one transaction: with one, PostgreSQL costs about
 # In as many requests of 20 spans, too. A third of what may wait, so that two processes have their batches and the door
 # has room. With 12,000 the rows of figures cost PostgreSQL a fifth of all that it does.
 BATCH_ITEMS = 20_000
-# Of what waits a third is taken, if that is at least so many: at the end of a burst the last batches are small, and
-# two processes are done at the same time.
-LEAST_ITEMS = 4_000
 BATCH_BYTES = 16 << 20  # of bodies as stored
 SUSPECT_S = 120  # waiting for longer than this while others go by: perhaps it kills its worker
 TRIES = 3
@@ -67,11 +64,10 @@ def claim(workspace_id: int) -> list[Waiting]:
     with connection.cursor() as cursor:
         cursor.execute(
             "with oldest as (select id, items from telemetry_delivery where workspace_id = %(w)s "
-            f"and {_CLAIMABLE} order by id limit {3 * BATCH}), "
+            f"and {_CLAIMABLE} order by id limit {BATCH}), "
             "waiting as materialized (select * from telemetry_delivery where workspace_id = %(w)s "
-            f"and {_CLAIMABLE} order by id limit (select least({BATCH}, greatest(1, count(*))) from (select sum(items) "
-            "over (order by id) as upto, sum(items) over () as all_of_them from oldest) o "
-            f"where upto <= least({BATCH_ITEMS}, greatest({LEAST_ITEMS}, all_of_them / 3))) for update skip locked), "
+            f"and {_CLAIMABLE} order by id limit (select greatest(1, count(*)) from (select sum(items) "
+            f"over (order by id) as upto from oldest) o where upto <= {BATCH_ITEMS}) for update skip locked), "
             "sized as (select *, row_number() over upto as place, sum(items) over upto as all_items, "
             "sum(octet_length(body)) over upto as all_bytes from waiting window upto as (order by id)) "
             "select id, key, signal, encoding, compression, items, received_at, body from sized "

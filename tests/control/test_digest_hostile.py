@@ -117,16 +117,6 @@ def test_a_claim_leaves_to_others_what_does_not_fit_its_batch(
     assert not {delivery.id for delivery in mine} & {delivery.id for delivery in others}
 
 
-def test_of_much_that_waits_a_claim_takes_a_third(workspace: Workspace, monkeypatch: pytest.MonkeyPatch) -> None:
-    for _ in range(6):
-        sender = Sender(workspace)
-        refund(sender)
-        sender.deliver()
-    monkeypatch.setattr(deliveries, "LEAST_ITEMS", 3)
-
-    assert len(deliveries_claimed(workspace)) == 2
-
-
 def claimed_and_closed(workspace: Workspace) -> list[Any]:
     """For a thread, whose connection is its own."""
     try:
