@@ -4,10 +4,25 @@ from __future__ import annotations
 
 from collections.abc import Collection
 
+REMEMBERED = 4_096  # names; beyond that all are forgotten
+
 
 def normal(name: str) -> str:
     """What tells names apart: case, `-` and `_` do not."""
     return name.casefold().replace("-", "").replace("_", "")
+
+
+class _Normal(dict[str, str]):
+    """Normal forms, remembered."""
+
+    def __missing__(self, name: str) -> str:
+        if len(self) >= REMEMBERED:
+            self.clear()
+        form = self[name] = normal(name)
+        return form
+
+
+known_normal = _Normal().__getitem__  # `normal`, for who asks a hundred times for each run
 
 
 def agent_key(name: str) -> str:

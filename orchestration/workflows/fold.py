@@ -84,23 +84,20 @@ def fold(steps: Sequence[Step], rules: Rules = DEFAULT_RULES) -> Story:
 
 def _roots(tree: Tree) -> Roots:
     """A trace has its root when a step without a parent id ended; the run has its when all traces do."""
-    traces: dict[bytes, bool] = {}
     first, last = -1, -1
-    for i, step in enumerate(tree.steps):
-        is_root = tree.parent[i] < 0 and not tree.orphan[i]
-        if is_root:
-            if first < 0 or (tree.kind[first] is MESSAGING and tree.kind[i] is not MESSAGING):
-                first = i
-            if last < 0 or ended(tree, i) >= ended(tree, last):
-                last = i
-        if is_root and tree.kind[i] is WORKFLOW and step.hints.get("engine"):
+    over: set[bytes] = set()  # traces whose root ended
+    for i in [i for i, above in enumerate(tree.parent) if above < 0 and not tree.orphan[i]]:
+        step = tree.steps[i]
+        if tree.kind[i] is WORKFLOW and step.hints.get("engine"):
             return Roots(i, bool(step.end_ns), step.outcome is ERROR, sure=True)
-        if is_root and step.end_ns:
-            traces[step.trace_id] = True
-        else:
-            traces.setdefault(step.trace_id, False)
+        if first < 0 or (tree.kind[first] is MESSAGING and tree.kind[i] is not MESSAGING):
+            first = i
+        if last < 0 or ended(tree, i) >= ended(tree, last):
+            last = i
+        if step.end_ns:
+            over.add(step.trace_id)
     failed = last >= 0 and tree.steps[last].outcome is ERROR
-    return Roots(first, bool(traces) and all(traces.values()), failed)
+    return Roots(first, bool(over) and over >= {step.trace_id for step in tree.steps}, failed)
 
 
 def _status(tree: Tree, line: Timeline, failing: Failures, asks: list[Asked], roots: Roots) -> str:

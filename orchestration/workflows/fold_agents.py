@@ -10,7 +10,7 @@ from __future__ import annotations
 from bisect import bisect_left
 from dataclasses import dataclass, field
 
-from orchestration.lib.names import normal
+from orchestration.lib.names import known_normal, normal
 from orchestration.telemetry.spans import (
     AGENT,
     BARE,
@@ -44,17 +44,12 @@ class Cast:
     who: list[Who | None]
     turns: list[int]
     own: list[str]  # the agent each step names, of a nameless agent what it is known by
-    names: dict[str, str] = field(default_factory=dict)  # spelling -> normal form, remembered
     processes: set[str] = field(default_factory=set)  # normal names of agents that turned out to be processes
+
+    norm = staticmethod(known_normal)
 
     def same(self, one: str, other: str) -> bool:
         return one == other or self.norm(one) == self.norm(other)
-
-    def norm(self, name: str) -> str:
-        known = self.names.get(name)
-        if known is None:
-            known = self.names[name] = normal(name)
-        return known
 
 
 def cast(tree: Tree) -> Cast:

@@ -168,7 +168,8 @@ def _tools(handing: Handing) -> None:
     for i, kind in enumerate(tree.kind):
         if kind is TOOL:
             step = tree.steps[i]
-            if i in below or ((transfers[step.subject] or step.hints) and not asks[step.subject]):
+            tells = transfers[step.subject] or (step.hints and "names" in step.hints)
+            if i in below or (tells and not asks[step.subject]):
                 _tool(handing, i, below.get(i, ()), is_transfer=transfers[step.subject])
 
 
@@ -185,7 +186,7 @@ def _tool(handing: Handing, i: int, below: list[int] | tuple[()], *, is_transfer
         if meant is not None:
             handing.keep(source, meant, step.start_ns, "tool_name", i, number)
         return
-    target = handing.named(i) if step.hints and "names" in step.hints else None
+    target = handing.named(i)
     if target is not None:
         number = handing.next_turn(i)
         if number is not None and handing.line.turns[number].who == target:

@@ -163,7 +163,8 @@ def waits(tree: Tree, found: list[Asked], root_came: bool) -> bool:
 def hits(tree: Tree, cast: Cast, rules: Rules) -> list[GuardrailHit]:
     found = []
     steps = tree.steps
-    for i in [i for i, kind in enumerate(tree.kind) if kind is GUARDRAIL or steps[i].hints]:
+    told = [i for i, step in enumerate(steps) if step.hints and ("hit" in step.hints or "said" in step.hints)]
+    for i in sorted({*told, *[i for i, kind in enumerate(tree.kind) if kind is GUARDRAIL]}):
         step = steps[i]
         name = _hit(tree, i, rules)
         if name and not (tree.kind[i] is TOOL and any("said" in call.hints for call in _around(tree, cast, i))):
