@@ -23,7 +23,7 @@ def lede(detail: RunDetail) -> tuple[Part, ...]:
     if run.status == "stalled":
         return say(f"Nothing was heard for ten minutes and it has not ended. {_last(detail)}")
     if run.status == "failed":
-        return _failed(detail.failures, run.errors)
+        return failed(detail.failures, run.errors)
     if run.status in ("running", "waiting"):
         return say(f"At work. {_trouble(run.errors, run.retries)}")
     if run.status == "cancelled":
@@ -40,11 +40,12 @@ def _waits(asked: Sequence[EscalationLine]) -> tuple[Part, ...]:
     return say(who, " asked a person and waits for the answer", more, ".")
 
 
-def _failed(failures: Sequence[StepLine], errors: int) -> tuple[Part, ...]:
+def failed(failures: Sequence[StepLine], errors: int) -> tuple[Part, ...]:
+    """The last that did; of an agent's turn the agent is its name."""
     if not failures:
         return say("It ended in an error that no step of it tells.")
     last = failures[-1]
-    where = say(" of ", foreign(last.agent)) if last.agent else ()
+    where = say(" of ", foreign(last.agent)) if last.agent and last.agent != label(last) else ()
     cause = say(": ", foreign(last.error)) if last.error else say(".")
     more = f"One of {number(errors)} failures. " if errors > 1 else ""
     return (*say(more, foreign(label(last), f"?span={last.id}#span")), *where, *say(" failed"), *cause)

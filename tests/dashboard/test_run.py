@@ -12,6 +12,7 @@ from django.test import Client
 from django.utils import timezone
 from uuid_utils.compat import uuid7
 
+from dashboard import telling
 from dashboard.views.run import rows, tone
 from orchestration.telemetry.spans import Kind
 from orchestration.workflows.account_lines import StepLine
@@ -240,6 +241,20 @@ def test_what_failed_is_said_first(as_operator: Client, scene: Scene) -> None:
     assert "It ended well although 1 step failed on the way." in text
     assert "Why it took long." in text
     assert "1 failed call cost another 90 ms." in text
+
+
+@pytest.mark.parametrize(
+    ("changed", "words"),
+    [
+        ({"agent": "payer"}, "charge of payer failed: No cover"),
+        ({"agent": "payer", "kind": "agent", "name": "pay"}, "payer failed: No cover"),
+        ({}, "charge failed: No cover"),
+    ],
+)
+def test_what_failed_last_is_named_once(changed: dict[str, Any], words: str) -> None:
+    told = telling.failed([replace(STEP, error="No cover", **changed)], 1)
+
+    assert "".join(part.text for part in told) == words
 
 
 def test_a_run_may_be_read_by_its_problems_alone(as_operator: Client, scene: Scene) -> None:
