@@ -10,7 +10,7 @@ from orchestration.handoffs.models import Claim, Envelope, Passing
 from orchestration.workflows.account import RunDetail
 from orchestration.workflows.story import Placed
 
-ENDED = ("completed", "failed", "cancelled")
+ENDED = ("completed", "failed")
 Words = tuple[tuple[str, bool], ...]
 
 
@@ -39,6 +39,8 @@ def sentence(
 def _failed(detail: RunDetail | None) -> Words:
     if detail is None:
         return (("Baton has seen no step of this run yet.", False),)
+    if detail.run.status == "cancelled":
+        return (("It was cancelled before it ended.", False),)
     failures = [placed for placed in detail.story.placed if placed.failed]
     mended = {(call.agent, call.tool) for call in detail.story.tool_calls if call.ok}
     left = [placed for placed in failures if (placed.agent, placed.step.subject) not in mended]

@@ -14,6 +14,7 @@ from orchestration.handoffs import claims, sending
 from orchestration.handoffs.given import Speaker
 from orchestration.handoffs.models import Claim
 from orchestration.holds.models import Hold
+from orchestration.workflows.models import Run
 from orchestration.workspaces.keys import create_key
 from orchestration.workspaces.models import User, Workspace
 from tests.dashboard.conftest import Scene, play
@@ -71,6 +72,15 @@ def test_a_policy_is_in_force_where_its_scope_reaches(client: Client, scene: Sce
     assert found
     assert {each.slug for each in found.policies} <= {scene.policy.slug}
     assert found.text.endswith("nobody waits.")
+
+
+def test_a_run_that_was_cancelled_is_not_said_to_have_failed(scene: Scene) -> None:
+    Run.objects.filter(id=scene.run.id).update(status="cancelled")
+
+    found = context(scene.workspace.pk, str(scene.run.id))
+
+    assert found
+    assert found.text == "It was cancelled before it ended. Nobody waits."
 
 
 def test_a_request_that_was_answered_is_open_no_more(all_of: Speaker, workspace: Workspace) -> None:
