@@ -78,6 +78,11 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
                 item.add_marker(pytest.mark.skip(reason="no Chromium"))
 
 
+def pytest_collectstart(collector: pytest.Collector) -> None:
+    if collector.path == Path(__file__).parent:
+        sharing.compile_own_share(collector.config)
+
+
 def pytest_collection_finish() -> None:
     lean.leave_alone_what_stays()
 

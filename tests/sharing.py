@@ -5,23 +5,31 @@ Each process has engines and a database of its own, so that tests may stop, lock
 
 from __future__ import annotations
 
+import os
+import sys
+from contextlib import suppress
+from importlib import import_module
+from pathlib import Path
 from typing import Any
 
 import pytest
 from xdist.scheduler import LoadScopeScheduling
 
 WHOLE = "tests/journeys/whole/"  # the files in it share one running Baton
-# Were a long portion begun last, all but one process would wait for it at the end.
+# Were a long portion begun last, all but one process would wait for it at the end. Those that start a whole Baton wait
+# much themselves, so that something else is done between them.
 LONGEST = (
     WHOLE,
-    "tests/config/test_supervise.py",
     "tests/journeys/",
-    "tests/config/test_foreign.py",
-    "tests/api/test_nonsense.py",
-    "tests/api/test_intake.py",
+    "tests/config/test_supervise.py",
     "tests/demo/",
-    "tests/telemetry/test_parts.py",
+    "tests/api/test_nonsense.py",
+    "tests/config/test_foreign.py",
     "tests/control/",
+    "tests/config/test_grants.py",
+    "tests/api/test_intake.py",
+    "tests/telemetry/test_parts.py",
+    "tests/escalations/",
 )
 
 
@@ -42,3 +50,15 @@ def scheduler(config: pytest.Config, log: Any) -> LoadScopeScheduling:
     found = LoadScopeScheduling(config, log)
     found._split_scope = portion
     return found
+
+
+def compile_own_share(config: pytest.Config) -> None:
+    """In a new checkout it takes longer to rewrite the asserts of all files than to collect their tests. Each process
+    begins with files that no other begins with, and finds the others written down."""
+    number, processes = os.environ.get("PYTEST_XDIST_WORKER", ""), int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", 1))
+    here = Path(__file__).parent
+    if processes < 2 or sys.dont_write_bytecode or [Path(each).resolve() for each in config.args] != [here]:
+        return
+    for file in sorted(here.rglob("test_*.py"))[int(number.removeprefix("gw")) :: processes]:
+        with suppress(Exception, pytest.skip.Exception):  # collection says what is wrong with it
+            import_module(".".join(file.relative_to(here.parent).with_suffix("").parts))
