@@ -55,7 +55,8 @@ def scheduler(config: pytest.Config, log: Any) -> LoadScopeScheduling:
 def compile_own_share(config: pytest.Config) -> None:
     """In a new checkout it takes longer to rewrite the asserts of all files than to collect their tests. Each process
     begins with files that no other begins with, and finds the others written down."""
-    number, processes = os.environ.get("PYTEST_XDIST_WORKER", ""), int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", 1))
+    number = os.environ.get("PYTEST_XDIST_WORKER", "")
+    processes = int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", "1"))
     here = Path(__file__).parent
     if processes < 2 or sys.dont_write_bytecode or [Path(each).resolve() for each in config.args] != [here]:
         return
