@@ -56,7 +56,7 @@ def test_an_entry_goes_with_what_it_tells_of(workspace: Workspace, admin: User) 
         administration.create_key(workspace, "refund-bot", ["decide"], by=admin)
         transaction.set_rollback(True)
 
-    assert not Entry.objects.exists()
+    assert noted(workspace) == []
     assert not ApiKey.objects.exists()
 
 
