@@ -12,6 +12,15 @@ from orchestration.telemetry.models import Delivery, Refusal
 from orchestration.workspaces.keys import create_key
 from orchestration.workspaces.models import Workspace
 from tests.api.door import Door
+from tests.emptying import empty
+
+
+@pytest.fixture(scope="module", autouse=True)
+def nothing_left(django_db_setup: None, django_db_blocker: DjangoDbBlocker) -> Iterator[None]:
+    """What was digested or decided here is not deleted test by test, and is nothing to tests elsewhere."""
+    yield
+    with django_db_blocker.unblock():
+        empty()
 
 
 @pytest.fixture

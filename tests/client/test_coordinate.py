@@ -14,10 +14,10 @@ from orchestration.handoffs import returning
 from orchestration.handoffs.models import Claim, Envelope, Holding
 from orchestration.workspaces.keys import create_key
 from orchestration.workspaces.models import Workspace
-from tests.api.conftest import tenant, transactional_db
+from tests.api.conftest import tenant
 from tests.waiting import came_true
 
-__all__ = ["tenant", "transactional_db"]  # fixtures
+__all__ = ["tenant"]  # fixtures
 
 
 @pytest.fixture

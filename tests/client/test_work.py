@@ -12,11 +12,11 @@ from orchestration.client import Baton, Refused, StepFailed
 from orchestration.workflows.declared_models import Task
 from orchestration.workspaces.keys import create_key
 from orchestration.workspaces.models import Workspace
-from tests.api.conftest import tenant, transactional_db
+from tests.api.conftest import tenant
 from tests.control import flows
 from tests.waiting import came_true
 
-__all__ = ["tenant", "transactional_db"]  # fixtures
+__all__ = ["tenant"]  # fixtures
 
 
 @pytest.fixture

@@ -36,6 +36,7 @@ def nothing_done() -> None:
     done.clear()
 
 
+@pytest.mark.django_db  # connections are looked after between tasks
 def test_what_fails_is_written_down_and_the_others_go_on(monkeypatch: pytest.MonkeyPatch) -> None:
     said = CapturingLogger()
     monkeypatch.setattr(tasks, "log", said)

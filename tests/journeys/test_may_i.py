@@ -22,10 +22,10 @@ from orchestration.holds.verdicts import Verdict
 from orchestration.policies.models import Decision
 from orchestration.workspaces.keys import create_key
 from orchestration.workspaces.models import User, Workspace
-from tests.api.conftest import tenant, transactional_db
+from tests.api.conftest import tenant
 from tests.api.test_decisions import author, rule
 
-__all__ = ["author", "tenant", "transactional_db"]  # fixtures
+__all__ = ["author", "tenant"]  # fixtures
 README = Path(__file__).resolve().parents[2] / "README.md"
 REFUND = {"type": "refund", "amount": 620, "currency": "USD"}
 

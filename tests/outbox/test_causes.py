@@ -16,13 +16,13 @@ from orchestration.outbox import endpoints, sweep
 from orchestration.outbox.models import Event, Message
 from orchestration.workspaces.keys import create_key
 from orchestration.workspaces.models import User, Workspace
-from tests.api.conftest import tenant, transactional_db
+from tests.api.conftest import tenant
 from tests.api.door import JSON, Door
 from tests.api.test_decisions import author, rule
 from tests.api.test_holds import QUESTION
 from tests.outbox.receiver import Receiver
 
-__all__ = ["author", "tenant", "transactional_db"]  # fixtures
+__all__ = ["author", "tenant"]  # fixtures
 ASK = {"agent": "refund-bot", "action": {"type": "refund", "amount": 620}, "run": "R-1", "context": {"note": "private"}}
 
 
