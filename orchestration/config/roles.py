@@ -35,7 +35,7 @@ CHILD_TASKS = 300  # and after so many in any case: what a pile of work has take
 SHARED = (
     *("celery.apps.beat", "celery.apps.worker", "celery.beat", "celery.bin.celery", "celery.concurrency.prefork"),
     *("celery.concurrency.solo", "celery.worker.consumer", "celery.worker.loops", "celery.contrib.django.task"),
-    *("uvicorn.lifespan.on", "uvicorn.loops.uvloop", "uvicorn.protocols.http.httptools_impl"),
+    *("uvicorn.lifespan.on", "uvicorn.loops.uvloop", "orchestration.config.http"),
     *("django.contrib.messages.storage.fallback", "django.contrib.sessions.serializers"),
 )
 
@@ -57,7 +57,7 @@ def web(server: socket.socket) -> Callable[[], None]:
         config = uvicorn.Config(
             application,
             loop="uvloop",
-            http="httptools",
+            http="orchestration.config.http:Protocol",
             lifespan="on",
             interface="asgi3",
             ws="none",
