@@ -15,6 +15,7 @@ import hashlib
 import os
 import pwd
 import secrets
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -96,13 +97,18 @@ class State:
         return path
 
     def keep_secret(self, name: str) -> str:
-        """A random text, made at first sight and the same ever after."""
+        """A random text, made at first sight and the same ever after, whoever else looks at the same moment. It gets
+        its name when it is whole, so that nobody reads half of it and a kill leaves none."""
         path = self.folder / name
-        try:
-            with open(path, "x", opener=private) as file:
+        if not path.exists():
+            half = self.folder / f"{name}.{os.getpid()}.{secrets.token_hex(4)}"
+            with open(half, "x", opener=private) as file:
                 file.write(secrets.token_urlsafe(50))
-        except FileExistsError:
-            pass
+                file.flush()
+                os.fsync(file.fileno())
+            with suppress(FileExistsError):
+                os.link(half, path)
+            half.unlink()
         return path.read_text().strip()
 
     def lock(self, name: str) -> IO[str]:

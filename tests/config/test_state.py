@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import pwd
 import stat
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -20,6 +21,16 @@ def test_a_secret_is_made_once_and_closed_to_others(tmp_path: Path) -> None:
     assert State(tmp_path).keep_secret("secret_key") == first
     assert len(first) >= 50
     assert stat.S_IMODE((tmp_path / "secret_key").stat().st_mode) == 0o600
+
+
+def test_a_secret_is_the_same_for_all_who_look_first_at_once(tmp_path: Path) -> None:
+    with ThreadPoolExecutor(8) as threads:
+        for name in (f"key-{number}" for number in range(20)):
+            found = set(threads.map(State(tmp_path).keep_secret, [name] * 8))
+            assert len(found) == 1
+            assert len(found.pop()) >= 50
+
+    assert len(list(tmp_path.iterdir())) == 20, "no halves are left"
 
 
 def test_sockets_of_a_deep_folder_lie_where_their_path_is_short(tmp_path: Path) -> None:
