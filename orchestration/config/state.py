@@ -60,7 +60,7 @@ class State:
             return self.folder
         place = ELSEWHERE / self.digest
         place.mkdir(parents=True, exist_ok=True, mode=0o711)
-        note.write_text(f"{place}\n{self.folder}\n")
+        self._keep("place", f"{place}\n{self.folder}\n")
         return place
 
     def _noted(self, note: Path) -> Path:
@@ -101,15 +101,19 @@ class State:
         its name when it is whole, so that nobody reads half of it and a kill leaves none."""
         path = self.folder / name
         if not path.exists():
-            half = self.folder / f"{name}.{os.getpid()}.{secrets.token_hex(4)}"
-            with open(half, "x", opener=private) as file:
-                file.write(secrets.token_urlsafe(50))
-                file.flush()
-                os.fsync(file.fileno())
-            with suppress(FileExistsError):
-                os.link(half, path)
-            half.unlink()
+            self._keep(name, secrets.token_urlsafe(50))
         return path.read_text().strip()
+
+    def _keep(self, name: str, text: str) -> None:
+        """Whoever else does the same at the same moment: the first one counts."""
+        half = self.folder / f"{name}.{os.getpid()}.{secrets.token_hex(4)}"
+        with open(half, "x", opener=private) as file:
+            file.write(text)
+            file.flush()
+            os.fsync(file.fileno())
+        with suppress(FileExistsError):
+            os.link(half, self.folder / name)
+        half.unlink()
 
     def lock(self, name: str) -> IO[str]:
         """An open file to lock. Locks are of the kind that a forked child does not inherit."""
@@ -138,7 +142,7 @@ def open_state() -> State:
     path = folder()
     try:
         if not path.exists():
-            path.mkdir(parents=True)
+            path.mkdir(parents=True, exist_ok=True)  # another command may look first at the same moment
             # as root others may pass through, since PostgreSQL's account has to; what is secret is closed by itself
             path.chmod(0o711 if os.geteuid() == 0 else 0o700)
         probe = path / "logs"

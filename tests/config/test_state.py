@@ -33,6 +33,14 @@ def test_a_secret_is_the_same_for_all_who_look_first_at_once(tmp_path: Path) -> 
     assert len(list(tmp_path.iterdir())) == 20, "no halves are left"
 
 
+def test_a_folder_may_be_made_by_many_at_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with ThreadPoolExecutor(8) as threads:
+        for number in range(20):
+            monkeypatch.setenv("BATON_STATE", str(tmp_path / str(number) / "var" / "run"))
+            found = {each.folder for each in threads.map(lambda _: state.open_state(), range(8))}
+            assert found == {tmp_path / str(number) / "var" / "run"}
+
+
 def test_sockets_of_a_deep_folder_lie_where_their_path_is_short(tmp_path: Path) -> None:
     deep = tmp_path / ("x" * 100)
     deep.mkdir(mode=0o711)
