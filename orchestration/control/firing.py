@@ -176,18 +176,13 @@ def _start(firing_id: UUID) -> int:
         limit = "" if error else _limited(firing)
         if not error and not limit:
             firing.run_id, error = _begin(firing)
-        firing.state = _STATES[bool(limit), bool(error)]
+        firing.state = FiringState.LIMITED if limit else FiringState.REFUSED if error else FiringState.STARTED
         firing.error, firing.at = (error or limit)[:400], timezone.now()
         _note(firing)
         firing.save(update_fields=["state", "run_id", "error", "depth", "at"])
     return int(firing.state == FiringState.STARTED)
 
 
-_STATES = {
-    (False, False): FiringState.STARTED,
-    (False, True): FiringState.REFUSED,
-    (True, False): FiringState.LIMITED,
-}
 _KINDS = {
     FiringState.STARTED: "triggered",
     FiringState.REFUSED: "trigger_refused",

@@ -13,7 +13,7 @@ from django.db import transaction
 from orchestration.policies import live, proposals, rulebook
 from orchestration.policies.asks import Rates
 from orchestration.policies.lifecycle import NotNow
-from orchestration.policies.models import Act, Rulebook
+from orchestration.policies.models import Act
 from orchestration.workspaces.models import User, Workspace
 
 MOST = 60  # currencies
@@ -66,9 +66,8 @@ def text(rates: Mapping[str, str]) -> str:
 
 def of(workspace_id: int) -> tuple[str, dict[str, Decimal]]:
     """The workspace's currency, and what others are worth in it."""
-    own = Workspace.objects.values_list("currency", flat=True).get(pk=workspace_id)
-    kept = Rulebook.objects.filter(pk=workspace_id).values_list("rates", flat=True).first() or {}
-    return own, {currency: Decimal(rate) for currency, rate in kept.items()}
+    own, kept = Workspace.objects.values_list("currency", "rulebook__rates").get(pk=workspace_id)
+    return own, {currency: Decimal(rate) for currency, rate in (kept or {}).items()}
 
 
 def put(workspace: Workspace, rates: Rates, by: User, *, instead_of: str | None = None) -> bool:
