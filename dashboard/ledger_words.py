@@ -125,7 +125,19 @@ def _proposal(told: Told) -> str:
         "alone": "let one person alone publish any policy",
         "default": f"change what holds when no policy speaks to {told.get('after')}",
     }
+    if told.get("act") == "rates":
+        return f"change the exchange rates: {rates_changed(told)}"
     return said.get(str(told.get("act")), str(told.get("act", "")))
+
+
+def rates_changed(told: Told) -> str:
+    """What differs, and from what."""
+    before, after = told.get("before") or {}, told.get("after") or {}
+    return ", ".join(
+        f"{name} {after.get(name, 'none')} instead of {before.get(name, 'none')}"
+        for name in sorted({*before, *after})
+        if before.get(name) != after.get(name)
+    )
 
 
 def _gate(told: Told) -> str:
@@ -182,6 +194,7 @@ ACTS: Mapping[str, str] = {
     "rules.withdrawn": "took back the wish to",
     "rules.default": "set what holds when no policy speaks:",
     "rules.two_people": "let publishing take",
+    "rules.rates": "changed the exchange rates:",
     "key.created": "made",
     "key.rotated": "replaced",
     "key.revoked": "revoked",
@@ -294,6 +307,7 @@ _WHAT: Mapping[str, Callable[[Told], str]] = {
     "policy.shadow_asked": _gate,
     "rules.default": _change,
     "rules.two_people": _two,
+    "rules.rates": rates_changed,
     "key.created": _key,
     "key.rotated": _key,
     "key.revoked": _key,
@@ -341,7 +355,7 @@ _WHAT: Mapping[str, Callable[[Told], str]] = {
         lambda told: f"{told.get('name', '')} v{told.get('version', '')}",
     ),
     **dict.fromkeys(
-        (f"workflow.trigger{step}" for step in ("ed", "_refused", "_missed", "_paused", "_resumed")),
+        (f"workflow.trigger{step}" for step in ("ed", "_refused", "_limited", "_missed", "_paused", "_resumed")),
         lambda told: f"{told.get('workflow', '')}: {told.get('trigger', '')}",
     ),
     **dict.fromkeys(

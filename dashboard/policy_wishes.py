@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 
+from dashboard.ledger_words import rates_changed
 from dashboard.policy_words import lower
 from orchestration.policies import proposals
 from orchestration.policies.effects import WORDS, Kind
@@ -34,22 +34,13 @@ def words(proposal: Proposal) -> str:
     if proposal.act == Act.DEFAULT:
         return f"change what holds when no policy speaks: {lower(WORDS[Kind(told['after'])])}"
     if proposal.act == Act.RATES:
-        return f"change the exchange rates: {rate_words(told['before'], told['after'])}"
+        return f"change the exchange rates: {rates_changed(told)}"
     return {
         Act.REVERT: f"revert {name} from v{told.get('live')} to v{told.get('version')}",
         Act.RETIRE: f"retire {name}",
         Act.EASE: f"let one person alone publish {name}",
         Act.ALONE: "let one person alone publish any policy",
     }[Act(proposal.act)]
-
-
-def rate_words(before: Mapping[str, str], after: Mapping[str, str]) -> str:
-    """What differs, and from what."""
-    return ", ".join(
-        f"{name} {after.get(name, 'none')} instead of {before.get(name, 'none')}"
-        for name in sorted({*before, *after})
-        if before.get(name) != after.get(name)
-    )
 
 
 def gate_words(told: dict[str, object]) -> str:

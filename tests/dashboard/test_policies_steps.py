@@ -366,6 +366,10 @@ def test_exchange_rates_are_set_in_the_page_and_changed_by_two(
     waits = text(other.get("/policies/"))
     other.post("/policies/second/", {"proposal": proposed(other), "do": "agree"})
 
+    told = " ".join(re.sub("<[^>]+>", " ", text(proven.get("/ledger/"))).split())
+
+    assert "changed the exchange rates: EUR 1.1 instead of 1.08, GBP none instead of 1.27" in told
+    assert "asked a second person to change the exchange rates: EUR 1.1" in told
     assert "Amounts in EUR, GBP are compared at the rates set here" in shown
     assert "Nothing was changed. Line 1 of the exchange rates" in wrong
     assert "change the exchange rates: EUR 1.1 instead of 1.08, GBP none instead of 1.27" in waits
