@@ -12,6 +12,7 @@ from dashboard.policy_forms import CEL, FORM, Draft, Example, as_json, rows_of
 from dashboard.policy_words import grouped
 from orchestration.lib.templatetags.baton import named
 from orchestration.policies import forms
+from orchestration.policies.effects import WORDS, Kind
 from orchestration.policies.forms import Form, Row
 from orchestration.policies.models import Decision
 from orchestration.policies.scopes import Scope
@@ -29,6 +30,10 @@ class Offer:
     name: str
     expected: str
     said: str
+
+    @property
+    def words(self) -> str:
+        return WORDS[Kind(self.expected)].lower()
 
 
 def act(draft: Draft, do: str, workspace_id: int) -> None:
@@ -144,7 +149,8 @@ def offers(draft: Draft, workspace_id: int) -> list[Offer]:
 
 def _offer(decision: Decision) -> Offer:
     amount = f" of {grouped(float(decision.amount))}" if decision.amount is not None else ""
-    said = f"people said {decision.verdict}" if decision.verdict else f"it was answered {decision.effect}"
+    answer = WORDS[Kind(decision.effect)].lower()
+    said = f"people said {decision.verdict}" if decision.verdict else f"it was answered: {answer}"
     name = named(f"{decision.action_type}{amount} by {decision.agent}")[:120]
     return Offer(decision.id, name, EXPECTED.get(decision.verdict, decision.effect), said)
 

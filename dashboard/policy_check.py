@@ -8,10 +8,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from dashboard.policy_forms import FORM, Draft, rows_of
+from dashboard.policy_forms import FORM, Draft, Example, rows_of
 from dashboard.policy_words import Line, difference, in_words
 from orchestration.lib.templatetags.baton import number, percent, plural
 from orchestration.policies import cel, forms, standing, versions
+from orchestration.policies.effects import WORDS, Kind
 from orchestration.policies.evaluate import Rule
 from orchestration.policies.models import Policy
 from orchestration.policies.rehearsal import RECENT
@@ -59,6 +60,12 @@ class Check:
     failing: int = 0
 
     @property
+    def cases(self) -> list[tuple[Example, Tried | None]]:
+        """Each example with what came of it; nothing as long as the rule cannot be read."""
+        tried: list[Tried | None] = [*self.tried] or [None] * len(self.draft.examples)
+        return list(zip(self.draft.examples, tried, strict=True))
+
+    @property
     def rule_faults(self) -> list[Wrong]:
         return [fault for fault in self.faults if fault.field == "condition"]
 
@@ -97,9 +104,15 @@ def check(
     found.words, found.reads = in_words(found.body), len(rule.program.reads)
     found.notes = [*_unsent(rule, seen, history), *notes(standing.look(rule, rules, history))]
     found.changes = difference(against, found.body) if against else []
-    found.tried = versions.try_examples(policy.name, found.body)
+    found.tried = [told(each) for each in versions.try_examples(policy.name, found.body)]
     found.failing = sum(not each.passes for each in found.tried)
     return found
+
+
+def told(tried: Tried) -> Tried:
+    """With effects in the words of the page."""
+    expected, said = (WORDS[Kind(kind)].lower() for kind in (tried.expected, tried.said))
+    return Tried(tried.name, expected, said)
 
 
 def notes(look: Look) -> list[Note]:

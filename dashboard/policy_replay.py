@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -19,6 +20,7 @@ from orchestration.policies.lifecycle import REPLAY_STANDS
 from orchestration.policies.models import Policy, PolicyVersion, Progress, ReplayRun
 
 SHOWN = 50
+_TRACE = re.compile("[0-9a-f]{32}")
 MINUS = "\N{MINUS SIGN}"
 TABS = (("freed", "Now automatic"), ("held", "Now reviewed"), ("other", "Otherwise"))  # as a report names them
 VERDICTS = {"approve": "Approve", "reject": "Reject", "amend": "Amend", "more": "Asked for more"}
@@ -47,6 +49,15 @@ class Case:
     later: str
     wrong: bool
     judged: bool
+
+    @property
+    def trace(self) -> str:
+        """Where the agent named its run by a trace, which leads to the run."""
+        return self.run if _TRACE.fullmatch(self.run) else ""
+
+    @property
+    def short(self) -> str:
+        return f"{self.run[:8]}\N{HORIZONTAL ELLIPSIS}" if self.trace else self.run or self.words
 
 
 @dataclass(slots=True)
@@ -159,9 +170,10 @@ def _tell(made: Backtest, report: Mapping[str, Any], days: float) -> None:
     else:
         made.trade = f"As many missed errors as now, with {saved}."
     if made.unjudged:
+        was, they, are = ("was", "it", "is") if made.unjudged == 1 else ("were", "they", "are")
         made.trade_more = (
-            f"{number(made.unjudged)} of {plural(made.freed, 'freed case was,freed cases were')} never reviewed: "
-            "nobody knows whether they were right, and they are not counted as right."
+            f"{number(made.unjudged)} of {plural(made.freed, 'freed case,freed cases')} {was} never reviewed: "
+            f"nobody knows whether {they} {was} right, and {they} {are} not counted as right."
         )
     made.consequences = (
         f"Tickets go from {before['tickets'] / days:.1f} to {after['tickets'] / days:.1f} a day, missed errors from "

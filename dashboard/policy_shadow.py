@@ -56,7 +56,8 @@ def trial(policy: Policy, cursor: str) -> Trial:
     seen = shadows.seen(policy)
     receipts = gates.receipts(policy.workspace_id, [str(each.id) for each in found.items])
     here = reverse("dashboard:policy", args=[policy.slug])
-    words = f"{plural(len(found.items), 'decision,decisions')} of {plural(seen.differ, 'that differs,that differ')}"
+    every = plural(seen.differ, "answer that differs,answers that differ")
+    words = every if len(found.items) == seen.differ else f"{len(found.items)} of {every}"
     older = f"{here}?{urlencode({'cursor': found.next})}" if found.next else ""
     return Trial(
         seen=seen,

@@ -10,6 +10,7 @@ from typing import Any
 
 from dashboard.policy_forms import plain, rows_of
 from orchestration.lib.templatetags.baton import duration, percent, plural
+from orchestration.policies import forms
 from orchestration.policies.effects import WORDS, Effect, Kind
 from orchestration.policies.forms import ANY, BARE, OPS, Row
 
@@ -28,10 +29,11 @@ NAMES = {
     "agent.reliability": "reliability of the agent",
     "agent.failure_rate": "failure rate of the agent",
     "run.workflow": "the workflow",
-    "now.hour": "the hour",
+    "now.hour": "the local hour",
     "now.weekday": "the weekday",
     "now.weekend": "it is the weekend",
-    "evidence.count": "the evidence that came",
+    "evidence.count": "the number of pieces of evidence",
+    "evidence.kinds": "the evidence",
     "limit": "the limit",
     "signal.one_in": "the outcomes in which an agent that is as ever looks like this once",
     "signal.usual": "its usual share that fails",
@@ -54,7 +56,9 @@ NAMES = {
     "target.application": "its program",
     "target.workflow": "its workflow",
 }
+SCOPE = {"types": "acts", "workflows": "workflows", "agents": "agents", "systems": "systems", "kinds": "kinds of agent"}
 _PAST = re.compile(r"past\.(count|amount|agents)_(\w+)_(\w+)")
+_SPAN = re.compile(r"_(\d+)([hdwmy])$")  # what was counted over a time, as `refunds_1y`
 _WORD = re.compile(r"\s+|\w+|[^\w\s]")
 
 
@@ -81,11 +85,11 @@ class Line:
 
 def in_words(body: Mapping[str, Any]) -> str:
     """What a version says, in a sentence or two."""
-    then, otherwise = Effect.of(body["then"]), body.get("otherwise")
+    then, otherwise = effect_words(Effect.of(body["then"])), body.get("otherwise")
     when = condition_words(body["condition"], body["limits"])
     if not when:
-        return f"{effect_words(then)} in every case."
-    said = f"{effect_words(then)} when {when}."
+        return f"In every case: {lower(then)}."
+    said = f"When {when}: {lower(then)}."
     return f"{said} Otherwise {lower(effect_words(Effect.of(otherwise)))}." if otherwise else said
 
 
@@ -105,7 +109,7 @@ def row_words(row: Row, limits: Mapping[str, float]) -> str:
     if row.op in ("so", "yes"):
         return name if row.field in NAMES else f"{name} is yes"
     if row.op in ("not_so", "no"):
-        return f"not: {name}" if row.field in NAMES else f"{name} is no"
+        return name.replace(" is ", " is not ", 1) if row.field in NAMES else f"{name} is no"
     if row.op in BARE:
         return f"{name} {OPS[row.op]}"
     value = value_words(row.value, limits)
@@ -126,9 +130,9 @@ def fact_words(path: str) -> str:
         return NAMES[path]
     if past := _PAST.fullmatch(path):
         what = {"count": "earlier asks", "amount": "the sum of earlier asks", "agents": "agents that asked"}[past[1]]
-        return f"{what} of this {past[2]} in {past[3]}"
+        return f"{what} of this {past[2]} in {past[3][:-1]} {past[3][-1]}"
     head, _, last = path.rpartition(".")
-    said = last.replace("_", " ")
+    said = _SPAN.sub(r" in \1 \2", last).replace("_", " ")
     return f"{head.split('.')[0]} {said}" if head.split(".")[0] in ("customer", "run", "agent", "step") else said
 
 
@@ -194,7 +198,7 @@ def grouped(value: float) -> str:
 
 def as_lines(body: Mapping[str, Any]) -> list[str]:
     """A version as text, a line for each thing that can be changed."""
-    lines = [line.rstrip() for line in body["condition"].splitlines()]
+    lines = laid_out(body["condition"])
     lines.append(f"then {effect_words(Effect.of(body['then']))}")
     for part in ("then", "otherwise"):
         if body.get(part) and part == "otherwise":
@@ -202,11 +206,17 @@ def as_lines(body: Mapping[str, Any]) -> list[str]:
         if body.get(part) and body[part].get("words"):
             lines.append(f"{part} says “{body[part]['words']}”")
     lines += [f"{name} = {grouped(value)}" for name, value in body["limits"].items()]
-    lines += [f"{part}: {', '.join(names)}" for part, names in body["scope"].items()]
+    lines += [f"{SCOPE[part]}: {', '.join(names)}" for part, names in body["scope"].items()]
     if body["fail_mode"] == "open":
         lines.append("when it cannot be told, it passes")
     lines += [f"example {each['name']}: {WORDS[Kind(each['effect'])].lower()}" for each in body["examples"]]
     return lines
+
+
+def laid_out(condition: str, subject: str = "ask") -> list[str]:
+    """A rule as lines: what stands on one as the form would write it, so that only what is meant differs."""
+    rows = rows_of(condition, subject) if "\n" not in condition.strip() else None
+    return [line.rstrip() for line in (forms.write(rows) if rows else condition).splitlines()]
 
 
 def difference(before: Mapping[str, Any], after: Mapping[str, Any]) -> list[Line]:

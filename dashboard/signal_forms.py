@@ -22,13 +22,13 @@ from dashboard.policy_forms import (
     rows_of,
     rows_sent,
 )
-from dashboard.signal_words import difference, in_words
+from dashboard.signal_words import EXPECTED, difference, in_words
 from orchestration.autonomy import rerouting
 from orchestration.policies import cel, forms, signal_rules
 from orchestration.policies.forms import Form
 from orchestration.policies.signal_kinds import ACTS, SIGNALS
 from orchestration.policies.signal_rules import BOUNDS, SUBJECT
-from orchestration.policies.versions import BadBody, Wrong
+from orchestration.policies.versions import BadBody, Tried, Wrong
 
 LASTING = ("supervise", "pause", "quarantine", "reroute")  # acts that may end by themselves
 _SECONDS = {"cool_down_s": 60, "clear_s": 1}  # a minute and a second of the form
@@ -183,7 +183,9 @@ def check(workspace_id: int, name: str, draft: SignalDraft, against: Mapping[str
     found.faults = unknown(workspace_id, found.body)
     found.words, found.reads = in_words(found.body), len(cel.compiled(found.body["condition"], SUBJECT).reads)
     found.changes = difference(against, found.body) if against else []
-    found.tried = signal_rules.try_examples(name, found.body)
+    words = dict(EXPECTED)
+    tried = signal_rules.try_examples(name, found.body)
+    found.tried = [Tried(each.name, words[each.expected].lower(), words[each.said].lower()) for each in tried]
     found.failing = sum(not each.passes for each in found.tried)
     return found
 

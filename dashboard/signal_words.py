@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from dashboard import policy_words
-from dashboard.policy_words import Line, compared, condition_words, grouped, lower
+from dashboard.policy_words import Line, compared, condition_words, grouped, laid_out, lower
 from orchestration.lib.templatetags.baton import duration, plural
 from orchestration.policies.signal_kinds import SIGNALS
 from orchestration.policies.signal_rules import is_signal
@@ -60,7 +60,7 @@ def bounds_words(body: Mapping[str, Any]) -> str:
 
 def as_lines(body: Mapping[str, Any]) -> list[str]:
     lines = [f"when {lower(SIGNALS[body['signal']].label)}"]
-    lines += [line.rstrip() for line in body["condition"].splitlines()]
+    lines += laid_out(body["condition"], "signal")
     lines += [f"{'propose to ' if body['leave'] == 'propose' else ''}{act_words(a, body['of'])}" for a in body["acts"]]
     lines += [f"it says “{act['words']}”" for act in body["acts"] if act["words"]]
     lines.append(bounds_words(body))

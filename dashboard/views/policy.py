@@ -16,7 +16,7 @@ from dashboard.policy_forms import plain
 from dashboard.policy_replay import Backtest, tested
 from dashboard.policy_shadow import Trial, trial
 from dashboard.policy_wishes import wishes
-from dashboard.policy_words import TONES, Line, effect_words, in_words, scope_words
+from dashboard.policy_words import TONES, Line, effect_words, in_words, laid_out, scope_words
 from dashboard.signal_words import difference
 from orchestration.lib.fragments import render_page_or_fragment
 from orchestration.policies import lifecycle, shadows, standing
@@ -83,7 +83,11 @@ class PolicyPage:
 
     @property
     def code(self) -> list[list[Token]]:
-        return tokens(self.version.body["condition"])
+        return tokens("\n".join(laid_out(self.version.body["condition"], self.policy.subject)))
+
+    @property
+    def examples(self) -> list[tuple[str, str]]:
+        return [(each["name"], WORDS[Kind(each["effect"])]) for each in self.version.body["examples"]]
 
     @property
     def then(self) -> Said:

@@ -24,13 +24,14 @@ from orchestration.policies.effects import TIMEOUTS, WORDS
 from orchestration.policies.models import PolicyVersion, Subject
 from orchestration.policies.versions import Wrong
 from orchestration.policies.vocabulary import GROUPS, Field
+from orchestration.registry.models import AgentKind
 from orchestration.workspaces.current import Here, needs
 
 FRAGMENTS = {"check": "_policy_check", "rule": "_policy_rule", "backtest": "_policy_backtest"}
 SCOPES = (
     ("types", "Acts", "refund"),
     ("workflows", "Workflows", "Refund request"),
-    ("agents", "Agents", "refund-bot, or application/refund-bot"),
+    ("agents", "Agents", "refund-bot or desk/refund-bot"),
     ("systems", "Systems", "payments"),
 )
 LATE = {"hold": "keep waiting", "remind": "remind", "reject": "remind, then reject"}
@@ -78,9 +79,9 @@ class EditorPage(Editing[Draft]):
         return [(part, label, hint, "\n".join(self.draft.scope.get(part, []))) for part, label, hint in SCOPES]
 
     @property
-    def kinds(self) -> list[tuple[str, bool]]:
+    def kinds(self) -> list[tuple[str, str, bool]]:
         chosen = self.draft.scope.get("kinds", [])
-        return [(kind, kind in chosen) for kind in KINDS]
+        return [(kind, str(AgentKind(kind).label), kind in chosen) for kind in KINDS]
 
     @property
     def expected(self) -> list[tuple[str, str]]:

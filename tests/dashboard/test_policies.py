@@ -252,9 +252,29 @@ def test_words_say_what_a_policy_says() -> None:
     said = in_words(versions.checked(BODY))
 
     assert said == (
-        "Act alone, 5% checked afterwards when the amount is at most 500. "
+        "When the amount is at most 500: act alone, 5% checked afterwards. "
         "Otherwise ask a person who knows refunds, due in 30 m."
     )
+
+
+@pytest.mark.parametrize(
+    ("condition", "words"),
+    [
+        ("!agent.vouched", "When the agent is not vouched for"),
+        ("context.refunds_1y == 0", "When refunds in 1 y is 0"),
+        ("past.count_account_24h >= 3", "When earlier asks of this account in 24 h is at least 3"),
+        ("true", "In every case"),
+    ],
+)
+def test_a_condition_reads_as_a_sentence(condition: str, words: str) -> None:
+    assert in_words(versions.checked(BODY | {"condition": condition})).startswith(f"{words}: act alone")
+
+
+def test_another_layout_of_the_same_rule_is_no_difference() -> None:
+    one = versions.checked(BODY | {"condition": "action.amount <= limit && customer.years > 1"})
+    other = versions.checked(BODY | {"condition": "action.amount <= limit\n  && customer.years > 1"})
+
+    assert not [line for line in difference(one, other) if line.sign]
 
 
 def test_a_draft_alone_is_no_live_policy(workspace: Workspace, admin: User, rf: Any) -> None:

@@ -256,7 +256,7 @@ def test_a_recorded_decision_becomes_an_example_with_one_press(
     seen = text(as_admin.post(EDIT, sent(do=f"example-{decision.id}")))
 
     assert "refund of 620 by refund-bot" in seen
-    assert "should be deny, is hold" in seen
+    assert "should be: refuse, is: ask a person" in seen
 
 
 def test_a_decision_of_another_workspace_is_none(as_admin: Client, version: PolicyVersion, stranger: User) -> None:

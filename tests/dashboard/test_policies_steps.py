@@ -302,6 +302,8 @@ def test_what_a_shadow_would_have_said_is_listed_page_by_page(
     here = "/policies/refund-limit/"
     assert "Nothing was put to it yet" in text(as_admin.get(here))
     assert "The shadow has seen 0 of 200 decisions and 0 of 7 days so far." in text(as_admin.get(here))
+    assert "agents are told what the live policies say" in text(as_admin.get(here))
+    assert "Let it see more" in text(as_admin.get(here))
 
     tried = {str(version.policy_id): {"version": 1, "effect": "allow"}}
     now = timezone.now() + timedelta(minutes=30)
@@ -312,7 +314,7 @@ def test_what_a_shadow_would_have_said_is_listed_page_by_page(
     second = text(as_admin.get(onward[1].replace("&amp;", "&"), headers=region("differences")))
 
     assert first.count("milder") == 10
-    assert "10 decisions of 12 that differ" in first
+    assert "10 of 12 answers that differ" in first
     assert second.count("milder") == 2
     assert as_admin.get(f"{here}?cursor=rubbish").status_code == 400
 
