@@ -33,8 +33,9 @@ CHILD_TASKS = 300  # and after so many in any case: what a pile of work has take
 
 # what the roles import when they start: once before they are forked it is shared by all, else each has its own
 SHARED = (
-    *("celery.apps.beat", "celery.apps.worker", "celery.beat", "celery.bin.celery", "celery.concurrency.prefork"),
-    *("celery.concurrency.solo", "celery.worker.consumer", "celery.worker.loops", "celery.contrib.django.task"),
+    *("celery.apps.beat", "celery.apps.worker", "orchestration.config.clock", "celery.bin.celery"),
+    *("celery.concurrency.prefork", "celery.concurrency.solo", "celery.contrib.django.task"),
+    *("celery.worker.consumer", "celery.worker.loops"),
     *("uvicorn.lifespan.on", "uvicorn.loops.uvloop", "orchestration.config.http"),
     *("django.contrib.messages.storage.fallback", "django.contrib.sessions.serializers"),
 )
@@ -106,7 +107,7 @@ def worker(name: str, queue: str, *, processes: int) -> Callable[[], None]:
 def beat() -> None:
     """The clock. Its table is static and every entry a sweep, so it keeps no file of when it last ran what."""
     give_signs("beat", signals.after_task_publish)
-    app.Beat(scheduler="celery.beat:Scheduler", loglevel="WARNING", quiet=True, redirect_stdouts=False).run()
+    app.Beat(scheduler="orchestration.config.clock:Clock", loglevel="WARNING", quiet=True, redirect_stdouts=False).run()
 
 
 def give_signs(name: str, event: Signal) -> None:

@@ -21,6 +21,8 @@ from pytest_django import Settings
 from orchestration.config import asgi, broker, engines
 from orchestration.config.addresses import broker_address
 from orchestration.config.celery import app
+from orchestration.config.clock import Clock
+from orchestration.config.processes import wait_for
 from orchestration.config.state import State
 from orchestration.config.valkey import Valkey
 from tests.waiting import allowed
@@ -121,3 +123,19 @@ def test_telemetry_does_not_pass_through_django() -> None:
     assert asgi.choose("/v1/traces") is not asgi.pages
     assert asgi.choose("/api/v1/events") is not asgi.pages
     assert asgi.choose("/runs/") is asgi.pages
+
+
+def test_the_clock_goes_on_when_its_broker_is_back(valkey: Valkey) -> None:
+    clock = Clock(app)
+    clock.__dict__["connection"] = connect(valkey)
+    entry = clock.schedule["digest"]
+    clock.apply_entry(entry)
+    signalled(valkey, signal.SIGKILL)
+    assert wait_for(lambda: not valkey.running(), 20)
+    clock.apply_entry(entry)
+    engines.start([valkey])
+
+    clock.apply_entry(entry)
+
+    with redis.Redis.from_url(valkey.url) as client:
+        assert client.llen("digest") == 1
