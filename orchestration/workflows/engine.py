@@ -16,6 +16,7 @@ from orchestration.workflows.declared_models import DeclaredState, Task, TaskSta
 from orchestration.workflows.moving import IN_WORK, Moving
 from orchestration.workflows.plans import StepPlan
 from orchestration.workflows.retries import UNSURE, SoFar
+from orchestration.workflows.story import CANCELLED
 
 Test = Callable[[str, Mapping[str, Any]], bool | str]  # a guard, what it reads; a text says why it cannot be told
 ENDED = (TaskState.DONE, TaskState.FAILED, TaskState.SKIPPED, TaskState.CANCELLED)
@@ -96,7 +97,7 @@ def cancel(m: Moving, by: str, reason: str) -> bool:
     did is remembered. False: the run had ended before."""
     if m.run.state != DeclaredState.RUNNING:
         return False
-    stop(m, DeclaredState.CANCELLED, "cancelled")
+    stop(m, DeclaredState.CANCELLED, CANCELLED)
     m.note("run.cancelled", by, {"reason": reason})
     return True
 

@@ -9,9 +9,10 @@ Read this file first; each stage has its own:
 6. failures   (`fold_failures`)  counted once, made up for or not
 7. people     (`fold_people`)    escalations, guardrails
 8. times      (`fold_times`)     work, waiting, shares
-Of a run that Baton moves on its own word counts, also where a failed attempt was made up for by another agent. Else
-status by these rules, first that holds: a root in error; the last turn in error, or a failure that nothing made up
-for: failed. A question to a person that nothing followed: waiting. No root yet: running. Else completed.
+Of a run that Baton moves on its own word counts, also where a failed attempt was made up for by another agent, or
+where it was cancelled: such a run is in no figure of how runs end. Else status by these rules, first that holds: a
+root in error; the last turn in error, or a failure that nothing made up for: failed. A question to a person that
+nothing followed: waiting. No root yet: running. Else completed.
 """
 
 from __future__ import annotations
@@ -28,7 +29,7 @@ from orchestration.workflows.fold_people import Asked, asked, hits, waits
 from orchestration.workflows.fold_times import times
 from orchestration.workflows.fold_tree import Tree, plant
 from orchestration.workflows.fold_turns import Timeline, ended, timeline
-from orchestration.workflows.story import DEFAULT_RULES, Placed, Rules, Step, Story
+from orchestration.workflows.story import CANCELLED, DEFAULT_RULES, Placed, Rules, Step, Story
 
 
 @dataclass(slots=True)
@@ -37,6 +38,7 @@ class Roots:
     came: bool  # every trace of the run has its root, and it ended
     failed: bool  # the one that ended last, in error
     sure: bool = False  # Baton moves this run on, and says itself how it ends
+    cancelled: bool = False  # … by a person or a rule
 
 
 def fold(steps: Sequence[Step], rules: Rules = DEFAULT_RULES) -> Story:
@@ -89,7 +91,8 @@ def _roots(tree: Tree) -> Roots:
     for i in [i for i, above in enumerate(tree.parent) if above < 0 and not tree.orphan[i]]:
         step = tree.steps[i]
         if tree.kind[i] is WORKFLOW and step.hints.get("engine"):
-            return Roots(i, bool(step.end_ns), step.outcome is ERROR, sure=True)
+            failed = step.outcome is ERROR
+            return Roots(i, bool(step.end_ns), failed, sure=True, cancelled=failed and step.error == CANCELLED)
         if first < 0 or (tree.kind[first] is MESSAGING and tree.kind[i] is not MESSAGING):
             first = i
         if last < 0 or ended(tree, i) >= ended(tree, last):
@@ -103,7 +106,7 @@ def _roots(tree: Tree) -> Roots:
 def _status(tree: Tree, line: Timeline, failing: Failures, asks: list[Asked], roots: Roots) -> str:
     lasting = not roots.sure and (failing.lasting or _last_turn_failed(tree, line))
     if roots.came and (roots.failed or lasting):
-        return "failed"
+        return CANCELLED if roots.cancelled else "failed"
     if asks and waits(tree, asks, roots.came):
         return "waiting"
     return "completed" if roots.came else "running"

@@ -146,9 +146,13 @@ class StepTime(Struct, gc=False):
     retry_ns: int = 0
 
 
+CANCELLED = "cancelled"  # Baton's own word for the end of a run that it moves on: neither a failure nor a success
+
+
 @dataclass(slots=True)
 class Story:
-    """A run as told by its spans. `status`: running | waiting | completed | failed (`stalled` needs a clock)."""
+    """A run as told by its spans. `status`: running | waiting | completed | failed, and cancelled where Baton itself
+    says so (`stalled` needs a clock)."""
 
     workflow: str
     title: str

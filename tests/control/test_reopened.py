@@ -144,3 +144,13 @@ def test_nobody_but_the_engine_says_that_failures_do_not_count(workspace: Worksp
     )
 
     assert Run.objects.get().status == "failed"
+
+
+def test_a_cancelled_run_is_neither_a_failure_nor_a_success(workspace: Workspace) -> None:
+    flows.declare(workspace, flows.step("a"), flows.step("b", "a"))
+    run = flows.begin(workspace)
+    flows.finish(workspace, flows.one(workspace))
+
+    driving.cancel(workspace.pk, run.id, flows.BY, "A mistake")
+
+    assert (told(workspace, run), figures(workspace)) == ("cancelled", ((0, 0), 0))
