@@ -10,6 +10,7 @@ from typing import Any
 
 from dashboard.policy_forms import FORM, Draft, Example, rows_of
 from dashboard.policy_words import Line, difference, in_words
+from orchestration.autonomy import rerouting
 from orchestration.lib.templatetags.baton import number, percent, plural
 from orchestration.policies import cel, forms, standing, versions
 from orchestration.policies.effects import WORDS, Kind
@@ -19,6 +20,7 @@ from orchestration.policies.rehearsal import RECENT
 from orchestration.policies.standing import Look
 from orchestration.policies.versions import BadBody, Tried, Wrong
 from orchestration.policies.vocabulary import FIELDS, near
+from orchestration.registry.models import Agent
 
 _TOKEN = re.compile(
     r"(?P<s>\"(?:\\.|[^\"\\])*\"|'(?:\\.|[^'\\])*')|(?P<k>(?<![\w.])limits?(?:\.\w+)?(?!\w)|\b(?:true|false|in)\b)"
@@ -100,6 +102,7 @@ def check(
     found.fits_rows = draft.shape == FORM or fits(draft)
     if found.body is None:
         return found
+    found.faults = unknown(policy.workspace_id, found.body)
     rule = Rule.of(policy.pk, policy.slug, policy.name, 0, found.body)
     found.words, found.reads = in_words(found.body), len(rule.program.reads)
     found.notes = [*_unsent(rule, seen, history), *notes(standing.look(rule, rules, history))]
@@ -107,6 +110,19 @@ def check(
     found.tried = [told(each) for each in versions.try_examples(policy.name, found.body)]
     found.failing = sum(not each.passes for each in found.tried)
     return found
+
+
+def unknown(workspace_id: int, body: Mapping[str, Any]) -> list[Wrong]:
+    """Agents that would be asked, or get the work, and are not there. A workspace that has seen no agent yet takes any
+    name: rules may be written before the first one comes."""
+    found = []
+    for part in ("then", "otherwise"):
+        try:
+            if to := (body.get(part) or {}).get("to"):
+                rerouting.look(workspace_id, {"to": to})
+        except rerouting.Nobody as error:
+            found.append(Wrong(f"{part}.to", str(error)))
+    return found if found and Agent.objects.filter(workspace_id=workspace_id).exists() else []
 
 
 def told(tried: Tried) -> Tried:

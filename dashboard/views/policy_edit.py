@@ -11,7 +11,7 @@ from django.http import HttpResponse
 from django.views.decorators.http import require_http_methods
 
 from dashboard.policy_acts import Offer, offers
-from dashboard.policy_check import Check, check
+from dashboard.policy_check import Check, check, unknown
 from dashboard.policy_forms import KINDS, Draft, EffectDraft, of_body, of_post
 from dashboard.policy_replay import TABS, Backtest, tested
 from dashboard.policy_words import Line, difference, scope_words
@@ -152,4 +152,4 @@ def known(workspace_id: int) -> tuple[str, ...]:
     return standing.sent_fields(standing.lately(workspace_id))
 
 
-EDITOR = Editor(of_body, of_post, known, shown)
+EDITOR = Editor(of_body, of_post, known, shown, unknown)

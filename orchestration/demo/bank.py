@@ -15,7 +15,7 @@ PAYOUT_LIMIT, MATCH_LIMIT, LOAN_LIMIT, RATE_LIMIT = 10_000.0, 0.8, 40_000.0, 0.4
 FEE_LIMIT, CARD_LIMIT = 40.0, 5_000.0
 NIGHT, LOANS_CLOSED = (22, 6), (20, 7)  # from, until
 IDENTITY = "identity document"
-SENIOR_DESK = "senior-credit-desk"
+ANALYST = "credit-analyst"
 
 
 @dataclass(frozen=True, slots=True)
@@ -177,10 +177,10 @@ POLICIES = (
     ),
     Policy(
         "Loan amount",
-        "Large loans go to the senior desk, and offers are made in its hours.",
+        "Large loans go to the analyst first, who writes them up for the senior desk.",
         (
             (
-                _when("loan.offer", "action.amount > limit", {"kind": "route", "to": SENIOR_DESK}, limit=LOAN_LIMIT),
+                _when("loan.offer", "action.amount > limit", {"kind": "route", "to": ANALYST}, limit=LOAN_LIMIT),
                 "As in the credit handbook",
             ),
         ),

@@ -14,6 +14,7 @@ from orchestration.policies import lifecycle, live, standing
 from orchestration.policies.effects import Kind
 from orchestration.policies.models import Policy, PolicyVersion
 from orchestration.workspaces.models import Membership, User, Workspace
+from tests import make
 from tests.dashboard.conftest import region
 from tests.dashboard.policy_scene import BODY, decided, draft, published, sent
 
@@ -87,6 +88,24 @@ def test_every_effect_is_stored_with_its_parameters(
     assert version.body["then"] | effect == version.body["then"]
     again = policy_forms.of_body(version.body).body()
     assert again == version.body
+
+
+@pytest.mark.parametrize("part", ["then", "otherwise"])
+@pytest.mark.parametrize("kind", ["route", "peer"])
+def test_an_agent_that_is_not_there_is_refused_with_near_names(
+    as_admin: Client, workspace: Workspace, version: PolicyVersion, part: str, kind: str
+) -> None:
+    make.agent(workspace, "kyc-screener")
+
+    def to(name: str) -> dict[str, str]:
+        return {f"{part}-kind": kind, f"{part}-to": name}
+
+    answer = as_admin.post(EDIT, sent(do="save", seen=version.digest, **to("kyc-screner")))
+    right = as_admin.post(EDIT, sent(do="save", seen=version.digest, **to("kyc-screener")))
+
+    assert answer.status_code == 422
+    assert "There is no agent called kyc-screner. Near to it: desk-kyc-screener." in text(answer)
+    assert right.status_code == 302
 
 
 def test_no_effect_is_left_out_of_the_choice(as_admin: Client, version: PolicyVersion) -> None:
