@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -15,7 +14,7 @@ from orchestration.control.run_words import Words, said
 from orchestration.handoffs.models import Claim, Envelope
 from orchestration.lib.names import agent_key
 from orchestration.lib.templatetags.baton import number, plural, seen_by
-from orchestration.workflows.story import Story
+from orchestration.workflows.story import Handoff, Story
 
 MOST = 12  # of each list; the API has all
 VALUE_CHARS = 120
@@ -85,8 +84,9 @@ def _fact(fact: Fact) -> FactLine:
 
 
 def handed(story: Story, declared: Sequence[Envelope]) -> list[Handed]:
-    """In the order of time. One that was declared is not shown again where telemetry saw it too."""
-    left = Counter((row.sender_key, row.receiver_key) for row in declared)
+    """In the order of time. One that was declared is not shown again where telemetry saw it too: between agents of the
+    same names, and of the same applications as far as they are known."""
+    left = list(declared)
     found = [
         Handed(
             row.sender, row.receiver, row.sent_at, row.get_state_display(), reverse("dashboard:handoff", args=[row.pk])
@@ -94,10 +94,18 @@ def handed(story: Story, declared: Sequence[Envelope]) -> list[Handed]:
         for row in declared
     ]
     for each in story.handoffs:
-        pair = agent_key(each.from_agent), agent_key(each.to_agent)
-        if left[pair]:
-            left[pair] -= 1
+        same = next((row for row in left if _same(row, each)), None)
+        if same:
+            left.remove(same)
             continue
         at = _EPOCH + timedelta(microseconds=each.at_ns // 1000)
         found.append(Handed(each.from_agent, each.to_agent, at, seen_by(each.rule), f"?span={each.span_id.hex()}#span"))
     return sorted(found, key=lambda line: line.at)
+
+
+def _same(row: Envelope, seen: Handoff) -> bool:
+    return (
+        (row.sender_key, row.receiver_key) == (agent_key(seen.from_agent), agent_key(seen.to_agent))
+        and row.sender_app in ("", seen.application.casefold())
+        and row.receiver_app in ("", seen.to_application.casefold())
+    )
