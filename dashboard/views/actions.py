@@ -15,7 +15,7 @@ from dashboard import action_words as words
 from dashboard import signal_page
 from dashboard.action_forms import LimitsForm
 from dashboard.finding import Finding
-from dashboard.ledger_words import act_of
+from dashboard.ledger_acts import act_of
 from dashboard.narrowing import Chip, Pages, address_of, chips, kept, terms, text_of
 from orchestration.autonomy import again, limits, lists, ordering
 from orchestration.autonomy.limits import Allowed

@@ -18,7 +18,7 @@ from django.views.decorators.http import require_POST, require_safe
 
 from dashboard import handoff_words as words
 from dashboard.handoff_forms import DemandForm
-from dashboard.ledger_words import act_of
+from dashboard.ledger_acts import act_of
 from dashboard.narrowing import Chip, Pages, address_of, chips, kept, text_of
 from dashboard.period import Period, period_of
 from orchestration.control.run_words import said

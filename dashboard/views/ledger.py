@@ -18,7 +18,8 @@ from django.utils import timezone
 from django.views.decorators.http import require_safe
 
 from dashboard.finding import Finding, Part, say
-from dashboard.ledger_words import act_of, rule_of, what_of
+from dashboard.ledger_acts import act_of
+from dashboard.ledger_words import rule_of, what_of
 from dashboard.narrowing import Pages, address_of, text_of
 from dashboard.period import Period, period_of
 from orchestration.ledger import evidence, reading, seals, verify
