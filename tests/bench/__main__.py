@@ -23,6 +23,7 @@ from tests.bench import (
     leases,
     ledger,
     overload,
+    pages,
     replay,
     throughput,
 )
@@ -80,7 +81,13 @@ BENCHES: dict[str, tuple[str, Bench]] = {
         "what changes history is refused or found; verifying it (P11)",
         lambda s, r, o: ledger.measure(s, r, 5_000 if o.quick else 100_000),
     ),
-    "idle": ("memory, CPU at rest, and how quick pages are", lambda s, r, o: idle.measure(s, r, 10 if o.quick else 30)),
+    "idle": ("memory, and CPU at rest", lambda s, r, o: idle.measure(s, r)),
+    "pages": (
+        "how quick pages are with thirty days of spans behind them, against a hundred thousand",
+        lambda s, r, o: pages.measure(
+            s, r, 100_000 if o.quick else 10_000_000 if o.full else 1_000_000, 10 if o.quick else 30
+        ),
+    ),
 }
 
 

@@ -11,7 +11,7 @@ from itertools import count
 import httpx
 
 from tests.bench.faults import FAULTS, Fault
-from tests.bench.idle import log_in
+from tests.bench.pages import log_in
 from tests.bench.report import Report, percentile
 from tests.bench.stand import Stand, Tenant
 

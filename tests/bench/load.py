@@ -21,6 +21,7 @@ from tests.bench.conventions import key_values
 from tests.bench.totals import Totals
 from tests.bench.traces import APPLICATIONS, Application, S, Shape, Trace, resource
 
+DAY_S, HOURS = 86_400, 24
 HEAD = 6  # bytes of an id that are made anew for each request
 _MARK = b"\xf3\xc7\x9d"  # marks a hole; three bytes with the number of its trace follow
 _HOLES = re.compile(b"(" + re.escape(_MARK) + b".{3})", re.DOTALL)
@@ -62,6 +63,22 @@ def templates(count: int, shape: Shape | None = None) -> list[Template]:
     shape = shape or Shape()
     now = time.time_ns()
     return [_template(shape, Random(f"{shape.seed} {number}"), now) for number in range(count)]
+
+
+def spread_over(days: int, requests: int, seed: int = 1) -> list[Template]:
+    """So many requests, as many of each day, in random order. Each holds a minute or two of work. Those of the last day
+    lie all over it; those of an older day repeat a few of its hours, since encoding costs more than sending."""
+    shape, rng, now = Shape(age_s=60.0, seed=seed), Random(seed), time.time_ns()
+    found: list[Template] = []
+    for day in range(days):
+        count = requests // days + (day < requests % days)
+        moments = [day + (place + rng.random()) / HOURS for place in range(min(HOURS, count))]
+        if day == 0:
+            moments = [(place + rng.random()) / count for place in range(count)]
+        own = [_template(shape, rng, now - int(moment * DAY_S) * S) for moment in moments]
+        found += (own * (count // max(1, len(own)) + 1))[:count]
+    rng.shuffle(found)
+    return found
 
 
 def _template(shape: Shape, rng: Random, now: int) -> Template:
