@@ -118,9 +118,9 @@ class FlowPage:
     def pace(self) -> Spark:
         return spark(self.detail.points, "human")
 
-    @cached_property
+    @property
     def booked(self) -> Booked:
-        return anatomy.booked(self.request.workspace.pk, self.line.id, self.period.since, self.period.until)
+        return self.detail.booked
 
     @cached_property
     def declared(self) -> Standing | None:

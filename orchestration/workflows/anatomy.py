@@ -20,7 +20,7 @@ from orchestration.workflows.fold import fold
 from orchestration.workflows.fold_times import PEOPLE
 from orchestration.workflows.groups import traces_of_run
 from orchestration.workflows.models import Measure, Run, RunStatus
-from orchestration.workflows.paces import Booked, Pace
+from orchestration.workflows.paces import Pace
 from orchestration.workflows.reading import steps_of
 from orchestration.workflows.runs import RunLine, Wanted
 from orchestration.workflows.stats import StepFigure
@@ -94,12 +94,6 @@ def course(workspace_id: int, workflow_id: int, between: Between, points: int) -
     wanted = [(Measure.DURATION, 0)]
     (found,) = paces.by_parts(workspace_id, between, wanted, workflow_id=workflow_id, points=points)
     return found
-
-
-def booked(workspace_id: int, workflow_id: int, since: datetime, until: datetime) -> Booked:
-    """How the times of its runs and of their steps are spread, over the whole window."""
-    rows = paces.rows_between(workspace_id, since, until)
-    return paces.by_workflow(rows, workflow_id).get(workflow_id, Booked())
 
 
 def adds(pace: Pace, q: float, ended: int) -> float:

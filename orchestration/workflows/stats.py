@@ -97,6 +97,7 @@ class WorkflowDetail:
     line: WorkflowLine
     points: list[float | None]  # median duration, 24 points over the window
     ended: list[int]  # runs that ended, at the same points
+    booked: Booked  # what the figures are made of: how times are spread over the whole window
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,9 +136,11 @@ def workflow(workspace_id: int, slug: str, since: datetime, until: datetime) -> 
     if row is None:
         return None
     rows = paces.rows_between(workspace_id, since, until)
-    (line,) = _lines(workspace_id, [row], paces.by_workflow(rows, row.id), in_progress(workspace_id))
+    booked = paces.by_workflow(rows, row.id)
+    (line,) = _lines(workspace_id, [row], booked, in_progress(workspace_id))
     parts = paces.by_part(workspace_id, (since, until), Measure.DURATION, workflow_id=row.id)
-    return WorkflowDetail(line, [part.percentile(0.5) for part in parts], [part.n for part in parts])
+    points, ended = [part.percentile(0.5) for part in parts], [part.n for part in parts]
+    return WorkflowDetail(line, points, ended, booked.get(row.id, Booked()))
 
 
 def workflow_called(workspace_id: int, text: str) -> Workflow | None:
