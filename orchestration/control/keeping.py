@@ -13,7 +13,7 @@ from django.db import connection, models
 
 from orchestration.autonomy import forgetting as acts
 from orchestration.handoffs import forgetting as coordination
-from orchestration.handoffs.models import Handoff
+from orchestration.handoffs.models import Handoff, PairHour
 from orchestration.holds import forgetting
 from orchestration.ledger import chain
 from orchestration.policies import readings
@@ -59,6 +59,7 @@ BY_RUN_DAYS: tuple[tuple[type[models.Model], str, str], ...] = (  # what, its ag
     (WorkflowDay, LAST_HOUR, DAY_LIVES),
     (Run, "started_at", HEARD_LATELY),
     (Handoff, "at", RUN_LIVES),
+    (PairHour, "at", NOTHING),
     (TrailRow, "started_at", RUN_LIVES),
     (Step, "coalesce(ended_at, started_at)", TRACE_LIVES),
     (Trace, "received_at", NOTHING),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any, Protocol
@@ -12,6 +13,8 @@ import orjson
 from django.db import connection
 
 from orchestration.control import run_agents
+from orchestration.handoffs import observed
+from orchestration.handoffs.observed import Seen
 from orchestration.lib.names import normal
 from orchestration.registry import resolve
 from orchestration.registry.models import SystemKind
@@ -128,8 +131,9 @@ def _give_up(cursor: Any, workspace_id: int, losers: Sequence[tuple[UUID, UUID |
         values,
     )
     gone = [loser for loser, _ in losers]
-    for table in ("workflows_runbooking", "handoffs_handoff"):
-        cursor.execute(f"delete from {table} where workspace_id = %s and run_id = any(%s)", [workspace_id, gone])
+    cursor.execute(
+        "delete from workflows_runbooking where workspace_id = %s and run_id = any(%s)", [workspace_id, gone]
+    )
 
 
 def _row(one: Told, ids: Names) -> dict[str, Any]:
@@ -197,20 +201,19 @@ def _book(cursor: Any, workspace_id: int, told: Iterable[Told], booked: Mapping[
 
 
 def _handoffs(cursor: Any, workspace_id: int, told: Sequence[Told], names: Sequence[Names]) -> None:
-    before = [run_id for one in told for run_id in one.stored]
-    if before:
-        cursor.execute(
-            "delete from handoffs_handoff where workspace_id = %s and run_id = any(%s)", [workspace_id, before]
-        )
-    rows = []
+    before = [run_id for one in told for run_id in (*one.stored, *one.losers)]
+    gone = observed.forget(cursor, workspace_id, before) if before else Counter[Seen]()
+    rows, new = [], Counter[Seen]()
     for one, known in zip(told, names, strict=True):
         agents, run_id = known.agents, one.run_id.bytes if one.run_id else b""
         for place, handoff in enumerate(one.story.handoffs):
             giver = agents.get((handoff.application, handoff.from_agent), NOBODY)[1]
             taker = agents.get((handoff.to_application, handoff.to_agent), NOBODY)[1]
-            at = handoff.at_ns // 1000 - EPOCH_US
-            rows.append((workspace_id, run_id, place, at, giver, taker, handoff.rule))
+            at = handoff.at_ns // 1000
+            rows.append((workspace_id, run_id, place, at - EPOCH_US, giver, taker, handoff.rule))
+            new[at // observed.HOUR_US, giver, taker] += 1
     copy_into(cursor, "handoffs_handoff", _HANDOFF, rows)
+    observed.count(cursor, workspace_id, new, gone)
 
 
 # as COPY takes them: a uuid is 16 bytes, a timestamptz an int8 (see `telemetry.writer`)

@@ -15,7 +15,7 @@ KINDS: Mapping[str, tuple[str, ...]] = {
     "spans": ("telemetry_span",),
     "logs": ("telemetry_logrecord",),
     "minute figures": ("telemetry_spanminute", "workflows_workflowminute", "policies_reading"),
-    "hour figures": ("telemetry_spanhour", "workflows_workflowhour"),
+    "hour figures": ("telemetry_spanhour", "workflows_workflowhour", "handoffs_pairhour"),
     "day figures": ("telemetry_spanday", "workflows_workflowday"),
     "runs": (
         "workflows_run",

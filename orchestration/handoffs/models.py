@@ -33,6 +33,20 @@ class Handoff(models.Model):
         return f"{self.from_agent_id} to {self.to_agent_id}"
 
 
+class PairHour(models.Model):
+    """How many of these rows lie in an hour, by who gave and who took."""
+
+    pk = models.CompositePrimaryKey("workspace_id", "at", "from_agent_id", "to_agent_id")
+    workspace = workspace_value()
+    at = models.DateTimeField()
+    from_agent_id = models.IntegerField()
+    to_agent_id = models.IntegerField()
+    n = models.IntegerField()
+
+    def __str__(self) -> str:
+        return f"{self.n} from {self.from_agent_id} to {self.to_agent_id}"
+
+
 class Passing(models.TextChoices):
     """`sent` waits for its receiver; `accepted` is at work."""
 

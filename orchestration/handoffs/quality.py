@@ -14,6 +14,7 @@ from typing import Any
 
 from django.db import connection
 
+from orchestration.handoffs.observed import OBSERVED, whole_hours
 from orchestration.lib.stats import wilson
 
 MOST_PAIRS = 500
@@ -33,24 +34,32 @@ DECLARED = """
     left join known f on f.key = e.sender_key left join known t on t.key = e.receiver_key
     where e.workspace_id = %(workspace)s
 """
+# Counted by pair first, and set against what was declared only in the runs that declared something: most declare
+# nothing, and there are many.
 PAIRS = f"""
-{KNOWN}, observed as (
-    select h.run_id, lower(fp.name) || '/' || f.key as giver, lower(tp.name) || '/' || t.key as taker, count(*) as n,
-        max(f.name) as sender, max(t.name) as receiver
-    from handoffs_handoff h
-    join registry_agent f on f.id = h.from_agent_id and f.workspace_id = h.workspace_id
-    join registry_application fp on fp.id = f.application_id
-    join registry_agent t on t.id = h.to_agent_id and t.workspace_id = h.workspace_id
-    join registry_application tp on tp.id = t.application_id
-    where h.workspace_id = %(workspace)s and h.at >= %(since)s and h.at < %(until)s
-    group by 1, 2, 3
+{KNOWN}, named as (
+    select a.id, lower(p.name) || '/' || a.key as text, a.name from registry_agent a
+    join registry_application p on p.id = a.application_id where a.workspace_id = %(workspace)s
+), observed as (
+    select f.text as giver, t.text as taker, sum(n) as n, max(f.name) as sender, max(t.name) as receiver
+    from ({OBSERVED}) h
+    join named f on f.id = h.from_agent_id join named t on t.id = h.to_agent_id group by 1, 2
 ), declared as (
     select run_id, giver, taker, count(*) as n, max(sender) as sender, max(receiver) as receiver
     from ({DECLARED} and e.sent_at >= %(since)s and e.sent_at < %(until)s) e group by 1, 2, 3
+), shown as (
+    select h.run_id, f.text as giver, t.text as taker, count(*) as n from handoffs_handoff h
+    join named f on f.id = h.from_agent_id join named t on t.id = h.to_agent_id
+    where h.workspace_id = %(workspace)s and h.at >= %(since)s and h.at < %(until)s
+        and h.run_id in (select run_id from declared) group by 1, 2, 3
 )
 select giver, taker, coalesce(max(d.sender), max(o.sender)), coalesce(max(d.receiver), max(o.receiver)),
-    sum(greatest(coalesce(o.n, 0), coalesce(d.n, 0))), sum(coalesce(d.n, 0))
-from observed o full join declared d using (run_id, giver, taker)
+    coalesce(max(o.n), 0) + coalesce(sum(d.beyond), 0), coalesce(sum(d.n), 0)
+from observed o full join (
+    select giver, taker, max(sender) as sender, max(receiver) as receiver, sum(d.n) as n,
+        sum(greatest(0, d.n - coalesce(s.n, 0))) as beyond
+    from declared d left join shown s using (run_id, giver, taker) group by 1, 2
+) d using (giver, taker)
 group by 1, 2
 """
 STATES = f"""
@@ -130,7 +139,7 @@ class Line:
 def pairs(workspace_id: int, since: datetime, until: datetime, now: datetime) -> list[Line]:
     """Those with most trouble first: sent back, then waiting, then by how much is handed over."""
     values = {"workspace": workspace_id, "since": since, "until": until, "now": now}
-    values |= {"first": since.date(), "last": until.date()}
+    values |= {"first": since.date(), "last": until.date(), **whole_hours(since, until)}
     found: dict[Pair, Line] = {}
     for a, b, sender, receiver, seen, sent in _rows(PAIRS, values):
         found[a, b] = Line((a, b), sender, receiver, int(seen), int(sent))

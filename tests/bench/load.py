@@ -27,6 +27,10 @@ _MARK = b"\xf3\xc7\x9d"  # marks a hole; three bytes with the number of its trac
 _HOLES = re.compile(b"(" + re.escape(_MARK) + b".{3})", re.DOTALL)
 
 
+class MarkedByChance(ValueError):
+    """The mark of a hole occurs in the data: other random bytes will do."""
+
+
 class Template:
     """An encoded request with holes for ids, and what it adds to the totals."""
 
@@ -42,7 +46,7 @@ class Template:
         self._pick = itemgetter(*numbers)
         # a body that holds the mark by chance would be torn: trace id, span id and parent of each span have a head
         if len(numbers) != 3 * self.spans - len(traces):
-            raise ValueError("the mark of a hole occurs in the data: take another seed")
+            raise MarkedByChance
 
     def fresh(self) -> tuple[bytes, bytes]:
         """The body under ids never used before, and the heads of its traces, one after the other."""
@@ -82,13 +86,17 @@ def spread_over(days: int, requests: int, seed: int = 1) -> list[Template]:
 
 
 def _template(shape: Shape, rng: Random, now: int) -> Template:
-    traces: list[Trace] = []
-    left = shape.spans
-    while left:
-        trace = _trace(shape, rng, now, len(traces)).write(min(left, rng.randint(*shape.trace)))
-        traces.append(trace)
-        left -= len(trace.spans)
-    return Template(_encode(traces, rng), traces)
+    while True:
+        traces: list[Trace] = []
+        left = shape.spans
+        while left:
+            trace = _trace(shape, rng, now, len(traces)).write(min(left, rng.randint(*shape.trace)))
+            traces.append(trace)
+            left -= len(trace.spans)
+        try:
+            return Template(_encode(traces, rng), traces)
+        except MarkedByChance:
+            continue  # about one in two thousand; the next draw is another
 
 
 def _trace(shape: Shape, rng: Random, now: int, number: int) -> Trace:

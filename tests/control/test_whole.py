@@ -13,7 +13,7 @@ from opentelemetry.proto.trace.v1.trace_pb2 import Span as OtlpSpan
 
 from orchestration.control import digest
 from orchestration.control.settling import WHOLE_LOCK
-from orchestration.handoffs.models import Handoff
+from orchestration.handoffs.models import Handoff, PairHour
 from orchestration.telemetry.models import Delivery, SpanMinute
 from orchestration.workflows.models import Run, RunBooking, Trace, WorkflowMinute
 from orchestration.workspaces.models import Workspace
@@ -39,7 +39,7 @@ def all_told() -> dict[str, list[dict[str, Any]]]:
     """Whatever telling a run writes, without what is made anew each time."""
     left_out = ("id", "run_id", "heard_at", "body")
     found = {}
-    for model in (Run, Handoff, RunBooking, SpanMinute, WorkflowMinute):
+    for model in (Run, Handoff, PairHour, RunBooking, SpanMinute, WorkflowMinute):
         rows = [{k: v for k, v in row.items() if k not in left_out and v != 0} for row in model.objects.values()]
         found[model.__name__] = sorted((row for row in rows if len(row) > 8 or model is not SpanMinute), key=repr)
     return found
@@ -53,7 +53,7 @@ def test_a_trace_that_came_whole_is_told_at_once_as_settling_tells_it(workspace:
     digest_late(workspace)
     at_once, seen = all_told(), figures()
     assert told_at_once(sender)
-    for model in (Run, Handoff, RunBooking, SpanMinute, WorkflowMinute, Trace):
+    for model in (Run, Handoff, PairHour, RunBooking, SpanMinute, WorkflowMinute, Trace):
         model.objects.all().delete()
     with connection.cursor() as cursor:
         cursor.execute("delete from telemetry_span")
