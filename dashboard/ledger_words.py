@@ -7,6 +7,8 @@ import contextlib
 from collections.abc import Callable, Mapping
 from typing import Any
 
+import orjson
+
 from dashboard.ledger_settings import SET, Told, amount_words, change, named
 from orchestration.ledger.reading import Line
 from orchestration.lib.templatetags.baton import number, plural
@@ -69,6 +71,12 @@ def rates_changed(told: Told) -> str:
 def _gate(told: Told) -> str:
     least = f" and {told['agreement']} equal answers" if told.get("agreement") not in (None, "0%") else ""
     return f"{told.get('policy', '')}: {told.get('decisions')} decisions in {told.get('days')} days{least}"
+
+
+def _slice(told: Told) -> str:
+    """`agent desk-billing, act refund: 9 of 134 failed`"""
+    traits = ", ".join(f"{name} {value}" for name, value in orjson.loads(told["traits"]))
+    return f"{traits}: {number(told['failures'])} of {number(told['n'])} failed"
 
 
 def _limits(told: Told) -> str:
@@ -159,7 +167,7 @@ _WHAT: Mapping[str, Callable[[Told], str]] = {
     ),
     "limits.changed": _limits,
     "rule.held_back": lambda told: f"{told.get('policy', '')} v{told.get('version', '')} on {told.get('of', '')}",
-    "slice.found": lambda told: f"{told.get('traits', '')}, {told.get('failures', '')} of {told.get('n', '')}",
+    "slice.found": _slice,
     "routing.changed": lambda told: f"healing {(told.get('after') or {}).get('healing', '')}",
     "route.changed": lambda told: f"{told.get('to', '')}, before: {told.get('from', '')}",
     **dict.fromkeys(

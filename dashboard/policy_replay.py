@@ -140,7 +140,8 @@ def fill(made: Backtest, policy: Policy, version: PolicyVersion, report: Mapping
     ]
     live = policy.versions.filter(number=policy.live).first() if policy.live else None
     now = live.body["limits"].get("limit") if live else None
-    made.chart = curve(report.get("curve") or [], days, now, report.get("limit"))
+    if concerned:
+        made.chart = curve(report.get("curve") or [], days, now, report.get("limit"))
     made.freed, made.unjudged = report["freed"], report["freed_unjudged"]
     _tell(made, report, days)
     counts = {"freed": report["freed"], "held": report["held"], "other": report["changed"]}
@@ -159,7 +160,8 @@ def _tell(made: Backtest, report: Mapping[str, Any], days: float) -> None:
     tickets = (before["tickets"] - after["tickets"]) / days
     saved = _saved(hours, tickets)
     if not (report["freed"] or report["held"] or report["changed"]):
-        made.trade, made.trade_more = "No recorded decision would have come out otherwise.", ""
+        nothing = "None of them lies in its scope" if not report.get("concerned", 1) else ""
+        made.trade = f"{nothing or 'No recorded decision would have come out otherwise'}."
     elif errors > 0:
         made.tone = "human"
         made.trade = (

@@ -35,7 +35,7 @@ from escalations.closeness import measure
 from escalations.counting import recount
 from escalations.models import Batch, Escalation
 from escalations.odds import Model
-from escalations.titles import title_of
+from escalations.titles import title
 from orchestration.holds import placing
 from orchestration.holds.likeness import Likeness, likeness
 from orchestration.holds.models import Answered, State
@@ -263,7 +263,7 @@ def new_batch(first: Escalation, written: Written) -> Batch:
     return Batch(
         workspace_id=first.workspace_id,
         key=first.key,
-        title=title_of(first),
+        title=title(first),
         agent=first.agent,
         policy=first.policy,
         version=first.version,

@@ -22,7 +22,7 @@ from django.utils import timezone
 
 from escalations.covering import Bounds, bounds
 from escalations.models import Act, Batch, Descendant, Escalation, Precedent, Verb
-from escalations.titles import title_of
+from escalations.titles import title
 from orchestration.holds.models import Hold
 from orchestration.ledger import entries
 from orchestration.lib.pulse import publish
@@ -55,7 +55,7 @@ class Offer:
 
     @property
     def title(self) -> str:
-        return title_of(self.first)
+        return title(self.first)
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,13 +5,21 @@ from __future__ import annotations
 import re
 
 from escalations.models import Escalation
+from orchestration.policies.models import Policy
 
 NO_POLICY = {"default": "", "supervise": "Supervised agent"}  # what stands in the place of one
 _PARTS = re.compile(r"[._\-\s]+")
 
 
-def title_of(case: Escalation) -> str:
-    policy = words(case.policy) if case.version else NO_POLICY.get(case.policy, words(case.policy))
+def title(case: Escalation) -> str:
+    """As `title_of`, the policy by the name that people gave it."""
+    found = Policy.objects.filter(workspace_id=case.workspace_id, slug=case.policy) if case.version else None
+    return title_of(case, (found.values_list("name", flat=True).first() or "") if found else "")
+
+
+def title_of(case: Escalation, name: str = "") -> str:
+    """`name`: of the policy that asked, where it has one; else its words are read from its address."""
+    policy = name or (words(case.policy) if case.version else NO_POLICY.get(case.policy, words(case.policy)))
     act = words(case.action_type)
     if not act:
         return policy or f"Questions of {case.agent}"

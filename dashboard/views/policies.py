@@ -98,7 +98,7 @@ def listing(request: Here) -> HttpResponse:
 def create(request: Here) -> HttpResponse:
     """A draft with a name, and on to its editor."""
     name, signal = request.POST.get("name", "").strip(), request.POST.get("signal", "")
-    body = starting(signal) if signal in SIGNALS else body_of(request.POST.get("starter", ""))
+    body = starting(signal) if signal in SIGNALS else body_of(request.POST.get("starter") or signal)
     try:
         with transaction.atomic():
             Workspace.objects.select_for_update().get(pk=request.workspace.pk)  # the same form twice is one policy
@@ -167,7 +167,7 @@ def policies_page(request: Here) -> PoliciesPage:
         default_words=effect_words(Effect(Kind(book.default_effect))),
         defaults=[(kind.value, WORDS[kind]) for kind in DEFAULTS],
         finding=finding(rows, book, default, len(waiting)),
-        starters=() if rows else STARTERS,
+        starters=STARTERS,
         q=q,
         total=len(rows),
         wishes=waiting,

@@ -91,7 +91,7 @@ def propose_for_slices(workspace_id: int, may: May) -> int:
         key = f"slice:{row.pk}:{row.at:%Y%m%d}"
         if agent is None or Action.objects.filter(workspace_id=workspace_id, key=key).exists():
             continue
-        share = f"{row.failures} of {row.n} cases failed, against {row.rest_failures} of {row.rest} others"
+        share = f"{row.failures:,} of {row.n:,} cases failed, against {row.rest_failures:,} of {row.rest:,} others"
         other = _instead(workspace_id, agent, named)
         told: dict[str, Any] = {"about": {"question": f"{share}: what is wrong with {agent.name} there?"}}
         if other is not None:

@@ -45,6 +45,9 @@ _ENVS = {
 _ERROR = re.compile(r"^(?:[A-Z_]+: )?ERROR: <input>:(\d+):(\d+): (.*)$", re.MULTILINE)
 _UNDECLARED = re.compile(r"undeclared reference to '([^']*)'")
 _OVERLOAD = re.compile(r"found no matching overload for '([^']*)' applied to '\((.*)\)'")
+_SYNTAX = "Syntax error: "
+_MISSING = re.compile(r"missing '(.)' at")
+_MET = re.compile(r"(?:input|error at:) '(.*?)'(?: expecting|$)", re.DOTALL)
 _NUMERAL = re.compile(r"(?<![\w.])\d+(?![\w.])")
 _LIMIT = re.compile(r""""(?:\\.|[^"\\])*"|'(?:\\.|[^'\\])*'|(?<![\w.])limits?(?:\.\w+)?(?![\w(.])""")
 _NAME_END = re.compile(r"[A-Za-z_][\w.]*$")
@@ -212,7 +215,10 @@ def _promotable(source: str, errors: str) -> int | None:
 
 def _faults(text: str, source: str, promoted: list[int], errors: str, subject: str) -> list[Fault]:
     faults = []
-    for line, column, message in _ERROR.findall(errors):
+    told = _ERROR.findall(errors)
+    if told and told[0][2].startswith(_SYNTAX):  # what follows from it only confuses
+        told = told[:1]
+    for line, column, message in told:
         at = _offset(source, int(line), int(column))
         at -= 2 * sum(p < at for p in promoted)
         unknown = _UNDECLARED.match(message)
@@ -237,7 +243,22 @@ def _plain(message: str) -> str:
         operator = _OPERATORS.get(found[1], found[1].strip("_"))
         operands = " and ".join(_word(part) for part in _split(found[2]))
         return f"{operator} does not take {operands}."
+    if message.startswith(_SYNTAX):
+        return _misread(message.removeprefix(_SYNTAX))
     return message[:1].upper() + message[1:].rstrip(".")[:200] + "."
+
+
+def _misread(message: str) -> str:
+    """What the parser met, without the list of all that it would have taken."""
+    if found := _MISSING.match(message):
+        return f"{found[1]} is missing here."
+    found = _MET.search(message)
+    met = found[1].strip() if found else ""
+    if met in ("<EOF>", ""):
+        return "The rule ends here, but something is missing."
+    if met[0] in "'\"":
+        return "The text that begins here never ends: its closing quotation mark is missing."
+    return "= compares nothing: write ==." if met == "=" else f"{met[:40]} does not fit here."
 
 
 def _split(operands: str) -> list[str]:

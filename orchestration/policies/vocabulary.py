@@ -200,8 +200,15 @@ def near(name: str, seen: tuple[str, ...] = (), most: int = 3, subject: str = "a
     candidates = [*BY_SUBJECT[subject], *seen]
     last = name.rpartition(".")[2]
     by_end = [each for each in candidates if each.rpartition(".")[2] == last and each != name]
-    close = get_close_matches(name, candidates, n=most, cutoff=0.6)
+    close = [_into(each, name) for each in get_close_matches(name, candidates, n=most, cutoff=0.6)]
     return list(dict.fromkeys([*by_end, *close]))[:most]
+
+
+def _into(each: str, name: str) -> str:
+    """`customer.years` for `custmer.years`: whoever misspells an open map means a field of it."""
+    rest = name.split(".")[each.count(".") + 1 :]
+    field = ANY_FIELD.get(each)
+    return ".".join([each, *rest]) if field and field.type == Type.MAP else each
 
 
 def needs_of(paths: frozenset[str]) -> frozenset[str]:

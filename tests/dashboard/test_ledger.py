@@ -198,6 +198,18 @@ SAID = [
         "revert refund-limit to v1",
     ),
     ("rules.two_people", {"after": False}, "let publishing take", "one person"),
+    (
+        "slice.found",
+        {"traits": '[["agent","desk-billing"]]', "n": 1340, "failures": 9},
+        "found worse than the rest",
+        "agent desk-billing: 9 of 1,340 failed",
+    ),
+    (
+        "handoff.returned",
+        {"from": "triage", "to": "billing", "run": "case-1"},
+        "gave up who had taken:",
+        "triage to billing, run case-1",
+    ),
     ("price.changed", {"model": "spoilt", "before": 3, "input": [], "output": {}}, "priced", "spoilt at"),
     ("key.created", {"name": "x", "agents": 7, "scopes": 5}, "made", "key x"),
     ("workspace.retention", {"before": None, "after": {"span_days": "many"}}, "set what is kept:", "n/a"),

@@ -89,6 +89,14 @@ def test_a_starter_becomes_a_draft_that_can_be_published(
     assert lifecycle.publish(version.policy_id, 1, admin, "As it came").state == State.LIVE
 
 
+def test_the_dialog_offers_starters_also_where_there_are_policies(as_admin: Client, live: Policy) -> None:
+    dialog = text(as_admin, LIST).split('id="new-policy"')[1]
+    answer = as_admin.post(LIST, {"name": "My rule", "signal": "structuring"})
+
+    assert '<option value="structuring">Many small payments</option>' in dialog
+    assert "past.count_account_24h" in text(as_admin, answer["Location"])
+
+
 def test_a_form_that_is_sent_twice_makes_one_policy(as_admin: Client, workspace: Workspace) -> None:
     answers = [as_admin.post(LIST, {"name": "My rule", "starter": "limit"}) for _ in range(2)]
 

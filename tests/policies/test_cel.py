@@ -56,6 +56,29 @@ def test_an_unknown_fact_is_told_with_its_place_and_near_names() -> None:
     assert "action.amount" in fault.near
 
 
+def test_a_misspelt_open_map_keeps_the_field_that_was_meant() -> None:
+    (fault,) = faults("custmer.years > 1")
+
+    assert fault.near[0] == "customer.years"
+
+
+@pytest.mark.parametrize(
+    ("text", "told", "column"),
+    [
+        ("action.amount <=", "The rule ends here, but something is missing.", 17),
+        ("(action.amount > 5", ") is missing here.", 19),
+        ("action.amount = 5", "= compares nothing: write ==.", 15),
+        ("action.type == 'abc", "The text that begins here never ends: its closing quotation mark is missing.", 16),
+        ("action.amount > 5)", ") does not fit here.", 18),
+        ("agent.vouched &&& true", "& does not fit here.", 17),
+    ],
+)
+def test_a_slip_of_the_pen_is_told_in_a_sentence(text: str, told: str, column: int) -> None:
+    (fault,) = faults(text)
+
+    assert (str(fault), fault.column) == (told, column)
+
+
 def test_places_are_told_as_written_though_numerals_were_changed() -> None:
     (fault,) = faults("action.amount <= 500 && action.amount <= 600 && acton.type == 'a'")
 
