@@ -1,6 +1,7 @@
 """A workspace's rules, ready to be asked hundreds of times a second. They say what `evaluate` says, always: only what
 cannot come out otherwise is remembered. Which rules speak of an act, by the facts that scopes read; and what follows
-where the same conditions are true again. Conditions are asked together (`together`).
+where the same conditions are true again, which for most is certain before they are asked (`sides`). Conditions are
+asked together (`together`).
 
 For one thread: the event loop that decides.
 """
@@ -13,10 +14,11 @@ from typing import Any
 from orchestration.policies.effects import Effect
 from orchestration.policies.evaluate import Answer, Match, Rule, bound, concluded, judge, missing, said
 from orchestration.policies.scopes import READS
-from orchestration.policies.together import Together
+from orchestration.policies.sides import Key, Sides, decided_by_sides
+from orchestration.policies.together import Together, Told
 
 # Made-up names must not fill the memory: what is full is emptied.
-NAMES, CIRCLES, ANSWERS = 1024, 64, 256
+NAMES, CIRCLES, ANSWERS, SIDES = 1024, 64, 256, 1024
 WORTH = 4  # so often the same rules are asked one by one before they are put together, which takes milliseconds
 
 Facts = Mapping[str, Any]
@@ -59,20 +61,20 @@ class _Circle:
         self._rules, self._default = rules, default
         self._silent = Answer(default, ())
         self._asked = 0
-        self._together: Together | None = None
+        self._conditions: _Conditions | None = None
         self._answers: dict[int, Answer] = {}  # by the conditions that are true, where all could be told
 
     def evaluate(self, facts: Facts) -> Answer:
         if not self._rules:
             return self._silent
-        if self._together is None:
+        if self._conditions is None:
             self._asked += 1
             if self._asked < WORTH:
                 activation = bound(facts)
                 judged = (judge(rule, facts, activation) for rule in self._rules)
                 return concluded([match for match in judged if match], self._default)
-            self._together = Together([rule.program for rule in self._rules])
-        true, untold = self._together.test(self._together.bind(facts))
+            self._conditions = _Conditions(self._rules)
+        true, untold = self._conditions.test(facts)
         if untold:
             return self._answer(true, dict(untold), facts)
         found = self._answers.get(true)
@@ -90,3 +92,31 @@ class _Circle:
             if effect := said(rule, outcome):
                 found.append(Match(rule, outcome, effect, () if why is None else missing(rule, facts)))
         return concluded(found, self._default)
+
+
+class _Conditions:
+    """Of rules, in their order. What those said that are decided by sides is remembered by the sides."""
+
+    def __init__(self, rules: Sequence[Rule]) -> None:
+        programs = [rule.program for rule in rules]
+        sided = [place for place, rule in enumerate(rules) if decided_by_sides(rule)]
+        others = sorted(set(range(len(rules))) - set(sided))
+        self._sides = Sides([rules[place] for place in sided])
+        self._sided = Together(programs, sided)
+        self._others = Together(programs, others) if others else None
+        self._known: dict[Key, int] = {}
+
+    def test(self, facts: Facts) -> Told:
+        key = self._sides.of(facts)
+        true = None if key is None else self._known.get(key)
+        untold: Sequence[tuple[int, str]] = ()
+        if true is None:
+            true, untold = self._sided.test(self._sided.bind(facts))
+            if key is not None and not untold:
+                if len(self._known) >= SIDES:
+                    self._known.clear()
+                self._known[key] = true
+        if self._others is None:
+            return true, tuple(untold)
+        more, failed = self._others.test(self._others.bind(facts))
+        return true | more, (*untold, *failed)

@@ -19,15 +19,15 @@ Told = tuple[int, tuple[tuple[int, str], ...]]  # bits of those that are true; p
 
 
 class Together:
-    """Conditions in their order; `test` answers for all of them."""
+    """Conditions in their order; `test` answers for all of them, or for those at `places`."""
 
-    def __init__(self, programs: Sequence[Program]) -> None:
+    def __init__(self, programs: Sequence[Program], places: Sequence[int] | None = None) -> None:
         self.programs = tuple(programs)
-        self._names = names_in(programs)
+        asked = list(range(len(self.programs)) if places is None else places)
+        self._names = names_in([self.programs[place] for place in asked])
         self._alone: list[int] = []
         self._groups: list[tuple[list[int], Any]] = []
-        places = list(range(len(self.programs)))
-        self._group(places)
+        self._group(asked)
 
     def bind(self, facts: Mapping[str, Any]) -> Any:
         """Of the facts those that a condition names: binding the others costs as much as testing."""

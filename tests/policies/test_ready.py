@@ -48,7 +48,7 @@ facts = some.fixed_dictionaries(
         "now.hour": some.integers(0, 23).map(float),
     },
     optional={
-        "action.amount": some.integers(0, 1200).map(float),
+        "action.amount": some.one_of(some.integers(0, 1200).map(float), some.sampled_from([100.0, 400.0, 500.0])),
         "action.system": some.sampled_from(["bank", "ledger"]),
         "agent.kind": some.sampled_from(["ai", "rpa"]),
         "agent.application": some.sampled_from(["desk", "shop"]),
@@ -108,3 +108,16 @@ def test_names_that_are_made_up_fill_no_memory(monkeypatch: pytest.MonkeyPatch) 
 
     assert kinds == [Kind.ALLOW, Kind.DENY] * 100
     assert len(known._by_names) <= 20
+
+
+def test_amounts_that_are_made_up_fill_no_memory(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(ready, "SIDES", 20)
+    body = {"condition": "action.amount <= 500 && action.type != 'none'", "then": {"kind": "deny"}}
+    known = Ready([Rule.of(uuid4(), "some", "Some", 1, body)], Effect(Kind.ALLOW))
+
+    kinds = [known.evaluate({"action.type": str(n), "action.amount": 400.0 + n}).effect.kind for n in range(200)]
+
+    assert kinds == [Kind.DENY] * 101 + [Kind.ALLOW] * 99
+    (circle,) = known._circles.values()
+    assert circle._conditions
+    assert 0 < len(circle._conditions._known) <= 20
