@@ -19,6 +19,7 @@ from django.views.decorators.http import require_safe
 
 from dashboard.finding import Finding, Part, say
 from dashboard.ledger_acts import act_of
+from dashboard.ledger_decided import why
 from dashboard.ledger_words import rule_of, what_of
 from dashboard.narrowing import Pages, address_of, text_of
 from dashboard.period import Period, period_of
@@ -28,7 +29,7 @@ from orchestration.ledger.reading import Check, Line
 from orchestration.lib.fragments import render_page_or_fragment, wanted
 from orchestration.lib.paging import BadCursor
 from orchestration.lib.templatetags.baton import number, plural
-from orchestration.workspaces.current import MEMBER, Here, needs
+from orchestration.workspaces.current import MEMBER, Here, may_read_content, needs
 from orchestration.workspaces.models import ApiKey
 
 LIMIT = 50
@@ -102,6 +103,8 @@ def detail(request: Here, entry_id: UUID) -> HttpResponse:
         "proved": bool(checks) and all(check.good for check in checks or ()),
         "told": orjson.dumps(found.told, option=orjson.OPT_INDENT_2 | orjson.OPT_SORT_KEYS).decode(),
         "key": _key(),
+        "why": why(request.workspace.pk, found),
+        "readable": request.is_reviewer or may_read_content(request.membership),
     }
     return render_page_or_fragment(
         request, "dashboard/ledger_entry.html", {"verify": "dashboard/_ledger_checks.html"}, context

@@ -18,6 +18,7 @@ from dashboard.policy_shadow import Trial, trial
 from dashboard.policy_wishes import wishes
 from dashboard.policy_words import TONES, Line, effect_words, in_words, laid_out, scope_words
 from dashboard.signal_words import difference
+from orchestration.control import gates
 from orchestration.lib.fragments import render_page_or_fragment
 from orchestration.policies import lifecycle, shadows, standing
 from orchestration.policies.effects import WORDS, Effect, Kind
@@ -140,9 +141,11 @@ class PolicyPage:
     def decisions(self) -> list[Decision]:
         mine = Decision.objects.filter(workspace_id=self.policy.workspace_id, policy_id=self.policy.pk)
         found = list(mine.order_by("-at").defer("facts", "answer")[:RECENT])
+        receipts = gates.receipts(self.policy.workspace_id, [str(each.id) for each in found])
         for each in found:
             each.told = WORDS[Kind(each.effect)]  # type: ignore[attr-defined]
             each.judged = VERDICTS.get(each.verdict, each.verdict)  # type: ignore[attr-defined]
+            each.receipt = receipts.get(str(each.id))  # type: ignore[attr-defined]
         return found
 
     @cached_property

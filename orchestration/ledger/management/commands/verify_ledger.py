@@ -13,6 +13,7 @@ import orjson
 from django.core.management.base import BaseCommand, CommandError
 
 from orchestration.ledger import chain, evidence, seals, verify
+from orchestration.lib.templatetags.baton import plural
 
 
 class Command(BaseCommand):
@@ -47,7 +48,7 @@ class Command(BaseCommand):
         if faults:
             raise CommandError("Not proved: " + "; ".join(faults[:10]), returncode=1)
         told = given["checkpoint"]["public_key"]
-        self.stdout.write(f"Proved: {len(given['entries'])} entries, signed by {told}.")
+        self.stdout.write(f"Proved: {plural(len(given['entries']), 'entry,entries')}, signed by {told}.")
         if public is None:
             self.stdout.write("Compare that key with the one the ledger page shows, or give it by --key.")
 
