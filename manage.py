@@ -9,6 +9,11 @@ from contextlib import nullcontext
 NEED_NO_ENGINES = {"check", "demo", "findstatic", "help", "makemigrations", "up", "version"}
 
 
+def proves_a_file(arguments: list[str]) -> bool:
+    """Evidence is checked by whoever got it, who has no ledger."""
+    return arguments[1] == "verify_ledger" and any(map(os.path.isfile, arguments[2:]))
+
+
 def main(arguments: list[str]) -> None:
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "orchestration.config.settings")
     if arguments[1:2] == ["up"]:
@@ -24,7 +29,7 @@ def main(arguments: list[str]) -> None:
         from orchestration.config import engines
 
         helped = {"--help", "-h"} & set(arguments) or len(arguments) < 2
-        needless = helped or arguments[1] in NEED_NO_ENGINES
+        needless = helped or arguments[1] in NEED_NO_ENGINES or proves_a_file(arguments)
         migrating = arguments[1:2] == ["migrate"]
         with nullcontext() if needless else engines.attached(settings.STATE, migrating=migrating):
             execute_from_command_line(arguments)

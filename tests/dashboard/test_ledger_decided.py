@@ -1,4 +1,4 @@
-"""Beside the receipt of a decision: the rule as of then, what it looked at, and whether its facts are the same still."""
+"""Beside the receipt of a decision: the rule as of then, what it read, and whether its facts are the same still."""
 
 from __future__ import annotations
 
