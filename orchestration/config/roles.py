@@ -5,8 +5,10 @@ from __future__ import annotations
 import gc
 import importlib
 import os
+import shutil
 import socket
 import sys
+import tempfile
 import warnings
 from collections.abc import Callable
 from pathlib import Path
@@ -81,6 +83,7 @@ def worker(name: str, queue: str, *, processes: int) -> Callable[[], None]:
         connections["default"].settings_dict["CONN_MAX_AGE"] = KEPT_S
         os.environ["CELERY_SKIP_CHECKS"] = "1"  # the supervisor has made them, and the memory they touch is not shared
         concurrency.ALIASES["custom"] = "orchestration.config.forking:TaskPool"  # type: ignore[attr-defined]
+        take_scratch(name)
         give_signs(name, signals.task_received)
         replaying.each_beat.append(sign_of(settings.STATE, name).touch)  # a replay outlasts the patience for a sign
         warnings.simplefilter("ignore", SecurityWarning)  # about root, whose danger is pickle; we take JSON only
@@ -108,6 +111,15 @@ def beat() -> None:
     """The clock. Its table is static and every entry a sweep, so it keeps no file of when it last ran what."""
     give_signs("beat", signals.after_task_publish)
     app.Beat(scheduler="orchestration.config.clock:Clock", loglevel="WARNING", quiet=True, redirect_stdouts=False).run()
+
+
+def take_scratch(name: str) -> None:
+    """A folder of its own for what is temporary: a worker's pool leaves one behind at each start, and here the next
+    start removes it."""
+    folder = Path(settings.STATE.folder, "scratch", name)
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    tempfile.tempdir = str(folder)
 
 
 def give_signs(name: str, event: Signal) -> None:

@@ -1,7 +1,7 @@
 """The state folder (BATON_STATE): what it holds and where the engines of this folder live.
 
     secret_key, passwords       made once, readable by the owner only
-    logs/, pids/                of the processes that run on this folder
+    logs/, pids/, scratch/      of the processes that run on this folder
     postgres/, sockets/         PostgreSQL's data and both engines' sockets, unless `place` says where else
 
 PostgreSQL refuses to run as root, so as root it runs as another account. Where that account cannot reach the folder
