@@ -6,6 +6,7 @@ servers that DATABASE_URL and REDIS_URL name.
 
 from __future__ import annotations
 
+import gc
 import os
 import shutil
 import tempfile
@@ -13,6 +14,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+gc.disable()  # until all is imported and collected, which stays: to look through it took a quarter of that time
 # before Django's settings are read: pytest-django does that after this file
 FOLDER = Path(tempfile.mkdtemp(prefix="baton-tests-"))
 FOLDER.chmod(0o711)  # as root PostgreSQL runs as another account, which has to reach it

@@ -31,3 +31,4 @@ def leave_alone_what_stays() -> None:
     """A million objects were collected, and stay until the end: the collector of cycles looks at them no more."""
     gc.collect()
     gc.freeze()
+    gc.enable()

@@ -56,13 +56,14 @@ def scatter(workspace: Workspace, days: int, seed: int, rows: int = 250) -> rand
     return chance
 
 
-@pytest.mark.parametrize("hours", [1, 24, 7 * 24, 12 * 24, 13 * 24, 20 * 24, 24 * 24, 30 * 24])
-def test_every_part_has_what_its_hours_have(workspace: Workspace, hours: int) -> None:
-    scatter(workspace, 30, hours)
+# All windows in one test: the month they lie in takes longer to make than they take to read.
+def test_every_part_has_what_its_hours_have(workspace: Workspace) -> None:
+    scatter(workspace, 30, 7)
 
-    for until in (NOW, NOW - timedelta(hours=5), NOW.replace(hour=0, minute=0, second=0, microsecond=0)):
-        since = until - timedelta(hours=hours)
-        assert read(workspace, since, until) == counted(since, until, set())
+    for hours in (1, 24, 7 * 24, 12 * 24, 13 * 24, 20 * 24, 24 * 24, 30 * 24):
+        for until in (NOW, NOW - timedelta(hours=5), NOW.replace(hour=0, minute=0, second=0, microsecond=0)):
+            since = until - timedelta(hours=hours)
+            assert read(workspace, since, until) == counted(since, until, set()), (hours, until)
 
 
 def test_hours_that_changed_since_the_sweep_count_too(workspace: Workspace) -> None:
