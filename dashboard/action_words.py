@@ -6,6 +6,7 @@ from collections.abc import Mapping
 
 from django.urls import reverse
 
+from dashboard.actors import key
 from dashboard.finding import Finding, Part, foreign, say
 from orchestration.autonomy.models import Action, Cause, Kind, Order, State, Target
 from orchestration.lib.templatetags.baton import duration, number, plural
@@ -132,10 +133,10 @@ def _would(action: Action) -> str:
     return EFFECTS.get((action.kind, action.target_kind), "")
 
 
-def who(action: Action) -> str:
-    """A person's name, a key, or Baton itself."""
+def who(action: Action, keys: Mapping[str, str]) -> str:
+    """A person's name, a key's (`actors.keys_among`), or Baton itself."""
     kind, _, name = action.by.partition(":")
-    return name if kind == "person" else f"Key {name}" if kind == "key" else "Baton"
+    return name if kind == "person" else key(name, keys) if kind == "key" else "Baton"
 
 
 def why(action: Action) -> str:

@@ -13,6 +13,7 @@ from django.urls import reverse
 
 from dashboard.action_forms import LASTS
 from dashboard.action_words import DOING, who
+from dashboard.actors import keys_among
 from orchestration.autonomy import stops
 from orchestration.autonomy.models import Kind, Stop, Target
 from orchestration.autonomy.ordering import INVERSE, REASONED
@@ -147,12 +148,13 @@ def _standing(view: str, key: object, found: dict[str, Stop], asks: list[Ask]) -
 
 
 def _stopped(view: str, key: object, stop: Stop) -> Stopped:
+    keys = keys_among(stop.workspace_id, [stop.action.by])
     inverse = INVERSE[stop.kind]
     return Stopped(
         stop.kind,
         DOING[stop.kind][1].lower(),
-        stop.action.reason or "No reason given.",
-        who(stop.action),
+        f"{(stop.action.reason or 'No reason given').rstrip('.')}.",
+        who(stop.action, keys),
         stop.since,
         stop.until if stop.kind != Kind.CANCEL else None,
         stop.action_id,

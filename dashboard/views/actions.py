@@ -14,6 +14,7 @@ from django.views.decorators.http import require_safe
 from dashboard import action_words as words
 from dashboard import signal_page
 from dashboard.action_forms import LimitsForm
+from dashboard.actors import keys_among
 from dashboard.finding import Finding
 from dashboard.ledger_acts import act_of
 from dashboard.narrowing import Chip, Pages, address_of, chips, kept, terms, text_of
@@ -170,10 +171,14 @@ def order_of(request: Here, asked: Asked) -> OrderPart | None:
 def rows(request: Here, actions: Sequence[Action]) -> list[Row]:
     slugs, undoable = slugs_of(request, actions), ordering.undoable_of(actions)
     episodes = signal_page.episodes_of(request.workspace.pk, actions)
-    return [row(action, slugs, action.pk in undoable, episodes.get(action.pk)) for action in actions]
+    keys = keys_among(request.workspace.pk, [action.by for action in actions])
+    return [
+        row(action, slugs, words.who(action, keys), action.pk in undoable, episodes.get(action.pk))
+        for action in actions
+    ]
 
 
-def row(action: Action, slugs: dict[tuple[str, str], str], undoable: bool, episode: Episode | None) -> Row:
+def row(action: Action, slugs: dict[tuple[str, str], str], who: str, undoable: bool, episode: Episode | None) -> Row:
     inverse = ordering.INVERSE.get(action.kind)
     return Row(
         action,
@@ -181,7 +186,7 @@ def row(action: Action, slugs: dict[tuple[str, str], str], undoable: bool, episo
         words.state_words(action),
         words.tone(action),
         words.why(action),
-        words.who(action),
+        who,
         words.effect(action),
         words.took(action),
         words.came(*signal_page.came_of(episode)) if episode else "",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
 from django.core.exceptions import BadRequest
@@ -26,6 +26,8 @@ from dashboard.narrowing import (
     text_of,
 )
 from dashboard.period import Period, period_of
+from orchestration.autonomy import stops
+from orchestration.autonomy.models import Kind
 from orchestration.control import fleet, usage
 from orchestration.control.fleet import AGENT_SORTS, AgentLine
 from orchestration.lib.fragments import render_page_or_fragment
@@ -132,13 +134,15 @@ def pages(request: Here, shown: int, counted: int, after: str | None) -> Pages:
 def agent_rows(request: Here, lines: Sequence[AgentLine], period: Period) -> list[AgentRow]:
     titles = runs.titles(request.workspace.pk, {line.current.run for line in lines if line.current})
     courses = usage.courses(request.workspace.pk, (period.since, period.until))
+    halted = stops.agents_by_kind(request.workspace.pk)
     rows = []
     for line in lines:
         course = courses.get(line.row, usage.STILL)
         success = [1 - min(f, n) / n if n else None for n, f in zip(course.calls, course.failures, strict=True)]
         much = fails_much(line)
         case = titles.get(line.current.run, "") if line.current else ""
-        rows.append(AgentRow(line, state_words(line), case, spark(success, "fail" if much else "agent", SUCCESS), much))
+        said = state_words(line, halted.get(line.row, ()))
+        rows.append(AgentRow(line, said, case, spark(success, "fail" if much else "agent", SUCCESS), much))
     return rows
 
 
@@ -146,8 +150,11 @@ def fails_much(line: AgentLine) -> bool:
     return line.calls >= ENOUGH and line.interval is not None and line.interval[0] > MUCH
 
 
-def state_words(line: AgentLine) -> str:
-    """What stands beside the state: only a person is waited for so far."""
+def state_words(line: AgentLine, halted: Collection[str] = ()) -> str:
+    """What stands beside the state: that it was paused or is supervised, or for whom it waits."""
+    for kind, words in ((Kind.PAUSE, "paused"), (Kind.SUPERVISE, "supervised")):
+        if kind in halted:
+            return words
     if line.state == "waiting":
         return "for a person"
     if line.state == "silent" and line.last_seen:

@@ -17,6 +17,7 @@ from django.urls import reverse
 from django.utils import timezone
 from django.views.decorators.http import require_safe
 
+from dashboard.actors import key, keys_among
 from dashboard.finding import Finding, Part, say
 from dashboard.ledger_acts import act_of
 from dashboard.ledger_decided import why
@@ -30,7 +31,6 @@ from orchestration.lib.fragments import render_page_or_fragment, wanted
 from orchestration.lib.paging import BadCursor
 from orchestration.lib.templatetags.baton import number, plural
 from orchestration.workspaces.current import MEMBER, Here, may_read_content, needs
-from orchestration.workspaces.models import ApiKey
 
 LIMIT = 50
 MOST_EVIDENCE = 500
@@ -98,7 +98,7 @@ def detail(request: Here, entry_id: UUID) -> HttpResponse:
         except Discontinued as broken:
             checks = [Check(f"Nothing is signed at the moment. {broken}", False)]
     context = {
-        "row": _row(found, _keys(request.workspace.pk, [found])),
+        "row": _row(found, keys_among(request.workspace.pk, [found.actor])),
         "checks": checks,
         "proved": bool(checks) and all(check.good for check in checks or ()),
         "told": orjson.dumps(found.told, option=orjson.OPT_INDENT_2 | orjson.OPT_SORT_KEYS).decode(),
@@ -116,7 +116,7 @@ def _page(request: Here, asked: reading.Asked, period: Period) -> LedgerPage:
         page = reading.entries(request.workspace.pk, asked, LIMIT, request.GET.get("cursor") or None)
     except BadCursor as error:
         raise BadRequest("The cursor is not one that this list gave out.") from error
-    keys = _keys(request.workspace.pk, page.items)
+    keys = keys_among(request.workspace.pk, [line.actor for line in page.items])
     rows = [_row(line, keys) for line in page.items]
     older = address_of(request, cursor=page.next) if page.next else ""
     newest = address_of(request) if request.GET.get("cursor") else ""
@@ -149,20 +149,13 @@ def _finding(rows: list[Row], period: Period) -> Finding:
     )
 
 
-def _keys(workspace_id: int, lines: Sequence[Line]) -> dict[str, str]:
-    """What the keys that acted are called, by their number."""
-    ids = {who for kind, _, who in (line.actor.partition(":") for line in lines) if kind == "key" and who.isdecimal()}
-    found = ApiKey.objects.filter(workspace=workspace_id, id__in=ids)
-    return {str(key_id): name for key_id, name in found.values_list("id", "name")}
-
-
 def _row(line: Line, keys: Mapping[str, str]) -> Row:
     who_kind, _, who = line.actor.partition(":")
     told = line.told
     result = str(told.get("effect") or told.get("verdict") or "")
     return Row(
         line=line,
-        who=f"key {keys.get(who, who)}" if who_kind == "key" else who or "Baton",
+        who=key(who, keys) if who_kind == "key" else who or "Baton",
         who_kind=who_kind,
         act=act_of(line.kind),
         what=what_of(line),

@@ -106,6 +106,15 @@ def agents_stopped(workspace_id: int, kind: Kind) -> set[int]:
     return {int(target) for target in rows.values_list("target", flat=True)}
 
 
+def agents_by_kind(workspace_id: int) -> dict[int, set[str]]:
+    """What stops agents now, by agent: kinds of acts."""
+    found: dict[int, set[str]] = {}
+    rows = Stop.objects.filter(workspace_id=workspace_id, target_kind=Target.AGENT)
+    for target, kind in rows.values_list("target", "kind"):
+        found.setdefault(int(target), set()).add(kind)
+    return found
+
+
 def of(workspace_id: int, target_kind: Target, target: str) -> dict[str, Stop]:
     """What stops one thing now, by kind."""
     rows = Stop.objects.filter(workspace_id=workspace_id, target_kind=target_kind, target=target)

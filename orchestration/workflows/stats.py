@@ -19,6 +19,7 @@ from orchestration.workflows.models import Measure, Run, RunStatus, StepName, Wo
 from orchestration.workflows.paces import NOTHING, Booked, Pace
 
 OPEN = (RunStatus.RUNNING, RunStatus.WAITING)
+FEW = 5  # runs: of fewer, one slow step says nothing of a workflow
 
 
 @dataclass(frozen=True, slots=True)
@@ -152,20 +153,21 @@ def workflow_called(workspace_id: int, text: str) -> Workflow | None:
 
 
 def bottlenecks(workspace_id: int, since: datetime, until: datetime, most: int = 5) -> list[Bottleneck]:
-    """The steps with the largest share of elapsed time, largest first."""
+    """The steps with the largest share of elapsed time, largest first; those of a few runs after the others."""
     return bottlenecks_of(workflows(workspace_id, since, until), most)
 
 
 def bottlenecks_of(lines: Iterable[WorkflowLine], most: int = 5) -> list[Bottleneck]:
-    found = [
-        Bottleneck(
-            line.name, line.slug, step.name, step.owner, step.wait_p95_ms, step.work_p95_ms, share, step.id, step.split
-        )
-        for line in lines
-        for step in line.steps
-        if (share := step.share_of_elapsed)
-    ]
-    return sorted(found, key=lambda each: (-each.share_of_elapsed, each.workflow, each.step))[:most]
+    found = [(line.runs < FEW, told) for line in lines for step in line.steps if (told := _bottleneck(line, step))]
+    found.sort(key=lambda each: (each[0], -each[1].share_of_elapsed, each[1].workflow, each[1].step))
+    return [each for _, each in found[:most]]
+
+
+def _bottleneck(line: WorkflowLine, step: StepFigure) -> Bottleneck | None:
+    share, waits, works = step.share_of_elapsed, step.wait_p95_ms, step.work_p95_ms
+    if not share:
+        return None
+    return Bottleneck(line.name, line.slug, step.name, step.owner, waits, works, share, step.id, step.split)
 
 
 def timed(slow: Iterable[Bottleneck], rows: Stretch) -> list[Bottleneck]:

@@ -82,3 +82,18 @@ def test_settling_again_books_retries_once(workspace: Workspace, steps: dict[str
     (line,) = stats.workflows(workspace.pk, now - timedelta(hours=1), now)
 
     assert {step.name: step.split for step in line.steps} == {name: step.split for name, step in steps.items()}
+
+
+def test_a_single_run_does_not_make_its_step_the_worst(workspace: Workspace, steps: dict[str, StepFigure]) -> None:
+    sender = Sender(workspace)
+    sender.span("invoke_agent greeter", took=2, gen_ai__operation__name="invoke_agent", gen_ai__agent__name="greeter")
+    sender.deliver()
+    while digest.digest(workspace.pk):
+        pass
+    settle_all(workspace)
+    now = timezone.now()
+
+    found = stats.bottlenecks(workspace.pk, now - timedelta(hours=1), now)
+
+    assert found[0].step == "check"
+    assert (found[-1].step, found[-1].share_of_elapsed) == ("greeter", 1.0)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -12,6 +13,7 @@ from orchestration.autonomy import ordering, work
 from orchestration.autonomy.limits import Allowed, allowed, forget
 from orchestration.autonomy.models import Action, Cause, Kind, State, Stop
 from orchestration.ledger.models import Entry
+from orchestration.workspaces.keys import create_key
 from orchestration.workspaces.models import User, Workspace
 from tests import make
 from tests.autonomy.ordered import aimed, at_run, done, wish
@@ -244,6 +246,17 @@ def test_a_quarantined_agent_is_so_on_every_page(as_operator: Client, scene: Sce
     assert "is quarantined" in text(as_operator, "/agents/")
     assert "1 agent</a> is quarantined" in text(as_operator, "/")
     assert "Quarantined" in text(as_operator, AGENT, headers=region("state"))
+
+
+def test_who_pauses_by_key_stands_there_by_its_name_and_the_agent_as_paused(as_operator: Client, scene: Scene) -> None:
+    made, _ = create_key(scene.workspace, "night shift", ["admin"])
+    asked = replace(wish(Kind.PAUSE, reason="It pays twice"), by=f"key:{made.pk}")
+    work.carry_out_one(ordering.order(scene.workspace.pk, asked, aimed(scene.billing)))
+
+    assert "Paused by <bdi data-untrusted>key night shift</bdi>" in text(as_operator, AGENT)
+    assert "It pays twice.</bdi>" in text(as_operator, AGENT)
+    assert "key night shift" in text(as_operator, "/actions/")
+    assert '<span class="sub">paused</span>' in text(as_operator, "/agents/")
 
 
 def test_an_admin_and_an_operator_find_actions_in_the_sidebar(as_operator: Client, admin: User, scene: Scene) -> None:
