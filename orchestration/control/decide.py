@@ -16,7 +16,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from decimal import ROUND_FLOOR, Decimal
 from typing import Any
@@ -155,7 +155,7 @@ class Decided:
             "past": _json([] if self.stopped else _past(asked, row, answer)),
             "hold": _json([hold]) if hold else "[]",
             "opened": _json(hold_told({**dict.fromkeys(SHOWN), **hold})) if hold else None,
-            "entry": _json(_entry(self)),
+            "entry": _json(entries.row(_entry(self))),
         }
 
 
@@ -165,20 +165,15 @@ def digest_of(body: Any) -> bytes:
 
 
 def clean(ask: Ask) -> Ask:
-    """Without secrets."""
-    return Ask(
-        ask.agent,
-        ask.type,
-        ask.system,
-        ask.amount,
-        ask.currency,
-        redact_attributes(ask.arguments)[0],
-        ask.run,
-        ask.step,
-        redact_attributes(ask.context)[0],
-        redact_text(ask.proposal)[0],
-        list(redact_attributes({str(i): each for i, each in enumerate(ask.evidence)})[0].values()),
-    )
+    """Without secrets. The very same when there are none."""
+    arguments, context = redact_attributes(ask.arguments)[0], redact_attributes(ask.context)[0]
+    proposal, evidence = redact_text(ask.proposal)[0] if ask.proposal else "", ask.evidence
+    if evidence:
+        evidence = list(redact_attributes({str(i): each for i, each in enumerate(evidence)})[0].values())
+    kept = arguments is ask.arguments and context is ask.context and evidence == ask.evidence
+    if kept and proposal == ask.proposal:
+        return ask
+    return replace(ask, arguments=arguments, context=context, proposal=proposal, evidence=evidence)
 
 
 def facts_of(asked: Asked, book: Book, more: Mapping[str, Any]) -> dict[str, Any]:
@@ -424,12 +419,11 @@ def _hold(
     }
 
 
-def _entry(decided: Decided) -> dict[str, Any]:
+def _entry(decided: Decided) -> entries.Draft:
     """The receipt: no content, only names, numbers and the hash of what was seen."""
-    asked, answer, told, at = decided.asked, decided.answer, decided.told, decided.row["at"]
-    kept = decided.row["facts"]
+    asked, answer, told, kept = decided.asked, decided.answer, decided.told, decided.row["facts"]
     seen = orjson.dumps(kept, option=orjson.OPT_SORT_KEYS)
-    made = entries.draft(
+    return entries.draft(
         asked.workspace_id,
         "decision",
         ("decision", told["id"]),
@@ -449,9 +443,6 @@ def _entry(decided: Decided) -> dict[str, Any]:
         ),
         asked.at,
     )
-    row = dict(zip(entries.COLUMNS, made.values, strict=True))
-    hashes = {name: f"\\x{row[name].hex()}" for name in ("digest", "seal")}
-    return row | hashes | {"id": str(made.id), "at": at}
 
 
 def _json(value: Any) -> str:

@@ -26,27 +26,27 @@ class Draft:
 
 
 def row(made: Draft) -> dict[str, Any]:
-    """As `jsonb_populate_record` takes it."""
+    """As `jsonb_populate_record` takes it, by way of orjson."""
     told = dict(zip(COLUMNS, made.values, strict=True))
-    return told | {name: f"\\x{told[name].hex()}" for name in ("digest", "seal")}
+    told["digest"], told["seal"] = f"\\x{told['digest'].hex()}", f"\\x{told['seal'].hex()}"
+    return told
 
 
 def draft(
     workspace_id: int, kind: str, subject: tuple[str, str], actor: str, told: Mapping[str, Any], at: datetime
 ) -> Draft:
     """`told` is JSON-ready, without floats of unknown origin: amounts are texts, so that they stay as they were."""
-    entry_id = uuid7()
-    body = canonical(
-        {
-            "id": str(entry_id),
-            "workspace": workspace_id,
-            "at": at.astimezone(UTC).isoformat(timespec="microseconds"),
-            "kind": kind,
-            "subject": {"kind": subject[0], "id": subject[1]},
-            "actor": actor,
-            "told": told if isinstance(told, Plain) else dict(told),
-        }
-    )
+    entry_id, plain = uuid7(), isinstance(told, Plain)
+    entry: dict[str, Any] = {
+        "id": str(entry_id),
+        "workspace": workspace_id,
+        "at": at.astimezone(UTC).isoformat(timespec="microseconds"),
+        "kind": kind,
+        "subject": {"kind": subject[0], "id": subject[1]},
+        "actor": actor,
+        "told": told if plain else dict(told),
+    }
+    body = canonical(Plain(entry) if plain else entry)  # all else in it is plain in any case
     digest = merkle.leaf(body)
     values = (entry_id, workspace_id, at, kind, *subject, actor, body.decode(), digest, seals.seal(digest))
     return Draft(entry_id, values)

@@ -21,6 +21,7 @@ _PARTS = ("agent", "action", "run", "step", "context", "proposal", "evidence", "
 _ACTION = ("type", "system", "amount", "currency", "arguments")
 _ACCOUNT = ("account", "account_id", "iban")
 _NAMES = (str, int)  # `str | int` is made anew each time that it is come by
+_NUMBERS, _NESTS = (int, float, str), (dict, list)
 _CUSTOMER = ("customer", "customer_id")
 
 Rates = Mapping[str, Decimal]  # what one unit of a currency is worth in the workspace's
@@ -155,7 +156,11 @@ def _subjects(agent: str, arguments: Mapping[str, Any], context: Mapping[str, An
 
 
 def _first(places: Sequence[Mapping[str, Any]], keys: tuple[str, ...]) -> str:
-    return next((name for where in places for key in keys if (name := _named(where.get(key)))), "")
+    for where in places:
+        for key in keys:
+            if name := _named(where.get(key)):
+                return name
+    return ""
 
 
 def _named(value: Any) -> str:
@@ -179,9 +184,9 @@ def _text(
 def _amount(value: Any, faults: list[tuple[str, str]]) -> Decimal | None:
     if value is None:
         return None
-    number = value if isinstance(value, int | float | str) and not isinstance(value, bool) else None
+    number = str(value) if isinstance(value, _NUMBERS) and not isinstance(value, bool) else ""
     try:
-        amount = Decimal(str(number)) if number is not None and len(str(number)) <= 40 else None
+        amount = Decimal(number) if 0 < len(number) <= 40 else None
     except ArithmeticError:
         amount = None
     if amount is None or not amount.is_finite() or abs(amount) >= MOST_AMOUNT:
@@ -222,9 +227,11 @@ def listed(value: Any, faults: list[tuple[str, str]]) -> list[Any]:
     return [_plain(each) for each in value]
 
 
-def _shallow(value: Any, room: int) -> bool:
-    inner = value.values() if isinstance(value, dict) else value if isinstance(value, list) else ()
-    return room > 0 and all(_shallow(each, room - 1) for each in inner)
+def _shallow(value: dict[str, Any] | list[Any], room: int) -> bool:
+    inner = value.values() if isinstance(value, dict) else value
+    if room <= bool(inner):
+        return False
+    return all(_shallow(each, room - 1) for each in inner if isinstance(each, _NESTS))
 
 
 def _plain(value: Any) -> Any:
