@@ -25,12 +25,14 @@ from dashboard.workflow_trigger_fields import TriggerView
 from dashboard.workflow_trigger_forms import TriggerDraft
 from dashboard.workflow_words import difference
 from orchestration.control.declaring import flow_named
+from orchestration.control.firing import DEEP
 from orchestration.lib.fragments import render_page_or_fragment
 from orchestration.lib.pulse import publish as signal
 from orchestration.registry.models import Agent
 from orchestration.workflows import declared
 from orchestration.workflows.declared_models import DefinitionVersion
 from orchestration.workflows.definition import CLASSES, MOST_TRIGGERS, BadDefinition, parse
+from orchestration.workflows.fired import circle
 from orchestration.workflows.plans import Definition
 from orchestration.workspaces.current import Here, needs
 
@@ -52,6 +54,7 @@ class EditorPage:
     theirs: DefinitionVersion | None = None  # saved by somebody else meanwhile
     opened: int = -1  # place of a step that was just added
     fresh: bool = False  # nothing was written yet: nothing is wrong yet
+    deep: int = DEEP
 
     @cached_property
     def checked(self) -> Check:
@@ -111,6 +114,13 @@ class EditorPage:
         if self.base is None or not self.base.versions:
             return 1
         return self.base.draft.number if self.base.draft else self.base.versions[0].number + 1
+
+    @cached_property
+    def circle(self) -> list[str]:
+        """Workflows that would start each other, were this live."""
+        made = self.checked.definition
+        ends = [each["workflow"] for each in made.stored()["triggers"] if each["on"] == "run"] if made else []
+        return circle(self.request.workspace.pk, made.name, ends) if made and ends else []
 
     @property
     def changes(self) -> list[Line]:

@@ -42,7 +42,8 @@ class TriggersPage:
 
     @cached_property
     def circle(self) -> list[str]:
-        return circle(self.base.definition) if self.base.definition else []
+        mine = self.base.definition
+        return circle(mine.workspace_id, mine.name) if mine else []
 
     @property
     def live(self) -> list[Standing]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from uuid import UUID
@@ -83,16 +84,18 @@ def triggers_of(definition: WorkflowDefinition) -> list[Standing]:
     ]
 
 
-def circle(definition: WorkflowDefinition) -> list[str]:
-    """Workflows whose ends start one another, from this one back to it; empty: they do not."""
-    starts: dict[str, list[str]] = {}
-    live = WorkflowTrigger.objects.filter(workspace_id=definition.workspace_id, on="run", live=True, paused_at=None)
+def circle(workspace_id: int, of: str, awaited: Iterable[str] | None = None) -> list[str]:
+    """Workflows whose ends start one another, from this one back to it; empty: they do not. `awaited`: by whose ends a
+    draft would be started, in the place of what is live of it."""
+    starts: dict[str, list[str]] = {name: [of] for name in awaited or ()}
+    live = WorkflowTrigger.objects.filter(workspace_id=workspace_id, on="run", live=True, paused_at=None)
     for body, name in live.order_by("pk").values_list("body", "definition__name"):
-        starts.setdefault(body["workflow"], []).append(name)
-    ways, seen = [[definition.name]], {definition.name}
+        if awaited is None or name != of:
+            starts.setdefault(body["workflow"], []).append(name)
+    ways, seen = [[of]], {of}
     for way in ways:
         for name in starts.get(way[-1], ()):
-            if name == definition.name:
+            if name == of:
                 return [*way, name]
             if name not in seen:
                 seen.add(name)

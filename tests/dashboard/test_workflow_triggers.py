@@ -125,6 +125,17 @@ def test_workflows_that_start_each_other_are_named(as_operator: Client, workspac
     assert "in a circle" not in text(as_operator)
 
 
+def test_the_editor_warns_of_a_circle_before_it_is_published(as_admin: Client, workspace: Workspace) -> None:
+    make.workflow(workspace, "Refund")
+    flows.declare(workspace, flows.step("a"), name="Letter", triggers=[{"on": "run", "workflow": "Refund"}])
+    body = parse({"name": "Refund", "steps": [flows.step("a")]}).stored()
+
+    for awaited, warned in (("Letter", True), ("Invoice", False)):
+        sent = form(of_body(body)) | {"t0-on": "run", "t0-workflow": awaited, "do": "check"}
+        page = re.sub("<[^>]+>", "", as_admin.post("/workflows/refund/edit/", sent).content.decode())
+        assert ("in a circle. Refund, then Letter, then Refund. After 5 triggers" in page) is warned
+
+
 def test_nothing_is_paused_without_a_reason_and_twice_is_once(as_operator: Client, trigger: WorkflowTrigger) -> None:
     told = {"trigger": str(trigger.pk)}
     as_operator.post(f"{ADDRESS}pause/", told | {"reason": " "})
