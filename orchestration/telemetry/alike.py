@@ -19,10 +19,11 @@ from typing import Any
 import orjson
 
 from orchestration.telemetry.conventions import observe
+from orchestration.telemetry.imprints import Imprints
 from orchestration.telemetry.otlp_attributes import COUNT, UNKNOWN, Pair, code_of, counted, pairs_of
 from orchestration.telemetry.spans import Observed, RawSpan
 
-MOST = 4_000  # shapes, values in them and spans met; beyond that all are forgotten
+MOST = 6_000  # shapes, values in them, spans met and their bytes; beyond that all are forgotten
 SAME_BYTES = 2_048  # of attributes kept whole
 NOWHERE = -1
 _TOKENS = ("tokens_in", "tokens_out", "tokens_cached")
@@ -82,7 +83,8 @@ class Meaning:
 
 # A span that means that: ids, times, numbers of tokens by place, and its attributes as they are stored
 Alike = tuple[Meaning, bytes, bytes, bytes, int, int, Numbers, bytes]
-Found = tuple[Meaning, Numbers, bytes]
+# … and the last with gaps for these numbers, where it is remembered
+Found = tuple[Meaning, Numbers, bytes, bytes | None]
 
 
 @dataclass(slots=True, eq=False)
@@ -102,6 +104,7 @@ class Kin:
         # by face and codes: the meaning, and the stored attributes with gaps for numbers
         self._same: dict[tuple[Any, ...], tuple[Meaning, bytes]] = {}
         self._shapes: dict[Key, _Shape | None] = {}
+        self.imprints = Imprints()
 
     def find(self, face: Face, encoded: Sequence[bytes]) -> Found | None:
         """What a span with these attributes, and no words beside them, means, if that is known."""
@@ -117,7 +120,7 @@ class Kin:
         found = self._same.get((face, *codes))
         if found is None:
             return self._alike(face, encoded)
-        return found[0], numbers, found[1] % tuple(numbers.values()) if numbers else found[1]
+        return found[0], numbers, found[1] % tuple(numbers.values()) if numbers else found[1], found[1]
 
     def _alike(self, face: Face, encoded: Sequence[bytes]) -> Found | None:
         """The same for one that differs from others in what its meaning does not depend on."""
@@ -135,7 +138,13 @@ class Kin:
         if UNKNOWN not in codes and len(attributes) <= SAME_BYTES:
             self._same[face, *codes] = meaning, _with_gaps(attributes, pairs) if numbers else attributes
             self._memory.met += 1
-        return meaning, numbers, attributes
+        return meaning, numbers, attributes, None
+
+    def imprint(self, data: bytes, span: Any, found: Found) -> None:
+        """Know a span by its bytes the next time, now that it was `found`."""
+        meaning, numbers, _, gaps = found
+        if gaps is not None and self.imprints.note(data, span, (meaning, gaps, tuple(numbers))):
+            self._memory.met += 1
 
     def learn(self, raw: RawSpan, encoded: Sequence[bytes]) -> None:
         """Called for a span that was not known. What was met only once is noted, no more: it may be unique."""

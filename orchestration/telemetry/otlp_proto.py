@@ -35,7 +35,7 @@ from orchestration.telemetry.admission import (
     real_id,
     span_fault,
 )
-from orchestration.telemetry.alike import Alike, Memory
+from orchestration.telemetry.alike import Alike, Kin, Memory
 from orchestration.telemetry.otlp_attributes import attributes_of, pairs_of, read, value_of
 from orchestration.telemetry.spans import Event, Link, RawLog, RawSpan, Resource, resource_of
 from orchestration.telemetry.wire import Frame, Shallow
@@ -63,7 +63,7 @@ def known_traces(body: bytes, when: Window, memory: Memory) -> Decoded[RawSpan |
     for resource, scope, encoded in _scopes(body, rejected, _resource):
         kin = memory.of((resource.service, resource.environment, scope))
         find = kin.find
-        for data, s in _items(encoded, Shallow, rejected):
+        for data, s in _items(_unlike(encoded, kin, when, append), Shallow, rejected):
             trace_id, span_id, parent_id = s.trace_id, s.span_id, s.parent_span_id
             start_ns, end_ns = s.start_time_unix_nano, s.end_time_unix_nano
             if fault := span_fault(trace_id, span_id, parent_id, start_ns, end_ns, when):
@@ -76,6 +76,7 @@ def known_traces(body: bytes, when: Window, memory: Memory) -> Decoded[RawSpan |
             plain = plain and not message
             found = find((s.name, s.kind, code, not parent_id), attributes) if plain else None
             if found is not None:
+                kin.imprint(data, s, found)
                 append((found[0], trace_id, span_id, parent_id, start_ns, end_ns, found[1], found[2]))
                 continue
             raw = _span(s, data, (trace_id, span_id, parent_id), (start_ns, end_ns), resource, scope)
@@ -83,6 +84,19 @@ def known_traces(body: bytes, when: Window, memory: Memory) -> Decoded[RawSpan |
             if plain:
                 kin.learn(raw, attributes)
     return out
+
+
+def _unlike(
+    encoded: Iterable[bytes], kin: Kin, when: Window, append: Callable[[RawSpan | Alike], None]
+) -> Iterator[bytes]:
+    """Spans that are not known by their bytes; the others are appended."""
+    find = kin.imprints.find
+    for data in encoded:
+        known = find(data, when)
+        if known is None:
+            yield data
+        else:
+            append(known)
 
 
 def logs(body: bytes, when: Window, received_ns: int) -> Decoded[RawLog]:

@@ -37,7 +37,7 @@ def request(*attributes: dict[str, Any], name: str = "chat m", scope: str = "s")
     into = group.scope_spans.add()
     into.scope.name = scope
     for number, held in enumerate(attributes, 1):
-        span = into.spans.add(trace_id=b"t" * 16, span_id=number.to_bytes(8, "big"), name=name)
+        span = into.spans.add(trace_id=b"t" * 16, span_id=number.to_bytes(8, "big"), name=name, kind=1)
         span.start_time_unix_nano = span.end_time_unix_nano = NOW - 10**9 * number
         span.attributes.extend(KeyValue(key=key, value=any_value(value)) for key, value in held.items())
     return made.SerializeToString()
