@@ -169,6 +169,11 @@ class Stand:
         parts = {part: sum(megabytes(pid) for pid in self.family(part)) for part in (*OURS, *ENGINES)}
         return parts | {"supervisor": megabytes(self.up.pid) if self.up else 0.0}
 
+    def private(self, *parts: str) -> float:
+        """Megabytes that these parts hold for themselves. What they share with their parent is in it, so only how it
+        changes says something; but asking takes a seventh of what `memory` does, whose tenth of a second would be missed under load."""
+        return sum(anonymous(pid) for part in parts for pid in self.family(part))
+
 
 WAITING = "select count(*) from telemetry_delivery where workspace_id = %s and poisoned_at is null"
 UNSETTLED = "select count(*) from workflows_trace where workspace_id = %s and due_at is not null"
@@ -261,6 +266,14 @@ def seconds(pid: int) -> float:
     """CPU of a process, and of its children that have ended."""
     fields = stat(pid)
     return sum(int(value) for value in fields[11:15]) / TICK if fields else 0.0
+
+
+def anonymous(pid: int) -> float:
+    try:
+        lines = Path(f"/proc/{pid}/status").read_text().splitlines()
+    except OSError:
+        return 0.0
+    return next((int(line.split()[1]) / 1024 for line in lines if line.startswith("RssAnon:")), 0.0)
 
 
 def megabytes(pid: int) -> float:
