@@ -171,7 +171,7 @@ class Stand:
 
     def private(self, *parts: str) -> float:
         """Megabytes that these parts hold for themselves. What they share with their parent is in it, so only how it
-        changes says something; but asking takes a seventh of what `memory` does, whose tenth of a second would be missed under load."""
+        changes says something; but asking takes a seventh of what `memory` does, which may be missed under load."""
         return sum(anonymous(pid) for part in parts for pid in self.family(part))
 
 
