@@ -117,6 +117,22 @@ def test_a_claim_leaves_to_others_what_does_not_fit_its_batch(
     assert not {delivery.id for delivery in mine} & {delivery.id for delivery in others}
 
 
+def test_in_a_burst_what_came_just_now_is_left_for_later(workspace: Workspace, monkeypatch: pytest.MonkeyPatch) -> None:
+    """So that the rest of its traces may come, and they are told when they are stored."""
+    senders = [Sender(workspace) for _ in range(3)]
+    for sender in senders:
+        refund(sender)
+    ids = [sender.deliver() for sender in senders]
+    now = timezone.now()
+    Delivery.objects.filter(id=ids[0]).update(received_at=now - timedelta(seconds=1))
+    Delivery.objects.filter(id__in=ids[1:]).update(received_at=now + timedelta(seconds=60))
+
+    assert len(deliveries_claimed(workspace)) == 3
+
+    monkeypatch.setattr(deliveries, "BURST_ITEMS", sum(Delivery.objects.values_list("items", flat=True)))
+    assert [delivery.id for delivery in deliveries_claimed(workspace)] == ids[:1]
+
+
 def claimed_and_closed(workspace: Workspace) -> list[Any]:
     """For a thread, whose connection is its own."""
     try:
