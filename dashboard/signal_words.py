@@ -19,7 +19,7 @@ ACTS = {  # of whom, as an order
     "retry": "ask for another try of",
     "compensate": "ask to undo the effects of",
     "verify": "ask a person to check",
-    "notify": "tell who has to know of",
+    "notify": "send a notice about",
     "reroute": "move the work of",
 }
 WHOM = {

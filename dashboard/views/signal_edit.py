@@ -19,6 +19,8 @@ from dashboard.signal_words import ACTS, EXPECTED, WHOM, difference
 from dashboard.views.policy import PolicyPage
 from dashboard.views.policy_drafts import Editing, Editor
 from orchestration.lib.fragments import render_page_or_fragment
+from orchestration.outbox import send
+from orchestration.outbox.models import Event
 from orchestration.policies.models import PolicyVersion
 from orchestration.policies.signal_kinds import SIGNALS
 from orchestration.policies.versions import Wrong
@@ -67,6 +69,11 @@ class SignalEditor(Editing[SignalDraft]):
     @property
     def acts(self) -> list[tuple[str, object]]:
         return [(f"{ACTS[each.kind].capitalize()} {WHOM[self.draft.of]}", each) for each in self.draft.acts]
+
+    @cached_property
+    def told(self) -> int:
+        """How many receivers a notice has."""
+        return send.listeners(self.request.workspace.pk, Event.ACTION_NOTICE.value)
 
     @property
     def bounds(self) -> list[tuple[str, str, str, str]]:

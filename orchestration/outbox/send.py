@@ -46,6 +46,11 @@ def announce(workspace_id: int, event: str, subject: str, data: Mapping[str, Any
     return found
 
 
+def listeners(workspace_id: int, event: str) -> int:
+    """How many endpoints are told of such an event."""
+    return Endpoint.objects.filter(workspace_id=workspace_id, events__contains=[event]).count()
+
+
 def announce_all(workspace_id: int, event: str, told: Mapping[str, Mapping[str, Any]]) -> int:
     """The same event of many subjects, each with what is said of it. Returns how many messages were made."""
     data = [orjson.dumps(each, option=orjson.OPT_UTC_Z).decode() for each in told.values()]

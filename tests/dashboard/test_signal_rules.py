@@ -68,7 +68,8 @@ def test_a_new_one_begins_with_its_signals_own_rule(as_admin: Client, workspace:
     assert Policy.objects.get().subject == "signal"
     assert 'name="row-field" value="signal.minutes"' in text(answer)
     listed = text(as_admin.get("/policies/"))
-    assert "Questions wait too long: tell who has to know of the inbox" in listed
+    assert "Questions wait too long: send a notice about the inbox" in listed
+    assert "Nobody is told of notices yet" in text(answer)
 
 
 def test_work_is_moved_to_no_agent_that_is_not_there(
