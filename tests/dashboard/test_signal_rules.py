@@ -176,7 +176,7 @@ def test_a_shadow_shows_what_it_lacks_and_goes_live_early_with_a_word_only(
 
     panel = text(proven.get(address, headers=region("shadow")))
     assert "The shadow has seen 1 of 5 episodes and 0 of 7 days so far." in panel
-    assert "1 time</b> and did nothing" in panel
+    assert "1 time</b>, and did nothing" in panel
     fields = {"version": "1", "reason": "It cannot wait"}
     refused = text(proven.post(f"{address}publish/", fields, follow=True))
     assert "Wait, or lower what this policy asks of shadows." in refused
