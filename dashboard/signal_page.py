@@ -110,7 +110,7 @@ def figure(facts: Mapping[str, Any]) -> str:
         if isinstance(value, int | float):
             if name == "signal.surely":
                 share = 100 * float(facts.get("signal.rate", value))
-                return f"{share:.0f} % {unit}"
+                return f"{share:.0f}% {unit}"
             places = 2 if name == "signal.cost" else 0
             return f"{value:,.{places}f} {unit}"
     return ""

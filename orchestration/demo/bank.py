@@ -72,7 +72,7 @@ POLICIES = (
         "When the refund agent may pay alone.",
         (
             (refunds(250.0), "A first limit, low on purpose"),
-            (refunds(REFUND_LIMIT), "Reviewers approved 97 % of those between 250 and 500 unchanged"),
+            (refunds(REFUND_LIMIT), "Reviewers approved 97% of those between 250 and 500 unchanged"),
         ),
         draft=refunds(1000.0),
     ),

@@ -215,7 +215,7 @@ def test_what_a_rule_did_stands_with_the_rule_and_with_what_came_of_it(
 
     for page in (listed, alone):
         assert re.search(rf'href="/policies/{slug}/">A rule', page)
-        assert "75 % failing then, 75 % failing now." in page
+        assert "75% failing then, 75% failing now." in page
     assert "Acted, holds still" in rule
     assert "No acts match" in text(as_operator.get("/actions/?rule=another"))
 
