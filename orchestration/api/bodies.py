@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Iterator, MutableMapping
-from contextlib import contextmanager
+from collections.abc import Awaitable, Callable, MutableMapping
 from io import BytesIO
 from typing import Any
 
@@ -27,22 +26,30 @@ class Room:
     def __init__(self, size: int) -> None:
         self.left = size
 
-    @contextmanager
-    def share(self) -> Iterator[Callable[[int], None]]:
+    def share(self) -> Share:
         """Call what you are given with the size of each part; it raises Refused (503) when there is no more room."""
-        taken = 0
+        return Share(self)
 
-        def take(size: int) -> None:
-            nonlocal taken
-            taken += size
-            self.left -= size
-            if self.left < 0:
-                raise busy("Too much is being received at the moment.")
 
-        try:
-            yield take
-        finally:
-            self.left += taken
+class Share:
+    """What one request takes of the room, until its end."""
+
+    __slots__ = ("_room", "_taken")
+
+    def __init__(self, room: Room) -> None:
+        self._room, self._taken = room, 0
+
+    def __enter__(self) -> Callable[[int], None]:
+        return self._take
+
+    def __exit__(self, *_: object) -> None:
+        self._room.left += self._taken
+
+    def _take(self, size: int) -> None:
+        self._taken += size
+        self._room.left -= size
+        if self._room.left < 0:
+            raise busy("Too much is being received at the moment.")
 
 
 room = Room(HELD_BYTES)
