@@ -44,10 +44,11 @@ from orchestration.telemetry import recent, retention
 from orchestration.workspaces.models import Membership, User, Workspace
 from tests import lean, sharing
 from tests.api.door import Server
-from tests.emptying import empty
+from tests.emptying import empty, lost
 
 settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]  # the real one is slow, on purpose
 TransactionTestCase._fixture_teardown = empty  # type: ignore[attr-defined]
+TransactionTestCase._should_reload_connections = lost  # type: ignore[attr-defined]
 # The same examples each time: what fails is then what was changed. EXPLORE tries others, and more of them.
 EXPLORE = bool(os.environ.get("EXPLORE"))
 hypothesis.settings.register_profile(

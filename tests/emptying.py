@@ -35,3 +35,9 @@ def empty(*_: object) -> None:
     all of them, which makes new files for some hundred tables, partitions and indexes, however few rows there are."""
     with connection.cursor() as cursor:
         cursor.execute(EMPTY)
+
+
+def lost(*_: object) -> bool:
+    """Whether a test of that kind leaves no connection that the next could go on with. Django would make one anew for
+    each, and a new one reads the catalogue of all tables and partitions anew."""
+    return connection.connection is None or not connection.is_usable() or connection.in_atomic_block
