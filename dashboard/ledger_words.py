@@ -73,6 +73,12 @@ def _gate(told: Told) -> str:
     return f"{told.get('policy', '')}: {told.get('decisions')} decisions in {told.get('days')} days{least}"
 
 
+def _late(told: Told) -> str:
+    """Of whom and by which rule; older entries tell only when it was due."""
+    asked = " of ".join(str(told[name]) for name in ("policy", "agent") if told.get(name))
+    return asked or f"that was due {str(told.get('due_at') or '')[:16].replace('T', ' ')}"
+
+
 def _slice(told: Told) -> str:
     """`agent desk-billing, act refund: 9 of 134 failed`"""
     traits = ", ".join(f"{name} {value}" for name, value in orjson.loads(told["traits"]))
@@ -165,6 +171,7 @@ _WHAT: Mapping[str, Callable[[Told], str]] = {
         ("claim.granted", "claim.finished", "claim.released"),
         lambda told: f"{told.get('work', '')} of run {told.get('run', '')}",
     ),
+    **dict.fromkeys(("hold.late", "hold.late_again"), _late),
     "limits.changed": _limits,
     "rule.held_back": lambda told: f"{told.get('policy', '')} v{told.get('version', '')} on {told.get('of', '')}",
     "slice.found": _slice,

@@ -59,7 +59,8 @@ with due as (select c.id from escalations_clock c join escalations_escalation e 
     where c.rung_at is null and c.at <= %s order by c.at, c.id limit {PORTION} for update of c skip locked),
 rung as (update escalations_clock c set rung_at = %s from due where c.id = due.id
     returning c.hold_id, c.workspace_id, c.alarm, c.at)
-select r.workspace_id, r.alarm, r.hold_id, r.at, e.batch_id, e.opened_at, e.due_at, b.assigned_to_id
+select r.workspace_id, r.alarm, r.hold_id, r.at, e.batch_id, e.opened_at, e.due_at, b.assigned_to_id,
+    e.policy, e.agent
 from rung r join escalations_escalation e on e.hold_id = r.hold_id and e.open
 left join escalations_batch b on b.id = e.batch_id order by r.at, r.hold_id
 """
@@ -77,6 +78,8 @@ class Ring:
     opened_at: datetime
     due_at: datetime | None
     holder: int | None
+    policy: str
+    agent: str
 
 
 def sweep(now: datetime | None = None) -> int:
@@ -163,6 +166,7 @@ def _risen(workspace_id: int, late: Sequence[Ring], now: datetime) -> dict[UUID,
 
 def _receipt(each: Ring, moved: dict[UUID, int]) -> tuple[str, tuple[str, str], str, dict[str, Any]]:
     told: dict[str, Any] = {"due_at": each.due_at.isoformat() if each.due_at else None}
+    told |= {"policy": each.policy, "agent": each.agent}
     if each.batch in moved:
         told["to"] = moved[each.batch]
     return f"hold.{'late' if each.alarm == Alarm.LATE else 'late_again'}", ("hold", str(each.hold)), BY_BATON, told

@@ -198,6 +198,7 @@ SAID = [
         "revert refund-limit to v1",
     ),
     ("rules.two_people", {"after": False}, "let publishing take", "one person"),
+    ("hold.late", {"policy": "refund-limit", "agent": "refund"}, "found a question late", "refund-limit of refund"),
     (
         "slice.found",
         {"traits": '[["agent","desk-billing"]]', "n": 1340, "failures": 9},

@@ -78,6 +78,7 @@ def test_what_is_late_rings_once_leaves_a_receipt_and_asks_again_later(workspace
     assert sla.sweep(NOW) == 0
     entry = Entry.objects.get(kind="hold.late")
     assert (entry.subject_id, entry.actor) == (str(hold.pk), "baton")
+    assert f'"agent":"{hold.agent}"' in str(entry.body)
     share = timedelta(minutes=29, seconds=30)
     assert alarms(alarm="again") == {"again": hold.due_at + share}  # type: ignore[operator]
 
