@@ -61,7 +61,9 @@ BENCHES: dict[str, tuple[str, Bench]] = {
     ),
     "decisions": (
         "may I: latency, CPU, beside full ingest, with parts away (P5, P6)",
-        lambda s, r, o: decisions.measure(s, r, 6 if o.quick else 300 if o.full else 20),
+        lambda s, r, o: decisions.measure(
+            s, r, 6 if o.quick else 20, 6 if o.quick else 300 if o.full else 20, 30 if o.full else 8
+        ),
     ),
     "inbox": (
         "no question to a person is lost whatever dies; ten thousand open ones (P8, P10)",

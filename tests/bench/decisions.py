@@ -112,16 +112,17 @@ def open_loop(url: str, key: str, rate: float, seconds: float, *, lanes: int = 8
     return answers
 
 
-def measure(stand: Stand, report: Report, seconds: float) -> None:
+def measure(stand: Stand, report: Report, seconds: float, beside: float, away: float) -> None:
+    """`seconds` alone with each number of policies, `beside` ingest, and with a part `away`."""
     for policies in (1, 100):
         tenant = stand.workspace()
         key = _rules(stand, tenant, policies)
         open_loop(stand.url, key, 50, 2)
         _alone(stand, report, key, policies, seconds)
     _capacity(stand, report, key)
-    _beside(stand, report, key, seconds)
+    _beside(stand, report, key, beside)
     _one_key(stand, report, tenant, key)
-    _without(stand, report, key)
+    _without(stand, report, key, away)
 
 
 def _rules(stand: Stand, tenant: Tenant, policies: int) -> str:
@@ -190,9 +191,9 @@ def _one_key(stand: Stand, report: Report, tenant: Tenant, key: str) -> None:
     report.none("  another body under it was taken", int(other != 422), f"holds of that run {holds[0][0]}")
 
 
-def _without(stand: Stand, report: Report, key: str) -> None:
-    _while(stand, report, key, "Valkey hangs", lambda n: stand.kill("valkey", n))
-    _while(stand, report, key, "workers hang", lambda n: _workers(stand, n))
+def _without(stand: Stand, report: Report, key: str, seconds: float) -> None:
+    _while(stand, report, key, ("Valkey hangs", seconds), lambda n: stand.kill("valkey", n))
+    _while(stand, report, key, ("workers hang", seconds), lambda n: _workers(stand, n))
     with stand.unwatched():
         stand.kill("postgres", signal.SIGINT)
         time.sleep(1)
@@ -208,12 +209,15 @@ def _workers(stand: Stand, number: signal.Signals) -> None:
         stand.kill(part, number)
 
 
-def _while(stand: Stand, report: Report, key: str, what: str, send: Callable[[signal.Signals], object]) -> None:
+def _while(
+    stand: Stand, report: Report, key: str, fault: tuple[str, float], send: Callable[[signal.Signals], object]
+) -> None:
+    what, seconds = fault
     send(signal.SIGSTOP)
     try:
-        answers = open_loop(stand.url, key, BESIDE, 8)
+        answers = open_loop(stand.url, key, BESIDE, seconds)
     finally:
         send(signal.SIGCONT)
     late = sum(wait > ANSWER_S * 1000 for wait in answers.waits)
     bad = len(answers.waits) - answers.codes[200] + answers.wrong + late
-    report.none(f"{what}: late, refused or other answers", bad, f"p99 {answers.p(0.99):.0f} ms")
+    report.none(f"{what}: late, refused or other answers", bad, f"p99 {answers.p(0.99):.0f} ms of {len(answers.waits)}")
