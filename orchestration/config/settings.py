@@ -78,7 +78,8 @@ ROOT_URLCONF = "orchestration.config.urls"
 ASGI_APPLICATION = "orchestration.config.asgi.application"
 DATA_UPLOAD_MAX_MEMORY_SIZE = 24 * 1024 * 1024  # the doors have bounds of their own, below this one
 INGEST_BYTES = 20 * 1024 * 1024  # of a request to a door, unpacked
-INGEST_BACKLOG = 60_000  # items that may wait for the digest: about two seconds of its work
+# items that may wait for the digest: two full batches under way, and as many waiting to be taken whole
+INGEST_BACKLOG = 80_000
 DATA_UPLOAD_MAX_NUMBER_FIELDS = 2000  # a form that decides about a whole page of cases
 TEMPLATES = [
     {
