@@ -11,6 +11,7 @@ import os
 import shutil
 import tempfile
 from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -133,8 +134,10 @@ def pytest_unconfigure() -> None:
 
 @pytest.fixture(scope="session")
 def django_db_setup(django_db_setup: None, django_db_blocker: Any) -> None:
-    """Tests that commit end with all tables emptied, which the ledger forbids; that one guard sleeps meanwhile."""
+    """Tests that commit end with all tables emptied, which the ledger forbids; that one guard sleeps meanwhile. And the
+    days that most tests write to have their partitions, which each would make and roll back again."""
     with django_db_blocker.unblock(), connection.cursor() as cursor:
+        retention.ensure_partitions(*(datetime.now(UTC).date() + timedelta(days=days) for days in (-2, 1)))
         for table in ("ledger_entry", "ledger_link", "ledger_block", "ledger_checkpoint"):
             cursor.execute(f"alter table {table} disable trigger {table}_whole")
 

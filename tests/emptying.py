@@ -16,6 +16,7 @@ begin
         from pg_class
         where relnamespace = 'public'::regnamespace and relkind in ('r', 'p') and not relispartition
           and relname not in ('django_migrations', 'django_content_type', 'auth_permission')
+          and (relkind = 'p' or pg_relation_size(pg_class.oid) > 0)
     loop
         if not found.guarded then
             execute format('delete from %s', found.name);
