@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import secrets
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from django.contrib import messages
@@ -68,8 +69,10 @@ class CircuitRow:
 
 @dataclass(frozen=True, slots=True)
 class SliceRow:
+    """`traits`: name, value, and of an agent the slug that leads to it."""
+
     row: Slice
-    traits: list[tuple[str, str]]
+    traits: list[tuple[str, str, str]]
     share: str
     rest: str
     evidence: str
@@ -107,7 +110,7 @@ def shown(
         ],
         "circuits": [CircuitRow(row, words.LABELS[row.state], words.TONES[row.state]) for row in found.circuits],
         "proposed": found.proposed,
-        "slices": [SliceRow(each, *words.slice_words(each)) for each in found.slices],
+        "slices": [slice_row(each, {slug: name for name, slug in found.agents.values()}) for each in found.slices],
         "choices": [choice(each) for each in found.choices],
         "as_of": found.as_of,
         "kinds": KINDS,
@@ -178,6 +181,16 @@ def heat(record: Record | None) -> Heat:
         return Heat(few, "too few for a rate", "nil", circuit, tone)
     small = f"{record.low * 100:.0f} to {record.high * 100:.0f}, n={number(record.n)}"
     return Heat(f"{record.success * 100:.0f}%", small, shade(record.success), circuit, tone)
+
+
+def slice_row(row: Slice, agents: Mapping[str, str]) -> SliceRow:
+    """`agents`: names by slug."""
+    traits, share, rest, evidence = words.slice_words(row)
+    named = [
+        (name, agents[value], value) if name == "agent" and value in agents else (name, value, "")
+        for name, value in traits
+    ]
+    return SliceRow(row, named, share, rest, evidence)
 
 
 def choice(row: Choice) -> ChoiceRow:

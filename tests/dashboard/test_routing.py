@@ -12,7 +12,7 @@ from orchestration.autonomy.models import Action, Kind
 from orchestration.control import route_figures
 from orchestration.registry.models import Agent, System
 from orchestration.routing import limits
-from orchestration.routing.models import Breaker, Circuit, Move
+from orchestration.routing.models import Breaker, Circuit, Move, Slice
 from orchestration.workspaces.models import Workspace
 from tests import make
 from tests.autonomy.ordered import aimed, done
@@ -150,3 +150,18 @@ def test_the_file_says_what_the_page_says(as_operator: Client, pair: tuple[Agent
 
     assert len(lines) == 3
     assert [each["calls"] for each in items] == [100, 400]
+
+
+def test_what_fails_more_names_its_agent_and_leads_to_it(
+    as_operator: Client, workspace: Workspace, pair: tuple[Agent, Agent, System]
+) -> None:
+    counts = {"n": 80, "failures": 40, "rest": 200, "rest_failures": 10, "evidence": 1e6}
+    traits = [["agent", "desk-billing"], ["act", "refund"]]
+    Slice.objects.create(
+        workspace=workspace, what="x", traits=traits, at=timezone.now(), since=timezone.now(), **counts
+    )
+
+    said = text(as_operator).split('id="slices"')[1]
+
+    assert 'href="/agents/desk-billing/"><bdi data-untrusted>billing</bdi></a>' in said
+    assert "<bdi data-untrusted>refund</bdi>" in said
