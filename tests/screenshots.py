@@ -31,19 +31,22 @@ WIDE = (1200, 744)
 
 @dataclass(frozen=True, slots=True)
 class Picture:
-    """`path`: an address; or a list, whose first row that holds `row` is opened."""
+    """`path`: an address; or a list, whose first row that holds `row` is opened. `press`: a button, and what it brings
+    into view."""
 
     name: str
     path: str
     theme: str = "light"
     size: tuple[int, int] = WIDE
     row: str | None = None
+    press: tuple[str, str] | None = None
 
 
 PICTURES = (
     Picture("overview", "/"),
     Picture("overview-dark", "/", "dark"),
     Picture("run", "/runs/?q=Refund&status=completed", row="Refund request"),
+    Picture("policy", "/policies/refund-limit/edit/", press=("Save and replay", "Decisions that change")),
 )
 
 
@@ -109,6 +112,10 @@ def take(browser: Browser, running: Demo, picture: Picture, folder: Path) -> Pat
         row = page.locator("main tbody tr", has_text=picture.row).first
         row.locator("a[href]").first.click()
         page.wait_for_load_state()
+    if picture.press is not None:
+        button, brings = picture.press
+        page.get_by_role("button", name=button).click()
+        page.get_by_text(brings).wait_for(timeout=60_000)
     page.wait_for_timeout(2000)  # the stream is open and charts are drawn
     path = folder / f"{picture.name}.png"
     page.screenshot(path=path)
