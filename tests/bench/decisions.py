@@ -32,8 +32,15 @@ from orchestration.workspaces.keys import create_key
 from orchestration.workspaces.models import User, Workspace
 workspace = Workspace.objects.get(pk={workspace})
 by, _ = User.objects.get_or_create(username="bench")
+shapes = (
+    "action.amount <= limit && action.type != 'none-%d'",
+    "action.amount <= limit || action.system == 'ledger-%d'",
+    "action.amount <= limit && context.channel != 'fax-%d'",
+    "action.amount <= limit && !(action.arguments.account in [-1, -%d])",
+    "action.amount <= limit && !(now.hour > 30 && context.returned == %d)",
+)
 for n in range({policies}):
-    body = {{"condition": "action.amount <= limit && action.type != 'none-%d'" % n, "then": {{"kind": "allow"}},
+    body = {{"condition": shapes[n % len(shapes)] % (n + 2), "then": {{"kind": "allow"}},
              "otherwise": {{"kind": "hold", "skill": "refunds"}}, "limits": {{"limit": {limit}}}}}
     draft = lifecycle.create(workspace, "Limit %d" % n, by, body)
     lifecycle.publish(draft.policy_id, draft.number, by, "For the bench")
