@@ -9,7 +9,9 @@ from django.http import HttpResponse
 from django.views.decorators.http import require_safe
 
 from dashboard.charts.bars import LogScale, Piece, Whisker, shares_bar
-from dashboard.period import period_of
+from dashboard.finding import Finding, Part, foreign, say
+from dashboard.links import Links
+from dashboard.period import Period, period_of
 from orchestration.lib.fragments import render_page_or_fragment
 from orchestration.lib.stats import wilson
 from orchestration.lib.templatetags.baton import ENOUGH, duration, interval, number, percent, plural
@@ -95,7 +97,40 @@ def listing(request: Here) -> HttpResponse:
     lines = stats.workflows(request.workspace.pk, period.since, period.until, q)
     rows = flow_rows(in_motion(lines))
     still = [line for line in lines if not line.runs and not line.in_progress]
-    context = {"rows": rows, "still": still, "period": period, "q": q}
+    context = {"finding": finding(rows, still, period, q), "rows": rows, "still": still, "period": period, "q": q}
     return render_page_or_fragment(
         request, "dashboard/workflows.html", {"flows": "dashboard/_workflows_rows.html"}, context
     )
+
+
+def finding(rows: Sequence[FlowRow], still: Sequence[WorkflowLine], period: Period, q: str = "") -> Finding:
+    """What most needs somebody, the first that holds: what surely fails, asks people, or is mostly waiting."""
+    if not rows and still:
+        return Finding(say(f"No workflow {'of these ' if q else ''}ran in {period.words}"))
+    if not rows:
+        return Finding(say("No workflow has a name like that" if q else "No workflow has run yet"))
+    ended = sum(row.line.runs for row in rows)
+    failed, asked, open_ = (sum(getattr(row.line, n) for row in rows) for n in ("failed", "escalated", "in_progress"))
+    lede = say(
+        f"Of {plural(ended, 'run,runs')} that ended in {period.words}, {number(failed)} failed and {number(asked)} "
+        f"asked a person. {number(open_)} in progress."
+    )
+    return Finding(_standing_out(rows, Links(period.text)), lede)
+
+
+def _standing_out(rows: Sequence[FlowRow], links: Links) -> tuple[Part, ...]:
+    failing = [row.line for row in rows if row.fails_much]
+    asking = [row.line for row in rows if row.asks_much]
+    waiting = [row.line for row in rows if row.line.shares and row.line.shares.waiting >= 0.5]
+    if failing:
+        worst = max(failing, key=lambda line: line.failed / line.runs)
+        words = f" fails in {percent(worst.failed / worst.runs)} of its runs"
+    elif asking:
+        worst = max(asking, key=lambda line: line.escalated / line.runs)
+        words = f" asks a person in {percent(worst.escalated / worst.runs)} of its runs"
+    elif waiting:
+        worst = max(waiting, key=lambda line: line.shares.waiting if line.shares else 0)
+        words = f" is waiting for {percent(worst.shares.waiting if worst.shares else 0)} of its time"
+    else:
+        return say("No workflow surely fails or asks often")
+    return say(foreign(worst.name, links.workflow(worst.slug)), words)

@@ -8,9 +8,11 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
-from django.test import Client
+from django.test import Client, RequestFactory
 
 from dashboard.charts.durations import bands, histogram
+from dashboard.period import period_of
+from dashboard.views import workflows
 from dashboard.views.workflow import finding, shared_words, step_rows
 from dashboard.views.workflows import flow_rows
 from orchestration.lib.stats import bucket
@@ -55,6 +57,37 @@ FLOW = WorkflowLine(
 )
 def test_the_finding_says_where_the_time_goes(changed: dict[str, Any], words: str) -> None:
     assert finding(replace(FLOW, **changed), "the last day").words == words
+
+
+@pytest.mark.parametrize(
+    ("changed", "words"),
+    [
+        ({}, "No workflow surely fails or asks often"),
+        ({"failed": 2, "runs": 4}, "No workflow surely fails or asks often"),  # of four runs nothing is sure
+        ({"shares": Shares(0.1, 0.06, 0.84), "escalated": 1}, "Loan is waiting for 84% of its time"),
+        ({"shares": Shares(0.1, 0.06, 0.84), "escalated": 30}, "Loan asks a person in 75% of its runs"),
+        ({"escalated": 30, "failed": 10}, "Loan fails in 25% of its runs"),
+    ],
+)
+def test_the_list_opens_with_what_most_needs_somebody(changed: dict[str, Any], words: str) -> None:
+    period = period_of(RequestFactory().get("/workflows/"))
+
+    said = workflows.finding(flow_rows([replace(FLOW, **changed), replace(FLOW, id=2, name="Calm")]), [], period)
+
+    assert said.words == words
+
+
+@pytest.mark.parametrize(
+    ("still", "q", "words"),
+    [
+        ([FLOW], "", "No workflow ran in the last 24 hours"),
+        ([FLOW], "lo", "No workflow of these ran in the last 24 hours"),
+        ([], "x", "No workflow has a name like that"),
+        ([], "", "No workflow has run yet"),
+    ],
+)
+def test_a_list_without_runs_says_why(still: list[WorkflowLine], q: str, words: str) -> None:
+    assert workflows.finding([], still, period_of(RequestFactory().get("/workflows/")), q).words == words
 
 
 def test_the_lede_counts_ends_and_names_the_slowest_step() -> None:
