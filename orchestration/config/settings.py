@@ -78,8 +78,9 @@ ROOT_URLCONF = "orchestration.config.urls"
 ASGI_APPLICATION = "orchestration.config.asgi.application"
 DATA_UPLOAD_MAX_MEMORY_SIZE = 24 * 1024 * 1024  # the doors have bounds of their own, below this one
 INGEST_BYTES = 20 * 1024 * 1024  # of a request to a door, unpacked
-# items that may wait for the digest: two full batches under way, and as many waiting to be taken whole
-INGEST_BACKLOG = 80_000
+# Items that may wait for the digest: two full batches under way, and as many waiting as are digested in the second for
+# which senders are told to stay away, so that the digest does not run dry.
+INGEST_BACKLOG = 100_000
 DATA_UPLOAD_MAX_NUMBER_FIELDS = 2000  # a form that decides about a whole page of cases
 TEMPLATES = [
     {

@@ -14,9 +14,10 @@ BATCH = 1_000  # deliveries in one transaction: with one, PostgreSQL costs about
 # has room. With 12,000 the rows of figures cost PostgreSQL a fifth of all that it does.
 BATCH_ITEMS = 20_000
 BATCH_BYTES = 16 << 20  # of bodies as stored
-# Where so many items wait, each does so for so long: until then more spans of its traces may be on the way, and what is
-# stored before it can be told is read and written again when it can.
-BURST_ITEMS, RESTED_S = 5_000, 0.5
+# Where so many items have waited for so long, younger ones are left to wait as well: more spans of their traces may be on
+# the way, and what is stored before it can be told is read and written again when it can. Where fewer have, all are
+# taken: to rest would cost more than that.
+RESTED_ITEMS, RESTED_S = 5_000, 0.5
 SUSPECT_S = 120  # waiting for longer than this while others go by: perhaps it kills its worker
 TRIES = 3
 KEEP_POISONED_DAYS = 7
@@ -64,15 +65,15 @@ def claim(workspace_id: int) -> list[Waiting]:
     """Lock up to `BATCH` deliveries, oldest first; none twice, whoever else claims. Call inside a transaction.
 
     As many are locked as make one batch of those that wait longest, so that another process finds its own behind
-    them; bodies are read of as many as do make one, should those be locked already and these be larger. In a burst
-    only what has `RESTED_S` behind it."""
+    them; bodies are read of as many as do make one, should those be locked already and these be larger. Where
+    enough has `RESTED_S` behind it, only that."""
     with connection.cursor() as cursor:
         cursor.execute(
-            "with oldest as (select id, items from telemetry_delivery where workspace_id = %(w)s "
+            f"with oldest as (select id, items, {_RESTED} as rested from telemetry_delivery where workspace_id = %(w)s "
             f"and {_CLAIMABLE} order by id limit {BATCH}), "
             "waiting as materialized (select * from telemetry_delivery where workspace_id = %(w)s "
-            f"and {_CLAIMABLE} and ({_RESTED} or (select sum(items) from oldest) < {BURST_ITEMS}) order by id "
-            "limit (select greatest(1, count(*)) from (select sum(items) "
+            f"and {_CLAIMABLE} and ({_RESTED} or (select coalesce(sum(items) filter (where rested), 0) from oldest) "
+            f"< {RESTED_ITEMS}) order by id limit (select greatest(1, count(*)) from (select sum(items) "
             f"over (order by id) as upto from oldest) o where upto <= {BATCH_ITEMS}) for update skip locked), "
             "sized as (select *, row_number() over upto as place, sum(items) over upto as all_items, "
             "sum(octet_length(body)) over upto as all_bytes from waiting window upto as (order by id)) "

@@ -129,8 +129,10 @@ def test_in_a_burst_what_came_just_now_is_left_for_later(workspace: Workspace, m
 
     assert len(deliveries_claimed(workspace)) == 3
 
-    monkeypatch.setattr(deliveries, "BURST_ITEMS", sum(Delivery.objects.values_list("items", flat=True)))
+    monkeypatch.setattr(deliveries, "RESTED_ITEMS", Delivery.objects.get(id=ids[0]).items)
     assert [delivery.id for delivery in deliveries_claimed(workspace)] == ids[:1]
+    Delivery.objects.filter(id=ids[0]).delete()
+    assert [delivery.id for delivery in deliveries_claimed(workspace)] == ids[1:]
 
 
 def claimed_and_closed(workspace: Workspace) -> list[Any]:
