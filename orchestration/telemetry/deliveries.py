@@ -14,8 +14,8 @@ BATCH = 1_000  # deliveries in one transaction: with one, PostgreSQL costs about
 # has room. With 12,000 the rows of figures cost PostgreSQL a fifth of all that it does.
 BATCH_ITEMS = 20_000
 BATCH_BYTES = 16 << 20  # of bodies as stored
-# Where so many items have waited for so long, younger ones are left to wait as well: more spans of their traces may be on
-# the way, and what is stored before it can be told is read and written again when it can. Where fewer have, all are
+# Where so many items have waited for so long, younger ones are left to wait as well: more spans of their traces may be
+# on the way, and what is stored before it can be told is read and written again when it can. Where fewer have, all are
 # taken: to rest would cost more than that.
 RESTED_ITEMS, RESTED_S = 5_000, 0.5
 SUSPECT_S = 120  # waiting for longer than this while others go by: perhaps it kills its worker
