@@ -34,6 +34,8 @@ body.addEventListener("htmx:beforeSwap", (event) => {
     answer.shouldSwap = false;
     holds(region, difference(region, coming));
   } else {
+    // what takes the place of the page's heading is the page's heading
+    if (!ok && region.querySelector("h1")) answer.serverResponse = answer.serverResponse.replace(/<(\/?)h2>/g, "<$1h1>");
     before = { id: region.id, values: values(region), focus: focusIn(region), left: scrolls(region).map((each) => each.scrollLeft), open: details(region).map((each) => each.open) };
   }
 });
