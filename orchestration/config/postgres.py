@@ -41,7 +41,7 @@ SETTINGS = {
     "shared_buffers": "96MB",
     "work_mem": "8MB",
     "maintenance_work_mem": "64MB",
-    "max_wal_size": "1GB",
+    "max_wal_size": "2GB",
     "checkpoint_timeout": "15min",
     "wal_compression": "off",  # the wheels know pglz only, whose CPU costs more than the bytes that it saves
     "random_page_cost": "1.1",
