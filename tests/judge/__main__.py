@@ -8,12 +8,9 @@ asked; what no window of it reaches (services of years ago) is read from the tab
 from __future__ import annotations
 
 import argparse
-import os
 import sys
 from collections.abc import Callable
 from pathlib import Path
-
-import django
 
 from tests.bench.stand import stand
 from tests.judge import alike, cases, causes, duty, mixed, policies, reliability, services, shape
@@ -51,8 +48,6 @@ def main() -> int:
     options = parser.parse_args()
     if not options.data.is_dir():
         parser.error(f"{options.data} is no folder")
-    os.environ.setdefault("DJANGO_SETTINGS_MODULE", "orchestration.config.settings")
-    django.setup()
     agreement = Agreement()
     with stand(options.port) as baton:
         imports = Imports(options.data, baton, agreement.say)
