@@ -73,8 +73,8 @@ def _decision(workspace_id: int, line: Line) -> Decision | None:
 
 def _versions(workspace_id: int, told: list[dict[str, Any]]) -> dict[tuple[str, int], PolicyVersion]:
     wanted = {(each["policy"], each["version"]) for each in told}
-    slugs = {slug for slug, _ in wanted}
-    found = PolicyVersion.objects.filter(policy__workspace_id=workspace_id, policy__slug__in=slugs)
+    slugs, numbers = {slug for slug, _ in wanted}, {number for _, number in wanted}
+    found = PolicyVersion.objects.filter(policy__workspace_id=workspace_id, policy__slug__in=slugs, number__in=numbers)
     by_name = {(each.policy.slug, each.number): each for each in found.select_related("policy")}
     return {name: version for name, version in by_name.items() if name in wanted}
 
