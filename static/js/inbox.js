@@ -1,6 +1,6 @@
 // The inbox under the fingers: a press is on the screen before the server has answered, the next batch is ready, and
 // nothing moves that somebody is reading. Every act is a form that also works without this file.
-import { $, WIDE, age, ask, batch, boxes, claim, count, following, headers, inbox, links, mark, open, parse, place, prepare, rows, settle, show, still } from "./inbox_panes.js";
+import { $, WIDE, age, ask, batch, boxes, claim, count, following, headers, inbox, links, mark, open, parse, place, prepare, rows, settle, show, still, told } from "./inbox_panes.js";
 import "./inbox_others.js";
 
 const body = document.body, said = $("said");
@@ -26,11 +26,11 @@ const ahead = (form, act, button) => {
   return true;
 };
 const send = async (form, button) => {
-  const told = new FormData(form, button), act = told.getAll("act").pop();
+  const sent = new FormData(form, button), act = sent.getAll("act").pop();
   const before = { batch: $("batch"), case: $("case") };
   document.querySelectorAll(":popover-open").forEach((each) => each.hidePopover());
   const before_address = location.href, went = ahead(form, act, button);
-  const answer = await fetch(button?.getAttribute("formaction") ?? form.action, { method: "POST", body: told, headers: headers("after") }).catch(() => null);
+  const answer = await fetch(button?.getAttribute("formaction") ?? form.action, { method: "POST", body: sent, headers: headers("after") }).catch(() => null);
   delete form.dataset.busy;
   form.querySelectorAll("[data-busy]").forEach((each) => { delete each.dataset.busy; each.removeAttribute("aria-disabled"); });
   const text = answer ? await answer.text() : "", dom = parse(text);
@@ -64,12 +64,12 @@ const choose = (row) => {
 const look = async (row, view) => {
   if (!row) return;
   choose(row);
-  const link = row.querySelector("a"), mine = ask();
+  const link = row.querySelector("a"), mine = ask(), there = $("batch");
   link.focus({ preventScroll: true });
   if (!view && !$("case").offsetParent) return;  // no room beside: Enter opens it
-  const answer = await fetch(link.href, { headers: headers("case") }).catch(() => null);
-  if (!still(mine) || !answer?.ok) return;
-  place(parse(await answer.text()).getElementById("case"));
+  const text = await told(link.href, headers("case"));
+  if (!text || !still(mine) || $("batch") !== there) return;
+  place(parse(text).getElementById("case"));
   if (view) { inbox().dataset.view = view; history.pushState(null, "", link.href); scrollTo(0, 0); }
 };
 const step = (by) => {

@@ -1,5 +1,5 @@
 // What others do while a batch is open: it only marks the cases that they decided, and says how many are new.
-import { $, LOOK, WIDE, batch, again, count, headers, links, mark, open, parse, prepare, rows } from "./inbox_panes.js";
+import { $, LOOK, WIDE, batch, again, count, headers, links, mark, open, parse, prepare, rows, told } from "./inbox_panes.js";
 
 const body = document.body, said = $("said");
 
@@ -9,12 +9,12 @@ let noted = -PACE, later;
 const soon = () => { later ??= setTimeout(note, Math.max(0, noted + PACE - performance.now())); };
 const note = async () => {
   later = undefined;
-  const id = batch(), path = $("batch")?.dataset.address;
-  if (!id) return;
+  const there = $("batch");
+  if (!batch()) return;
   noted = performance.now();
-  const answer = await fetch(path, { headers: headers("batch", LOOK) }).catch(() => null);
-  if (!answer?.ok || batch() !== id) return;
-  const dom = parse(await answer.text());
+  const text = await told(there.dataset.address, headers("batch", LOOK));
+  if (!text || $("batch") !== there) return;  // what was shown since is not what was asked about
+  const dom = parse(text);
   let gone = 0;
   for (const row of rows()) {
     const now = dom.getElementById(row.id);

@@ -13,6 +13,12 @@ export const parse = (text) => new DOMParser().parseFromString(text, "text/html"
 export const headers = (region, more) => ({ "HX-Request": "true", "HX-Target": region, ...more });
 export const LOOK = { "X-Purpose": "prefetch" };  // looks without claiming
 
+/** The whole answer, or "": what was asked may be over not only before it begins but also while its text comes. */
+export const told = async (path, sent) => {
+  const answer = await fetch(path, { headers: sent }).catch(() => null);
+  return answer?.ok ? answer.text().catch(() => "") : "";
+};
+
 /** How long the open batch has been on the screen, in ms. */
 export const age = () => performance.now() - since;
 
@@ -87,8 +93,8 @@ export const prepare = async () => {
   for (const path of next) {
     if (ready.has(path)) continue;
     ready.set(path, "");
-    const answer = await fetch(path, { headers: headers("panes", LOOK) }).catch(() => null);
-    if (answer?.ok) ready.set(path, await answer.text()); else ready.delete(path);
+    const text = await told(path, headers("panes", LOOK));
+    if (text) ready.set(path, text); else ready.delete(path);
   }
 };
 /** The batch below, if it is ready to be shown at once. */
@@ -104,16 +110,16 @@ export const again = () => {
 export const claim = (verb = "claim") => {
   const form = $("decide");
   if (!form || !batch() || !("decides" in form.dataset)) return;
-  const told = new FormData();
-  told.set("csrfmiddlewaretoken", form.elements.csrfmiddlewaretoken.value);
-  fetch(`/inbox/${batch()}/${verb}/`, { method: "POST", body: told, keepalive: true }).catch(() => null);
+  const said = new FormData();
+  said.set("csrfmiddlewaretoken", form.elements.csrfmiddlewaretoken.value);
+  fetch(`/inbox/${batch()}/${verb}/`, { method: "POST", body: said, keepalive: true }).catch(() => null);
 };
 
 export const open = async (link, view = "batch") => {
   const path = link.href, mine = ask(), kept = ready.get(path);
   if (kept) { show(kept, view); claim(); return; }
-  const answer = await fetch(path, { headers: headers("panes") }).catch(() => null);
+  const text = await told(path, headers("panes"));
   if (!still(mine)) return;
-  if (!answer?.ok) { location.assign(path); return; }
-  show(await answer.text(), view);
+  if (!text) { location.assign(path); return; }
+  show(text, view);
 };

@@ -237,6 +237,52 @@ def test_a_case_decided_elsewhere_is_marked_where_it_stands(seen: Watched) -> No
     committed(intake.take_in)
 
 
+# The text of the next answer about one batch comes once `window.come` is called; its heading has come before.
+SLOW_TEXT = """(path) => {
+    const text = Response.prototype.text;
+    Response.prototype.text = async function () {
+        const said = await text.call(this);
+        if (!this.url.includes(path) || window.come) return said;
+        return new Promise((go) => { window.come = () => go(said); });
+    };
+}"""
+COME = "() => { window.come(); return new Promise((done) => setTimeout(done, 50)); }"
+
+
+def test_news_of_one_batch_that_comes_when_the_next_is_open_marks_nothing_in_it(seen: Watched) -> None:
+    page = seen.page
+    seen.open("/inbox/")
+    page.evaluate(SLOW_TEXT, page.locator("#batch").get_attribute("data-batch"))
+    page.evaluate("() => document.body.dispatchEvent(new CustomEvent('live:batch'))")
+    page.wait_for_function("() => window.come")
+
+    page.locator("#batches a.batch").nth(1).click()
+    page.locator("#batches li:nth-child(2) a[aria-current]").wait_for()
+    waiting = page.locator("#batch tbody input").count()
+    page.evaluate(COME)
+
+    assert page.locator("#batch tbody input").count() == waiting > 0
+    assert page.locator("#batch .gone-row").count() == 0
+
+
+def test_a_case_that_comes_when_another_batch_is_open_is_not_shown_beside_it(seen: Watched) -> None:
+    page = seen.page
+    seen.open("/inbox/")
+    page.locator("#batches a.batch", has_text="Sanctions").first.click()
+    page.locator("#batches a[aria-current]", has_text="Sanctions").wait_for()
+    decided = page.locator("#batch").get_attribute("data-batch")
+    page.evaluate(SLOW_TEXT, "case=")
+    page.locator("#batch tbody a").first.click()
+    page.wait_for_function("() => window.come")
+
+    pressed(page, "a")
+    page.wait_for_function("(batch) => document.getElementById('batch').dataset.batch !== batch", arg=decided)
+    beside = page.locator("#case").inner_html()
+    page.evaluate(COME)
+
+    assert page.locator("#case").inner_html() == beside
+
+
 def test_all_of_it_works_without_a_script(browser: Browser, place: Place) -> None:
     context = browser.new_context(java_script_enabled=False, base_url=place.origin)
     context.set_default_timeout(LONG_S * 1000)
