@@ -62,15 +62,18 @@ def calls(
     ms: float = 100,
     tokens: tuple[int, int] = (0, 0),
     cost: int = 0,
+    into: Tally | None = None,
 ) -> None:
-    """Figures of `n` spans that began in the minute of `at` (now), `failures` of them in error."""
-    tally = Tally(SPANS)
+    """Figures of `n` spans that began in the minute of `at` (now), `failures` of them in error. They are booked at
+    once, or by who gave what to count them `into`."""
+    tally = Tally(SPANS) if into is None else into
     key = (_minute(at), who.application_id if who else 0, who.pk if who else 0, on.pk if on else 0, int(kind))
     for place in range(n):
         first = place == 0
         sums = (1, place < failures, tokens[0] * first, tokens[1] * first, cost * first, round(ms))
         tally.absorb([observation(key, sums, round(ms * 1000))])
-    rollups.book(space.pk, tally)
+    if into is None:
+        rollups.book(space.pk, tally)
 
 
 def ended(

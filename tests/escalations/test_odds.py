@@ -28,6 +28,15 @@ def told(n: int, share: float = 0.02) -> list[tuple[dict[str, Plain], bool]]:
     return found
 
 
+def judge(space: Workspace, cases: list[tuple[dict[str, Plain], bool]]) -> None:
+    """Past cases like these, each with the verdict that a person gave."""
+    asked = [{"amount": each["amount"], "context": {"item_back": each["context.item_back"]}} for each, _ in cases]
+    made = held.holds(space, asked, state="applied")
+    Decision.objects.filter(hold_id__in=[hold.pk for hold in made]).update(verdict="approve")
+    wrong = [hold.pk for hold, (_, wrong) in zip(made, cases, strict=True) if wrong]
+    Decision.objects.filter(hold_id__in=wrong).update(verdict="reject")
+
+
 def test_too_few_verdicts_teach_nothing() -> None:
     assert fitting.fit(told(29)) is None
 
@@ -68,10 +77,7 @@ def test_where_nobody_was_ever_wrong_nothing_is_held_back() -> None:
 
 @pytest.mark.django_db
 def test_verdicts_of_the_past_are_learnt_once_and_used(workspace: Workspace, reviewer: User) -> None:
-    for fields, wrong in told(200):
-        context = {"item_back": fields["context.item_back"]}
-        hold = held.holds(workspace, [{"amount": fields["amount"], "context": context}], state="applied")[0]
-        Decision.objects.filter(hold_id=hold.pk).update(verdict="reject" if wrong else "approve")
+    judge(workspace, told(200))
 
     assert judged.learn() == [(workspace.pk, "refund-bot", "refund")]
     assert judged.due() == []
@@ -99,15 +105,7 @@ def test_what_is_learnt_arranges_what_nobody_has_opened_yet(workspace: Workspace
     held.holds(workspace, asked)
     intake.take_in()
     assert Escalation.objects.filter(selected=True).count() == 8
-    for fields, wrong in told(200):
-        held.holds(
-            workspace,
-            [{"amount": fields["amount"], "context": {"item_back": fields["context.item_back"]}}],
-            state="applied",
-        )
-        Decision.objects.filter(verdict="", hold_id__in=Hold.objects.filter(state="applied").values("pk")).update(
-            verdict="reject" if wrong else "approve"
-        )
+    judge(workspace, told(200))
 
     for act in judged.learn():
         regrouping.relearnt(*act)

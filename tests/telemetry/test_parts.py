@@ -11,7 +11,7 @@ import pytest
 from orchestration.telemetry import sums
 from orchestration.telemetry.models import SpanHour, SpanMinute
 from orchestration.telemetry.parts import in_parts
-from orchestration.telemetry.rollups import HOUR, SPANS, roll_hours
+from orchestration.telemetry.rollups import HOUR, SPANS, Tally, book, roll_hours
 from orchestration.workspaces.models import Workspace
 from tests import make
 
@@ -49,9 +49,12 @@ def counted(since: datetime, until: datetime, touched: set[datetime]) -> Counts:
 def scatter(workspace: Workspace, days: int, seed: int, rows: int = 250) -> random.Random:
     chance = random.Random(seed)
     who = [make.agent(workspace, name) for name in ("triage", "refund")]
+    tally = Tally(SPANS)
     for _ in range(rows):
         at = NOW - timedelta(minutes=chance.randrange(days * 1440))
-        make.calls(workspace, chance.choice(who), n=chance.randint(1, 9), failures=chance.randint(0, 1), at=at)
+        n, failures = chance.randint(1, 9), chance.randint(0, 1)
+        make.calls(workspace, chance.choice(who), n=n, failures=failures, at=at, into=tally)
+    book(workspace.pk, tally)
     roll_hours(TABLES, 60)
     return chance
 

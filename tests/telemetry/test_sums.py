@@ -10,7 +10,7 @@ import pytest
 from orchestration.lib.stats import COLUMNS
 from orchestration.telemetry import sums
 from orchestration.telemetry.models import SpanDay, SpanHour, SpanMinute
-from orchestration.telemetry.rollups import SPANS, roll_hours, to_day
+from orchestration.telemetry.rollups import SPANS, Tally, book, roll_hours, to_day
 from orchestration.workspaces.models import Workspace
 from tests import make
 
@@ -86,9 +86,13 @@ def test_a_day_that_changed_since_the_sweep_is_read_by_its_hours(workspace: Work
 def test_a_window_with_any_edges_has_what_its_minutes_have(workspace: Workspace, seed: int) -> None:
     chance = random.Random(seed)
     begin = NOON - timedelta(days=5, minutes=chance.randrange(1440))
-    for place in range(160):
-        make.calls(workspace, n=chance.randint(1, 9), at=begin + timedelta(minutes=chance.randrange(7 * 1440)))
-        if place == 150:
+    for rows in (150, 10):  # of which the hours are swept, and of which they are not
+        tally = Tally(SPANS)
+        for _ in range(rows):
+            at = begin + timedelta(minutes=chance.randrange(7 * 1440))
+            make.calls(workspace, n=chance.randint(1, 9), at=at, into=tally)
+        book(workspace.pk, tally)
+        if rows == 150:
             roll_hours(TABLES)
 
     for _ in range(25):
