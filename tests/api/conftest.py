@@ -17,7 +17,8 @@ from tests.emptying import empty
 
 @pytest.fixture(scope="module", autouse=True)
 def nothing_left(django_db_setup: None, django_db_blocker: DjangoDbBlocker) -> Iterator[None]:
-    """What was digested or decided here is not deleted test by test, and is nothing to tests elsewhere."""
+    """Tenants, and what was digested or decided for them, are not deleted test by test: each test has one of its own. To
+    tests elsewhere they are nothing."""
     yield
     with django_db_blocker.unblock():
         empty()
@@ -25,8 +26,8 @@ def nothing_left(django_db_setup: None, django_db_blocker: DjangoDbBlocker) -> I
 
 @pytest.fixture
 def transactional_db(django_db_setup: None, django_db_blocker: DjangoDbBlocker) -> Iterator[None]:
-    """What it is elsewhere, rows that other connections see too; only that what the doors write is deleted afterwards,
-    which is much quicker than emptying all tables."""
+    """What it is elsewhere, rows that other connections see too; only that what is counted over all tenants is deleted
+    afterwards, which is much quicker than emptying all tables."""
     with django_db_blocker.unblock():
         yield
         for _ in range(3):
@@ -49,4 +50,3 @@ def door(served: int, tenant: Workspace) -> Door:
 def forget() -> None:
     Delivery.objects.all().delete()
     Refusal.objects.all().delete()
-    Workspace.objects.all().delete()

@@ -201,7 +201,7 @@ def test_a_bad_order_is_told_what_is_wrong(acts: Door, bot: Agent, change: dict[
     answered, told = post(acts, "actions", quarantine(bot) | change)
 
     assert (answered, told["status"]) == (status, status)
-    assert not Action.objects.exists()
+    assert not Action.objects.filter(workspace=bot.workspace).exists()
 
 
 def test_a_key_that_may_only_decide_orders_nothing(may: Door, bot: Agent) -> None:

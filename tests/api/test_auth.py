@@ -45,18 +45,18 @@ def test_a_key_in_the_address_is_refused_even_beside_a_good_one(door: Door) -> N
     assert b"addresses are written to logs" in reply.body
 
 
-def test_a_revoked_key_is_refused_within_five_seconds(door: Door) -> None:
+def test_a_revoked_key_is_refused_within_five_seconds(door: Door, tenant: Workspace) -> None:
     assert door.traces(good()).status == 200
 
-    keys.revoke(ApiKey.objects.get())
+    keys.revoke(ApiKey.objects.get(workspace=tenant))
 
     assert came_true(lambda: door.traces(good()).status == 401, allowed(5), pause=0.1)
 
 
-def test_use_of_a_key_is_noted(door: Door) -> None:
+def test_use_of_a_key_is_noted(door: Door, tenant: Workspace) -> None:
     door.traces(good())
 
-    assert came_true(lambda: ApiKey.objects.get().last_used_at is not None)
+    assert came_true(lambda: ApiKey.objects.get(workspace=tenant).last_used_at is not None)
 
 
 def test_a_delivery_belongs_to_the_workspace_and_key_that_sent_it(door: Door) -> None:
