@@ -102,6 +102,8 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
 def plain_pages(django_test_environment: None) -> None:
     lean.draw_templates_plainly()
     lean.look_for_static_files_once()
+    lean.log_in_by_one_row()
+    lean.look_at_constraints_unasked()
 
 
 @pytest.fixture(scope="session")

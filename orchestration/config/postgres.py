@@ -46,7 +46,7 @@ SETTINGS = {
     "wal_compression": "off",  # the wheels know pglz only, whose CPU costs more than the bytes that it saves
     "random_page_cost": "1.1",
     "jit": "off",
-    "max_parallel_workers_per_gather": "1",
+    "max_parallel_workers_per_gather": "0",  # to start one costs a busy machine more than it saves a page
     "TimeZone": "UTC",
     "log_timezone": "UTC",
     "log_min_duration_statement": "-1",
