@@ -17,8 +17,8 @@ from tests.emptying import empty
 
 @pytest.fixture(scope="module", autouse=True)
 def nothing_left(django_db_setup: None, django_db_blocker: DjangoDbBlocker) -> Iterator[None]:
-    """Tenants, and what was digested or decided for them, are not deleted test by test: each test has one of its own. To
-    tests elsewhere they are nothing."""
+    """Tenants, and what was digested or decided for them, are not deleted test by test: each test has one of its own.
+    To tests elsewhere they are nothing."""
     yield
     with django_db_blocker.unblock():
         empty()

@@ -50,8 +50,8 @@ DESCRIBED = root.api.get_openapi_schema()
 QUESTIONS = sorted(path for path, ways in DESCRIBED["paths"].items() if "get" in ways)
 schema = schemathesis.openapi.from_dict(DESCRIBED)
 schema.app = WSGIHandler()
-# Drawn at random, beside the cases made for each parameter: what these take is a language of its own, or two figures that
-# belong together. Elsewhere what is drawn goes the ways of the cases that were made.
+# Drawn at random, beside the cases made for each parameter: what these take is a language of its own, or two figures
+# that belong together. Elsewhere what is drawn goes the ways of the cases that were made.
 LANGUAGES = {"/api/v1/runs": 10, "/api/v1/ledger/checkpoints/{size}/consistency": 10}
 
 
