@@ -7,13 +7,19 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
+from django.conf import settings
+from django.contrib.auth import SESSION_KEY
+from django.contrib.sessions.models import Session
 from django.test import Client
 from django.utils import timezone
 
 from escalations import intake
-from escalations.models import Batch, Escalation
+from escalations.models import Act, Batch, Escalation, Precedent
 from orchestration.holds.models import Hold
+from orchestration.policies.models import Decision
 from orchestration.workspaces.models import Membership, User, Workspace
+from tests import make
+from tests.conftest import person
 from tests.escalations.held import holds
 
 ODD = {
@@ -68,7 +74,29 @@ def press(client: Client, batch: Batch, cases: list[str], act: str = "approve", 
     return client.post(f"/inbox/{batch.pk}/decide/", told, headers=headers)
 
 
+def clear() -> None:
+    """Nothing waits, for a test that begins with other cases than its file does."""
+    for rows in (Precedent, Act, Escalation, Batch, Hold, Decision):
+        rows.objects.all().delete()
+
+
+def open_inbox() -> Client:
+    """A reviewer, logged in, for the scene of a file: `reviewer` and `as_reviewer` go on with it."""
+    client = Client()
+    client.force_login(person(make.workspace(), "reviewer", "reviewer"))
+    return client
+
+
+@pytest.fixture
+def reviewer(workspace: Workspace) -> User:
+    return User.objects.filter(username="reviewer").first() or person(workspace, "reviewer", "reviewer")
+
+
 @pytest.fixture
 def as_reviewer(client: Client, reviewer: User) -> Client:
-    client.force_login(reviewer)
+    begun = Session.objects.first()
+    if begun and begun.get_decoded()[SESSION_KEY] == str(reviewer.pk):
+        client.cookies[settings.SESSION_COOKIE_NAME] = begun.session_key
+    else:
+        client.force_login(reviewer)
     return client

@@ -16,10 +16,26 @@ from orchestration.holds.models import Answered, Hold, State
 from orchestration.holds.verdicts import Verdict
 from orchestration.ledger.models import Entry
 from orchestration.workspaces.models import User, Workspace
+from tests import make
 from tests.dashboard.conftest import region
-from tests.escalations.conftest import alone, chosen, press, refunds, second
+from tests.escalations.conftest import alone, chosen, clear, open_inbox, press, refunds, second
+from tests.scenes import scene
 
 pytestmark = pytest.mark.django_db
+
+
+def wait() -> None:
+    open_inbox().get("/inbox/")
+    refunds(make.workspace())
+
+
+twelve_wait = scene(wait)
+
+
+@pytest.fixture
+def batch() -> Batch:
+    """Eleven like refunds and an odd one."""
+    return Batch.objects.get()
 
 
 def batch_of(hold: Hold) -> Batch:
@@ -35,9 +51,7 @@ def states(batch: Batch) -> dict[str, int]:
     return found
 
 
-def test_approving_decides_what_is_chosen_and_the_rest_stays(as_reviewer: Client, workspace: Workspace) -> None:
-    batch = refunds(workspace)
-
+def test_approving_decides_what_is_chosen_and_the_rest_stays(as_reviewer: Client, batch: Batch) -> None:
     answer = press(as_reviewer, batch, chosen(batch))
 
     assert (answer.status_code, answer["Location"]) == (302, f"/inbox/{batch.pk}/")
@@ -50,6 +64,7 @@ def test_approving_decides_what_is_chosen_and_the_rest_stays(as_reviewer: Client
 
 
 def test_when_all_is_decided_the_next_batch_is_shown(as_reviewer: Client, workspace: Workspace) -> None:
+    clear()
     batch, other = refunds(workspace), batch_of(alone(workspace))
 
     answer = press(as_reviewer, batch, chosen(batch, everything=True), next=str(other.pk))
@@ -59,9 +74,7 @@ def test_when_all_is_decided_the_next_batch_is_shown(as_reviewer: Client, worksp
     assert other.claimed_by is not None
 
 
-def test_the_script_gets_what_an_act_changes_in_one_answer(as_reviewer: Client, workspace: Workspace) -> None:
-    batch = refunds(workspace)
-
+def test_the_script_gets_what_an_act_changes_in_one_answer(as_reviewer: Client, batch: Batch) -> None:
     answer = press(as_reviewer, batch, chosen(batch), headers=region("after"))
 
     text = answer.content.decode()
@@ -71,8 +84,7 @@ def test_the_script_gets_what_an_act_changes_in_one_answer(as_reviewer: Client, 
     assert "<html" not in text
 
 
-def test_a_double_press_is_one_act(as_reviewer: Client, workspace: Workspace) -> None:
-    batch = refunds(workspace)
+def test_a_double_press_is_one_act(as_reviewer: Client, batch: Batch) -> None:
     cases = chosen(batch)
 
     answers = [press(as_reviewer, batch, cases, key="the-same-press") for _ in range(2)]
@@ -82,8 +94,7 @@ def test_a_double_press_is_one_act(as_reviewer: Client, workspace: Workspace) ->
     assert Entry.objects.filter(kind="verdict").count() == 11
 
 
-def test_an_act_is_taken_back_as_a_whole(as_reviewer: Client, workspace: Workspace) -> None:
-    batch = refunds(workspace)
+def test_an_act_is_taken_back_as_a_whole(as_reviewer: Client, batch: Batch) -> None:
     press(as_reviewer, batch, chosen(batch))
 
     as_reviewer.post(f"/inbox/verdicts/{Act.objects.get().pk}/undo/")
@@ -95,8 +106,7 @@ def test_an_act_is_taken_back_as_a_whole(as_reviewer: Client, workspace: Workspa
     assert 'data-key="z"' not in as_reviewer.get("/inbox/").content.decode()
 
 
-def test_the_latest_act_is_offered_first_and_then_the_one_before(as_reviewer: Client, workspace: Workspace) -> None:
-    batch = refunds(workspace)
+def test_the_latest_act_is_offered_first_and_then_the_one_before(as_reviewer: Client, batch: Batch) -> None:
     cases = chosen(batch)
     press(as_reviewer, batch, cases[:3])
     press(as_reviewer, batch, cases[3:5])
@@ -111,8 +121,7 @@ def test_the_latest_act_is_offered_first_and_then_the_one_before(as_reviewer: Cl
     assert "Approved 3" in offered()
 
 
-def test_an_undo_that_comes_too_late_is_told_so(as_reviewer: Client, workspace: Workspace) -> None:
-    batch = refunds(workspace)
+def test_an_undo_that_comes_too_late_is_told_so(as_reviewer: Client, batch: Batch) -> None:
     press(as_reviewer, batch, chosen(batch))
     Hold.objects.filter(state=State.DECIDED).update(apply_at=timezone.now() - timedelta(seconds=1))
     Act.objects.update(undo_until=timezone.now() - timedelta(seconds=1))
@@ -125,8 +134,7 @@ def test_an_undo_that_comes_too_late_is_told_so(as_reviewer: Client, workspace: 
     assert states(batch) == {"approve": 11, "open": 1}
 
 
-def test_an_undo_of_somebody_else_is_not_there(as_reviewer: Client, workspace: Workspace) -> None:
-    batch = refunds(workspace)
+def test_an_undo_of_somebody_else_is_not_there(as_reviewer: Client, workspace: Workspace, batch: Batch) -> None:
     press(as_reviewer, batch, chosen(batch))
     as_reviewer.force_login(second(workspace))
 
@@ -134,6 +142,7 @@ def test_an_undo_of_somebody_else_is_not_there(as_reviewer: Client, workspace: W
 
 
 def test_a_deadline_within_the_ten_seconds_ends_them_and_is_told(as_reviewer: Client, workspace: Workspace) -> None:
+    clear()
     batch = refunds(workspace, 2, odd=False, due_at=timezone.now() + timedelta(seconds=5))
     press(as_reviewer, batch, chosen(batch, everything=True))
 
@@ -141,8 +150,7 @@ def test_a_deadline_within_the_ten_seconds_ends_them_and_is_told(as_reviewer: Cl
     assert all(hold.apply_at == hold.due_at for hold in Hold.objects.all())
 
 
-def test_a_rejection_needs_its_reason_and_keeps_what_was_chosen(as_reviewer: Client, workspace: Workspace) -> None:
-    batch = refunds(workspace)
+def test_a_rejection_needs_its_reason_and_keeps_what_was_chosen(as_reviewer: Client, batch: Batch) -> None:
     three = chosen(batch)[:3]
 
     answer = press(as_reviewer, batch, three, "reject")
@@ -159,15 +167,12 @@ def test_a_rejection_needs_its_reason_and_keeps_what_was_chosen(as_reviewer: Cli
     assert Hold.objects.filter(verdict="reject")[0].note == "Not enough evidence. No photo of the label"
 
 
-def test_another_reason_needs_a_word(as_reviewer: Client, workspace: Workspace) -> None:
-    batch = refunds(workspace)
-
+def test_another_reason_needs_a_word(as_reviewer: Client, batch: Batch) -> None:
     assert press(as_reviewer, batch, chosen(batch), "reject", reason="other").status_code == 422
     assert press(as_reviewer, batch, chosen(batch), "reject", note="Mine").status_code == 302
 
 
-def test_an_amount_and_arguments_may_be_changed_until_a_time(as_reviewer: Client, workspace: Workspace) -> None:
-    batch = refunds(workspace)
+def test_an_amount_and_arguments_may_be_changed_until_a_time(as_reviewer: Client, batch: Batch) -> None:
     until = timezone.now() + timedelta(hours=3)
     now = {"argument:item": "Two things", "argument:n": "3", "argument:x": "1"}
     before = {"was:item": "Thing A", "was:n": "2", "was:x": "1"}
@@ -193,15 +198,12 @@ def test_an_amount_and_arguments_may_be_changed_until_a_time(as_reviewer: Client
         {"amount": "5", "conditional": "1"},
     ],
 )
-def test_a_change_that_is_none_changes_nothing(as_reviewer: Client, workspace: Workspace, said: dict[str, str]) -> None:
-    batch = refunds(workspace)
-
+def test_a_change_that_is_none_changes_nothing(as_reviewer: Client, batch: Batch, said: dict[str, str]) -> None:
     assert press(as_reviewer, batch, chosen(batch)[:1], "amend", **said).status_code == 422
     assert states(batch) == {"open": 12}
 
 
-def test_more_is_asked_of_the_agent_or_of_the_customer(as_reviewer: Client, workspace: Workspace) -> None:
-    batch = refunds(workspace)
+def test_more_is_asked_of_the_agent_or_of_the_customer(as_reviewer: Client, batch: Batch) -> None:
     assert press(as_reviewer, batch, chosen(batch)[:1], "more").status_code == 422
 
     press(as_reviewer, batch, chosen(batch)[:2], "more", ask="customer", question="Where is the label?")
@@ -210,8 +212,7 @@ def test_more_is_asked_of_the_agent_or_of_the_customer(as_reviewer: Client, work
     assert {(hold.note, hold.amend["ask"]) for hold in found} == {("Where is the label?", "customer")}
 
 
-def test_a_batch_is_split_and_joined_again(as_reviewer: Client, workspace: Workspace) -> None:
-    batch = refunds(workspace)
+def test_a_batch_is_split_and_joined_again(as_reviewer: Client, batch: Batch) -> None:
     two = chosen(batch)[:2]
 
     press(as_reviewer, batch, two, "split")
@@ -229,6 +230,7 @@ def test_a_batch_is_split_and_joined_again(as_reviewer: Client, workspace: Works
 
 
 def test_a_batch_is_given_to_somebody_and_taken_back(as_reviewer: Client, workspace: Workspace) -> None:
+    clear()
     batch, other = refunds(workspace), second(workspace)
 
     answer = press(as_reviewer, batch, [], "assign", person=other.pk)
@@ -241,18 +243,12 @@ def test_a_batch_is_given_to_somebody_and_taken_back(as_reviewer: Client, worksp
     assert batch.assigned_to is None
 
 
-def test_a_batch_is_given_to_nobody_who_may_not_decide(
-    as_reviewer: Client, workspace: Workspace, operator: User
-) -> None:
-    batch = refunds(workspace)
-
+def test_a_batch_is_given_to_nobody_who_may_not_decide(as_reviewer: Client, batch: Batch, operator: User) -> None:
     assert press(as_reviewer, batch, [], "assign", person=operator.pk).status_code == 422
     assert press(as_reviewer, batch, [], "escalate").status_code == 422, "there is no admin"
 
 
-def test_a_batch_is_escalated_to_an_admin(as_reviewer: Client, workspace: Workspace, admin: User) -> None:
-    batch = refunds(workspace)
-
+def test_a_batch_is_escalated_to_an_admin(as_reviewer: Client, batch: Batch, admin: User) -> None:
     press(as_reviewer, batch, [], "escalate", escalated="Too much for me")
 
     batch.refresh_from_db()
@@ -261,9 +257,7 @@ def test_a_batch_is_escalated_to_an_admin(as_reviewer: Client, workspace: Worksp
 
 
 @pytest.mark.parametrize("choice", ["1h", "4h", "morning", "monday"])
-def test_a_snoozed_batch_rings_when_it_comes_back(as_reviewer: Client, workspace: Workspace, choice: str) -> None:
-    batch = refunds(workspace)
-
+def test_a_snoozed_batch_rings_when_it_comes_back(as_reviewer: Client, batch: Batch, choice: str) -> None:
     press(as_reviewer, batch, [], "snooze", snooze=choice)
 
     batch.refresh_from_db()
@@ -275,9 +269,7 @@ def test_a_snoozed_batch_rings_when_it_comes_back(as_reviewer: Client, workspace
     assert batch.snoozed_until is None
 
 
-def test_a_verdict_may_say_that_it_should_not_have_been_asked(as_reviewer: Client, workspace: Workspace) -> None:
-    batch = refunds(workspace)
-
+def test_a_verdict_may_say_that_it_should_not_have_been_asked(as_reviewer: Client, batch: Batch) -> None:
     press(as_reviewer, batch, chosen(batch), unneeded="1", opened=int((timezone.now().timestamp() - 33) * 1000))
 
     found = Escalation.objects.filter(batch=batch, open=False)
@@ -286,6 +278,7 @@ def test_a_verdict_may_say_that_it_should_not_have_been_asked(as_reviewer: Clien
 
 
 def test_more_than_fifteen_in_a_moment_are_asked_about_once(as_reviewer: Client, workspace: Workspace) -> None:
+    clear()
     batch = refunds(workspace, 20, odd=False)
     now: dict[str, Any] = {"opened": int(timezone.now().timestamp() * 1000)}
 
@@ -298,9 +291,8 @@ def test_more_than_fifteen_in_a_moment_are_asked_about_once(as_reviewer: Client,
 
 
 def test_who_comes_second_is_told_who_was_first_and_the_others_are_decided(
-    as_reviewer: Client, workspace: Workspace, admin: User
+    as_reviewer: Client, batch: Batch, admin: User
 ) -> None:
-    batch = refunds(workspace)
     cases = chosen(batch)
     lost = Hold.objects.get(pk=UUID(cases[0].partition(":")[0]))
     verdicts.decide(lost, Verdict(Answered.REJECT, "wrong account"), admin, revision=0)
@@ -315,8 +307,7 @@ def test_who_comes_second_is_told_who_was_first_and_the_others_are_decided(
     assert states(batch) == {"approve": 10, "reject": 1, "open": 1}
 
 
-def test_who_raised_a_case_does_not_decide_it(as_reviewer: Client, workspace: Workspace) -> None:
-    batch = refunds(workspace)
+def test_who_raised_a_case_does_not_decide_it(as_reviewer: Client, batch: Batch) -> None:
     cases = chosen(batch)
     Escalation.objects.filter(pk=cases[0].partition(":")[0]).update(raised_by="reviewer")
 
@@ -330,6 +321,7 @@ def test_who_raised_a_case_does_not_decide_it(as_reviewer: Client, workspace: Wo
 def test_what_the_first_of_two_said_is_hidden_from_the_second(
     as_reviewer: Client, workspace: Workspace, reviewer: User
 ) -> None:
+    clear()
     hold = alone(workspace, people=2)
     batch = batch_of(hold)
     press(as_reviewer, batch, chosen(batch, everything=True))
@@ -349,6 +341,7 @@ def test_what_the_first_of_two_said_is_hidden_from_the_second(
 def test_all_alike_are_decided_together_when_they_are_as_many_as_said(
     as_reviewer: Client, workspace: Workspace
 ) -> None:
+    clear()
     batch = refunds(workspace, 60)
     many = Escalation.objects.filter(key=batch.key, selected=True).count()
     assert Batch.objects.filter(key=batch.key).count() > 1
@@ -375,10 +368,7 @@ def test_all_alike_are_decided_together_when_they_are_as_many_as_said(
         {"note": "\x00"},
     ],
 )
-def test_nonsense_is_answered_and_changes_nothing(
-    as_reviewer: Client, workspace: Workspace, said: dict[str, Any]
-) -> None:
-    batch = refunds(workspace)
+def test_nonsense_is_answered_and_changes_nothing(as_reviewer: Client, batch: Batch, said: dict[str, Any]) -> None:
     told = {"act": "approve", "key": "a-good-key", "case": chosen(batch)} | said
 
     assert as_reviewer.post(f"/inbox/{batch.pk}/decide/", told).status_code == 422
@@ -386,6 +376,7 @@ def test_nonsense_is_answered_and_changes_nothing(
 
 
 def test_a_case_of_another_workspace_is_left_alone(as_reviewer: Client, workspace: Workspace, stranger: User) -> None:
+    clear()
     other = Workspace.objects.exclude(pk=workspace.pk).first()
     assert other is not None
     theirs, mine = refunds(other), refunds(workspace)
@@ -395,14 +386,13 @@ def test_a_case_of_another_workspace_is_left_alone(as_reviewer: Client, workspac
     assert states(theirs) == {"open": 12}
 
 
-def test_operators_decide_nothing(as_operator: Client, workspace: Workspace) -> None:
-    batch = refunds(workspace)
-
+def test_operators_decide_nothing(as_operator: Client, batch: Batch) -> None:
     assert press(as_operator, batch, chosen(batch)).status_code == 403
     assert states(batch) == {"open": 12}
 
 
 def test_opening_the_run_of_a_case_is_kept_with_it(as_reviewer: Client, workspace: Workspace) -> None:
+    clear()
     hold = alone(workspace, run_id="00000000-0000-7000-8000-000000000001")
     batch = batch_of(hold)
 

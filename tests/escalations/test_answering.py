@@ -17,27 +17,32 @@ from orchestration.holds.told import told as shown
 from orchestration.ledger.models import Entry
 from orchestration.policies.models import Decision, Policy, PolicyVersion
 from orchestration.workspaces.models import Membership, User, Workspace
-from tests.escalations.conftest import chosen, plain, press, refunds
+from tests import make
+from tests.escalations.conftest import chosen, clear, open_inbox, plain, press, refunds
 from tests.escalations.held import holds
+from tests.scenes import scene
 
 pytestmark = pytest.mark.django_db
 ASK = {"kind": "hold", "skill": "refunds", "precedents": "answer"}
 ASKED = [{"policy": "refund-limit", "version": 3, "effect": "hold", "words": "Above the limit"}]
 
 
-@pytest.fixture
-def policy(workspace: Workspace) -> Policy:
-    """Lets kept verdicts answer, in the version under which the tests' refunds are held."""
-    made = Policy.objects.create(workspace=workspace, slug="refund-limit", name="Refund limit", live=3)
+def begin() -> None:
+    """Eleven refunds of 510 to 610, approved in one press and kept, and a policy that lets such verdicts answer in the
+    version under which the tests' refunds are held."""
+    space = make.workspace()
+    made = Policy.objects.create(workspace=space, slug="refund-limit", name="Refund limit", live=3)
     body = {"condition": "action.amount > 500.0", "then": ASK}
     PolicyVersion.objects.create(policy=made, number=3, state="live", body=body, digest="0" * 64)
-    return made
+    keep(open_inbox(), space)
+
+
+one_is_kept = scene(begin)
 
 
 @pytest.fixture
-def kept(as_reviewer: Client, workspace: Workspace, policy: Policy) -> Precedent:
-    """Eleven refunds of 510 to 610, approved in one press and kept."""
-    return keep(as_reviewer, workspace)
+def kept() -> Precedent:
+    return Precedent.objects.get()
 
 
 def keep(client: Client, space: Workspace, act: str = "approve", **said: Any) -> Precedent:
@@ -67,7 +72,8 @@ def test_a_case_within_the_bounds_is_answered_without_a_person(kept: Precedent, 
     assert case.batch.closed_at is not None
 
 
-def test_its_words_go_with_a_no(as_reviewer: Client, workspace: Workspace, policy: Policy) -> None:
+def test_its_words_go_with_a_no(as_reviewer: Client, workspace: Workspace) -> None:
+    clear()
     keep(as_reviewer, workspace, "reject", reason="policy", note="Ask the shop")
 
     (hold,) = come(workspace, plain(4))
@@ -137,12 +143,12 @@ def test_a_case_beyond_the_bounds_waits(kept: Precedent, workspace: Workspace) -
     ],
 )
 def test_a_policy_that_does_not_say_so_lets_nothing_answer(
-    kept: Precedent, workspace: Workspace, policy: Policy, said: dict[str, Any]
+    kept: Precedent, workspace: Workspace, said: dict[str, Any]
 ) -> None:
     body = {"condition": "action.amount > 500.0", **said}
-    PolicyVersion.objects.filter(policy=policy).update(state="draft")
-    PolicyVersion.objects.filter(policy=policy).delete()
-    PolicyVersion.objects.create(policy=policy, number=3, state="live", body=body, digest="1" * 64)
+    PolicyVersion.objects.update(state="draft")
+    PolicyVersion.objects.all().delete()
+    PolicyVersion.objects.create(policy=Policy.objects.get(), number=3, state="live", body=body, digest="1" * 64)
 
     assert come(workspace, plain(4))[0].state == "open"
 

@@ -10,9 +10,10 @@ from django.db import connection
 
 from escalations import assigning, sla
 from escalations.models import Batch, Clock, Escalation
-from orchestration.workspaces.models import Workspace
+from tests import make
 from tests.escalations.duty import keeps_from, knows, member
 from tests.escalations.test_large import BATCHES, CASES, EACH, HOLDS
+from tests.scenes import scene
 
 pytestmark = pytest.mark.django_db
 SKILLS = ("refunds", "fraud", "cards", "credit")
@@ -27,8 +28,8 @@ def quickest(work: Callable[[], object], n: int = 3) -> float:
     return min(took)
 
 
-@pytest.fixture
-def staffed(workspace: Workspace) -> Workspace:
+def staff() -> None:
+    workspace = make.workspace()
     with connection.cursor() as cursor:
         cursor.execute(BATCHES, {"space": workspace.pk})
         cursor.execute(HOLDS, {"space": workspace.pk})
@@ -44,10 +45,12 @@ def staffed(workspace: Workspace) -> Workspace:
         for skill in SKILLS[: 1 + place % 4]:
             knows(workspace, who, skill, most=850 if place % 3 else None)
         keeps_from(workspace, who, f"bot-{place}")
-    return workspace
 
 
-def test_four_hundred_batches_are_assigned_within_a_second(staffed: Workspace) -> None:
+staffed = scene(staff)
+
+
+def test_four_hundred_batches_are_assigned_within_a_second() -> None:
     began = time.perf_counter()
     moved = assigning.match()
     first = time.perf_counter() - began
@@ -59,7 +62,7 @@ def test_four_hundred_batches_are_assigned_within_a_second(staffed: Workspace) -
     assert again < 1.0
 
 
-def test_clocks_of_ten_thousand_cases_are_looked_at_within_a_second(staffed: Workspace) -> None:
+def test_clocks_of_ten_thousand_cases_are_looked_at_within_a_second() -> None:
     assert sla.wind() == 3 * CASES
     Clock.objects.filter(alarm="new").update(rung_at="2026-01-01T00:00Z")
 

@@ -10,17 +10,33 @@ import pytest
 from django.test import Client
 from django.utils import timezone
 
-from escalations import claims
+from escalations import claims, intake
 from escalations.models import Batch, Escalation
 from orchestration.holds import verdicts
 from orchestration.holds.models import Answered, Hold
 from orchestration.holds.verdicts import Verdict
 from orchestration.workspaces.models import Membership, User, Workspace
+from tests import make
 from tests.dashboard.conftest import region
-from tests.escalations.conftest import alone, refunds, second
+from tests.escalations.conftest import alone, clear, open_inbox, refunds, second
 from tests.escalations.held import questions
+from tests.scenes import scene
 
 pytestmark = pytest.mark.django_db
+
+
+def wait() -> None:
+    open_inbox().get("/inbox/")
+    refunds(make.workspace())
+
+
+twelve_wait = scene(wait)
+
+
+@pytest.fixture
+def batch() -> Batch:
+    """Eleven like refunds and an odd one."""
+    return Batch.objects.get()
 
 
 def read(client: Client, path: str = "/inbox/", **headers: str) -> str:
@@ -31,8 +47,6 @@ def read(client: Client, path: str = "/inbox/", **headers: str) -> str:
 
 def test_the_first_batch_stands_open_beside_the_list(as_reviewer: Client, workspace: Workspace) -> None:
     alone(workspace)
-    refunds(workspace)
-
     text = read(as_reviewer)
 
     assert "2 batches, 13 cases" in text
@@ -43,9 +57,7 @@ def test_the_first_batch_stands_open_beside_the_list(as_reviewer: Client, worksp
     assert "Same in all 12" in text
 
 
-def test_what_differs_comes_first_unselected_and_marked(as_reviewer: Client, workspace: Workspace) -> None:
-    batch = refunds(workspace)
-
+def test_what_differs_comes_first_unselected_and_marked(as_reviewer: Client, batch: Batch) -> None:
     text = read(as_reviewer, f"/inbox/{batch.pk}/")
 
     table = text[text.index("<tbody>") : text.index("</tbody>")]
@@ -58,8 +70,7 @@ def test_what_differs_comes_first_unselected_and_marked(as_reviewer: Client, wor
     assert "Total 6,160 USD" in text
 
 
-def test_a_case_is_set_against_the_others(as_reviewer: Client, workspace: Workspace) -> None:
-    batch = refunds(workspace)
+def test_a_case_is_set_against_the_others(as_reviewer: Client, batch: Batch) -> None:
     odd = Escalation.objects.get(batch=batch, standing="differs")
 
     text = read(as_reviewer, f"/inbox/{batch.pk}/?case={odd.number}", **region("case"))
@@ -72,7 +83,6 @@ def test_a_case_is_set_against_the_others(as_reviewer: Client, workspace: Worksp
 
 @pytest.mark.parametrize(("sort", "first"), [("due", "Refund"), ("largest", "Refund"), ("newest", "clear")])
 def test_the_order_is_in_the_address(as_reviewer: Client, workspace: Workspace, sort: str, first: str) -> None:
-    refunds(workspace)
     alone(workspace)
 
     text = read(as_reviewer, f"/inbox/?sort={sort}", **region("batches"))
@@ -80,16 +90,14 @@ def test_the_order_is_in_the_address(as_reviewer: Client, workspace: Workspace, 
     assert first.lower() in text[text.index("<li") :][:700].lower()
 
 
-def test_nonsense_in_an_address_is_as_if_it_were_not_there(as_reviewer: Client, workspace: Workspace) -> None:
-    batch = refunds(workspace)
-
+def test_nonsense_in_an_address_is_as_if_it_were_not_there(as_reviewer: Client, batch: Batch) -> None:
     for path in ("?page=99", "?page=-1&sort=x&view=y", "?case=999999", "?case=%00&page=%00", "?case=1e9"):
         read(as_reviewer, f"/inbox/{batch.pk}/{path}")
 
 
-def test_how_much_time_is_left_stands_in_words_and_colour(as_reviewer: Client, workspace: Workspace) -> None:
-    questions(workspace, ["Late?"], due_at=timezone.now() - timedelta(minutes=5, seconds=10))
-    batch = refunds(workspace)
+def test_how_much_time_is_left_stands_in_words_and_colour(as_reviewer: Client, batch: Batch) -> None:
+    questions(batch.workspace, ["Late?"], due_at=timezone.now() - timedelta(minutes=5, seconds=10))
+    intake.take_in()
 
     text = read(as_reviewer, f"/inbox/{batch.pk}/", **region("batches"))
 
@@ -98,8 +106,7 @@ def test_how_much_time_is_left_stands_in_words_and_colour(as_reviewer: Client, w
     assert 'class="push sla soon"' in text
 
 
-def test_a_snoozed_batch_stands_apart_until_it_comes_back(as_reviewer: Client, workspace: Workspace) -> None:
-    batch = refunds(workspace)
+def test_a_snoozed_batch_stands_apart_until_it_comes_back(as_reviewer: Client, batch: Batch) -> None:
     Batch.objects.filter(pk=batch.pk).update(snoozed_until=timezone.now() + timedelta(hours=1))
 
     text = read(as_reviewer)
@@ -110,8 +117,9 @@ def test_a_snoozed_batch_stands_apart_until_it_comes_back(as_reviewer: Client, w
     assert "1 batch, 12 cases" in read(as_reviewer)
 
 
-def test_what_is_given_to_somebody_else_is_the_teams_and_not_mine(as_reviewer: Client, workspace: Workspace) -> None:
-    batch = refunds(workspace)
+def test_what_is_given_to_somebody_else_is_the_teams_and_not_mine(
+    as_reviewer: Client, workspace: Workspace, batch: Batch
+) -> None:
     Batch.objects.filter(pk=batch.pk).update(assigned_to=second(workspace), assigned_why="Knows refunds")
 
     assert "No batches" in read(as_reviewer)
@@ -123,6 +131,7 @@ def test_what_is_given_to_somebody_else_is_the_teams_and_not_mine(as_reviewer: C
 def test_the_lede_says_by_which_rule_and_how_such_cases_ended(
     as_reviewer: Client, workspace: Workspace, admin: User
 ) -> None:
+    clear()
     batch = refunds(workspace, 3, odd=False)
     key = Escalation.objects.filter(batch=batch).values_list("key", flat=True)[0]
     for place in range(40):
@@ -138,10 +147,9 @@ def test_the_lede_says_by_which_rule_and_how_such_cases_ended(
 
 
 def test_what_agents_write_is_framed_and_never_obeyed(as_reviewer: Client, workspace: Workspace) -> None:
+    clear()
     said = "<script>alert(1)</script>\u202e already approved, press Approve all"
     questions(workspace, [said], evidence=["<img src=x>"], cost_of_waiting=said)
-    from escalations import intake  # noqa: PLC0415
-
     intake.take_in()
     text = read(as_reviewer)
 
@@ -153,8 +161,7 @@ def test_what_agents_write_is_framed_and_never_obeyed(as_reviewer: Client, works
     assert "press Approve all" not in re.sub(r"<bdi data-untrusted>[^<]*</bdi>", "", text[:frame])
 
 
-def test_operators_see_that_something_waits_and_not_what(as_operator: Client, workspace: Workspace) -> None:
-    batch = refunds(workspace)
+def test_operators_see_that_something_waits_and_not_what(as_operator: Client, batch: Batch) -> None:
     Hold.objects.update(question="private question?", evidence=["private evidence"])
 
     text = read(as_operator, f"/inbox/{batch.pk}/?case=1")
@@ -166,8 +173,7 @@ def test_operators_see_that_something_waits_and_not_what(as_operator: Client, wo
     assert "reviewers decide" in text
 
 
-def test_operators_who_may_read_content_read_it(as_operator: Client, workspace: Workspace) -> None:
-    batch = refunds(workspace)
+def test_operators_who_may_read_content_read_it(as_operator: Client, batch: Batch) -> None:
     Membership.objects.update(sees_content=True)
 
     text = read(as_operator, f"/inbox/{batch.pk}/")
@@ -176,8 +182,7 @@ def test_operators_who_may_read_content_read_it(as_operator: Client, workspace: 
     assert "Approve" not in text
 
 
-def test_a_batch_of_another_workspace_is_not_there(client: Client, workspace: Workspace, stranger: User) -> None:
-    batch = refunds(workspace)
+def test_a_batch_of_another_workspace_is_not_there(client: Client, batch: Batch, stranger: User) -> None:
     client.force_login(stranger)
 
     assert client.get(f"/inbox/{batch.pk}/").status_code == 404
@@ -186,8 +191,7 @@ def test_a_batch_of_another_workspace_is_not_there(client: Client, workspace: Wo
     assert "Nothing needs you" in read(client)
 
 
-def test_a_region_is_what_the_page_shows(as_reviewer: Client, workspace: Workspace) -> None:
-    batch = refunds(workspace)
+def test_a_region_is_what_the_page_shows(as_reviewer: Client, batch: Batch) -> None:
     page = read(as_reviewer, f"/inbox/{batch.pk}/")
 
     for name in ("batches", "batch", "case"):
@@ -197,7 +201,8 @@ def test_a_region_is_what_the_page_shows(as_reviewer: Client, workspace: Workspa
         assert "<html" not in part
 
 
-def test_when_nothing_waits_the_page_says_so(as_reviewer: Client, workspace: Workspace) -> None:
+def test_when_nothing_waits_the_page_says_so(as_reviewer: Client) -> None:
+    clear()
     text = read(as_reviewer)
 
     assert "Nothing needs you" in text
@@ -207,6 +212,7 @@ def test_when_nothing_waits_the_page_says_so(as_reviewer: Client, workspace: Wor
 def test_opening_claims_a_batch_and_the_next_one_lets_it_go(
     as_reviewer: Client, workspace: Workspace, reviewer: User
 ) -> None:
+    clear()
     one, other = refunds(workspace), alone(workspace).pk
     two = Escalation.objects.get(pk=other).batch
     assert two is not None
@@ -229,8 +235,7 @@ def test_opening_claims_a_batch_and_the_next_one_lets_it_go(
     assert two.claimed_by is None
 
 
-def test_somebody_who_is_there_is_named_to_the_others(as_reviewer: Client, workspace: Workspace) -> None:
-    batch = refunds(workspace)
+def test_somebody_who_is_there_is_named_to_the_others(as_reviewer: Client, workspace: Workspace, batch: Batch) -> None:
     claims.take(batch, second(workspace), timezone.now())
 
     text = read(as_reviewer, f"/inbox/{batch.pk}/")
@@ -241,9 +246,8 @@ def test_somebody_who_is_there_is_named_to_the_others(as_reviewer: Client, works
 
 
 def test_a_case_that_somebody_else_decided_is_marked_with_who_and_when(
-    as_reviewer: Client, workspace: Workspace, admin: User
+    as_reviewer: Client, batch: Batch, admin: User
 ) -> None:
-    batch = refunds(workspace)
     case = Escalation.objects.filter(batch=batch, selected=True)[0]
     verdicts.decide(Hold.objects.get(pk=case.pk), Verdict(Answered.REJECT, "no"), admin, revision=0)
 
@@ -254,6 +258,7 @@ def test_a_case_that_somebody_else_decided_is_marked_with_who_and_when(
 
 
 def test_a_link_to_a_case_finds_it_wherever_it_is(as_reviewer: Client, workspace: Workspace) -> None:
+    clear()
     hold = alone(workspace)
     batch = Escalation.objects.get(pk=hold.pk).batch_id
 
@@ -263,6 +268,7 @@ def test_a_link_to_a_case_finds_it_wherever_it_is(as_reviewer: Client, workspace
 def test_the_page_costs_few_queries(
     as_reviewer: Client, workspace: Workspace, django_assert_max_num_queries: Any
 ) -> None:
+    clear()
     batch = refunds(workspace, 20)
     for _ in range(5):
         alone(workspace)
@@ -271,9 +277,7 @@ def test_the_page_costs_few_queries(
         as_reviewer.get(f"/inbox/{batch.pk}/")
 
 
-def test_the_sidebar_counts_what_waits(as_reviewer: Client, workspace: Workspace) -> None:
-    refunds(workspace)
-
+def test_the_sidebar_counts_what_waits(as_reviewer: Client) -> None:
     text = as_reviewer.get("/live/counts/").content.decode()
 
     assert 'id="count-inbox" hx-swap-oob="true">12</span>' in text

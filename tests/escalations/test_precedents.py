@@ -18,10 +18,25 @@ from orchestration.holds.models import Hold
 from orchestration.ledger.models import Entry
 from orchestration.policies.models import Policy
 from orchestration.workspaces.models import User, Workspace
-from tests.escalations.conftest import ODD, chosen, plain, press, refunds, second
+from tests import make
+from tests.escalations.conftest import ODD, chosen, clear, open_inbox, plain, press, refunds, second
 from tests.escalations.held import holds, questions
+from tests.scenes import scene
 
 pytestmark = pytest.mark.django_db
+
+
+def begin() -> None:
+    kept(open_inbox(), make.workspace())
+
+
+one_is_kept = scene(begin)
+
+
+@pytest.fixture
+def precedent() -> Precedent:
+    """Eleven like refunds, approved in one press and kept."""
+    return Precedent.objects.get()
 
 
 def decided(client: Client, space: Workspace, act: str = "approve", **said: Any) -> Act:
@@ -54,9 +69,7 @@ def batch_of(case: Escalation) -> Batch:
     return case.batch
 
 
-def test_a_verdict_is_kept_with_its_bounds_and_a_receipt(as_reviewer: Client, workspace: Workspace) -> None:
-    precedent = kept(as_reviewer, workspace)
-
+def test_a_verdict_is_kept_with_its_bounds_and_a_receipt(as_reviewer: Client, precedent: Precedent) -> None:
     assert (precedent.verdict, precedent.cases, precedent.reason) == ("approve", 11, "Goods are back")
     assert precedent.within["amount"] == [510, 610]
     entry = Entry.objects.get(kind="precedent.kept")
@@ -64,9 +77,9 @@ def test_a_verdict_is_kept_with_its_bounds_and_a_receipt(as_reviewer: Client, wo
     assert "Goods" not in entry.body
 
 
-def test_a_new_case_within_the_bounds_is_shown_with_it(as_reviewer: Client, workspace: Workspace) -> None:
-    precedent = kept(as_reviewer, workspace)
-
+def test_a_new_case_within_the_bounds_is_shown_with_it(
+    as_reviewer: Client, workspace: Workspace, precedent: Precedent
+) -> None:
     (case,) = comes(workspace, plain(4) | {"arguments": {"item": "Chair"}})
 
     assert (case.precedent_id, case.before) == (precedent.pk, "approve")
@@ -91,14 +104,13 @@ def test_a_new_case_within_the_bounds_is_shown_with_it(as_reviewer: Client, work
 def test_a_case_beyond_them_is_not(
     as_reviewer: Client, workspace: Workspace, other: dict[str, Any], more: dict[str, Any]
 ) -> None:
-    kept(as_reviewer, workspace)
-
     (case,) = comes(workspace, other, **more)
 
     assert (case.precedent_id, case.before) == (None, "")
 
 
 def test_what_waits_already_is_covered_at_once(as_reviewer: Client, workspace: Workspace) -> None:
+    clear()
     batch = refunds(workspace)
     cases = chosen(batch)
     press(as_reviewer, batch, cases[:8])
@@ -111,8 +123,9 @@ def test_what_waits_already_is_covered_at_once(as_reviewer: Client, workspace: W
     assert waiting.filter(before="approve").count() == 1
 
 
-def test_one_press_decides_what_is_covered_and_nothing_else(as_reviewer: Client, workspace: Workspace) -> None:
-    precedent = kept(as_reviewer, workspace)
+def test_one_press_decides_what_is_covered_and_nothing_else(
+    as_reviewer: Client, workspace: Workspace, precedent: Precedent
+) -> None:
     inside = comes(workspace, plain(2), plain(3))
     (beyond,) = comes(workspace, plain(4) | {"amount": 700})
     batch = batch_of(inside[0])
@@ -127,8 +140,7 @@ def test_one_press_decides_what_is_covered_and_nothing_else(as_reviewer: Client,
     assert Entry.objects.filter(kind="precedent.used", subject_id=str(precedent.pk)).count() == 2
 
 
-def test_a_page_that_was_wrong_decides_nothing(as_reviewer: Client, workspace: Workspace) -> None:
-    precedent = kept(as_reviewer, workspace)
+def test_a_page_that_was_wrong_decides_nothing(as_reviewer: Client, workspace: Workspace, precedent: Precedent) -> None:
     (case,) = comes(workspace, plain(2))
 
     answer = press(as_reviewer, batch_of(case), [], as_before=f"{precedent.pk}:2")
@@ -140,6 +152,7 @@ def test_a_page_that_was_wrong_decides_nothing(as_reviewer: Client, workspace: W
 
 
 def test_a_no_is_kept_with_its_words_and_starts_unselected(as_reviewer: Client, workspace: Workspace) -> None:
+    clear()
     precedent = kept(as_reviewer, workspace, "reject", reason="policy", note="Ask the shop")
     (case,) = comes(workspace, plain(2))
 
@@ -150,8 +163,7 @@ def test_a_no_is_kept_with_its_words_and_starts_unselected(as_reviewer: Client, 
     assert (hold.verdict, hold.note) == ("reject", "Against policy. Ask the shop")
 
 
-def test_what_people_say_otherwise_is_counted(as_reviewer: Client, workspace: Workspace) -> None:
-    precedent = kept(as_reviewer, workspace)
+def test_what_people_say_otherwise_is_counted(as_reviewer: Client, workspace: Workspace, precedent: Precedent) -> None:
     cases = comes(workspace, plain(2), plain(3))
     batch = batch_of(cases[0])
 
@@ -163,8 +175,7 @@ def test_what_people_say_otherwise_is_counted(as_reviewer: Client, workspace: Wo
     assert "1 time otherwise since" in text
 
 
-def test_a_press_that_is_taken_back_was_no_use(as_reviewer: Client, workspace: Workspace) -> None:
-    precedent = kept(as_reviewer, workspace)
+def test_a_press_that_is_taken_back_was_no_use(as_reviewer: Client, workspace: Workspace, precedent: Precedent) -> None:
     (case,) = comes(workspace, plain(2))
     press(as_reviewer, batch_of(case), [], as_before=f"{precedent.pk}:1")
 
@@ -178,6 +189,7 @@ def test_a_press_that_is_taken_back_was_no_use(as_reviewer: Client, workspace: W
 
 
 def test_taking_back_the_verdict_it_was_kept_of_ends_it(as_reviewer: Client, workspace: Workspace) -> None:
+    clear()
     precedent = kept(as_reviewer, workspace)
 
     as_reviewer.post(f"/inbox/verdicts/{Act.objects.get().pk}/undo/")
@@ -187,8 +199,9 @@ def test_taking_back_the_verdict_it_was_kept_of_ends_it(as_reviewer: Client, wor
     assert not Escalation.objects.exclude(before="").exists()
 
 
-def test_one_press_revokes_it_and_says_what_it_touched(as_reviewer: Client, workspace: Workspace) -> None:
-    precedent = kept(as_reviewer, workspace)
+def test_one_press_revokes_it_and_says_what_it_touched(
+    as_reviewer: Client, workspace: Workspace, precedent: Precedent
+) -> None:
     cases = comes(workspace, plain(2), plain(3))
     press(as_reviewer, batch_of(cases[0]), [each for each in chosen(batch_of(cases[0])) if str(cases[0].pk) in each])
 
@@ -204,8 +217,7 @@ def test_one_press_revokes_it_and_says_what_it_touched(as_reviewer: Client, work
     assert later.before == ""
 
 
-def test_one_that_ran_out_says_nothing(as_reviewer: Client, workspace: Workspace) -> None:
-    precedent = kept(as_reviewer, workspace)
+def test_one_that_ran_out_says_nothing(as_reviewer: Client, workspace: Workspace, precedent: Precedent) -> None:
     (case,) = comes(workspace, plain(2))
     Precedent.objects.update(expires_at=timezone.now() - timedelta(seconds=1))
 
@@ -215,7 +227,6 @@ def test_one_that_ran_out_says_nothing(as_reviewer: Client, workspace: Workspace
 
 
 def test_where_two_contradict_neither_speaks(as_reviewer: Client, workspace: Workspace) -> None:
-    kept(as_reviewer, workspace)
     (case,) = comes(workspace, plain(2))
     batch = batch_of(case)
     press(as_reviewer, batch, [each for each in chosen(batch) if str(case.pk) in each], "reject", reason="risk")
@@ -228,6 +239,7 @@ def test_where_two_contradict_neither_speaks(as_reviewer: Client, workspace: Wor
 
 
 def test_two_people_and_sensitive_policies_are_never_kept(as_reviewer: Client, workspace: Workspace) -> None:
+    clear()
     Policy.objects.create(workspace=workspace, slug="refund-limit", name="Refund limit", sensitive=True, live=3)
     act = decided(as_reviewer, workspace)
 
@@ -240,6 +252,7 @@ def test_two_people_and_sensitive_policies_are_never_kept(as_reviewer: Client, w
 
 
 def test_bounds_may_be_narrowed_and_never_widened(as_reviewer: Client, workspace: Workspace) -> None:
+    clear()
     act = decided(as_reviewer, workspace)
 
     for wider in ({"to:amount": "5000"}, {"from:amount": "1"}, {"from:amount": "600", "to:amount": "550"}):
@@ -253,20 +266,19 @@ def test_bounds_may_be_narrowed_and_never_widened(as_reviewer: Client, workspace
 
 
 def test_it_is_kept_once(as_reviewer: Client, workspace: Workspace) -> None:
+    clear()
     act = decided(as_reviewer, workspace)
 
     assert [keep(as_reviewer, act).status_code for _ in range(2)] == [302, 302]
 
-    assert Precedent.objects.count() == 1
-    assert Entry.objects.filter(kind="precedent.kept").count() == 1
+    told = Entry.objects.filter(kind="precedent.kept", subject_id=str(Precedent.objects.get().pk))
+    assert told.count() == 1
 
 
 def test_only_a_persons_own_verdict_is_kept_and_only_by_reviewers(
-    client: Client, as_reviewer: Client, operator: User, workspace: Workspace
+    client: Client, as_reviewer: Client, operator: User, workspace: Workspace, precedent: Precedent
 ) -> None:
-    act = decided(as_reviewer, workspace)
-    keep(as_reviewer, act)
-    precedent = Precedent.objects.get()
+    act = Act.objects.get()
 
     client.force_login(second(workspace))
     assert keep(client, act).status_code == 404
@@ -279,8 +291,7 @@ def test_only_a_persons_own_verdict_is_kept_and_only_by_reviewers(
     assert client.get(f"/inbox/precedents/{precedent.pk}/revoke/").status_code == 405
 
 
-def test_another_workspace_has_none_of_it(client: Client, as_reviewer: Client, workspace: Workspace) -> None:
-    precedent = kept(as_reviewer, workspace)
+def test_another_workspace_has_none_of_it(client: Client, as_reviewer: Client, precedent: Precedent) -> None:
     other = Workspace.objects.create(slug="other", name="Other")
     stranger = second(other, "stranger-there")
     client.force_login(stranger)
@@ -292,6 +303,7 @@ def test_another_workspace_has_none_of_it(client: Client, as_reviewer: Client, w
 
 
 def test_a_question_in_words_is_covered_by_the_same_words(as_reviewer: Client, workspace: Workspace) -> None:
+    clear()
     (hold,) = questions(workspace, ["May I send letter A?"])
     intake.take_in()
     batch = batch_of(Escalation.objects.get(pk=hold.pk))
@@ -306,6 +318,7 @@ def test_a_question_in_words_is_covered_by_the_same_words(as_reviewer: Client, w
 
 
 def test_another_version_of_the_policy_lets_it_rest(as_reviewer: Client, workspace: Workspace) -> None:
+    clear()
     Policy.objects.create(workspace=workspace, slug="refund-limit", name="Refund limit", live=3)
     precedent = kept(as_reviewer, workspace)
     Policy.objects.update(live=4)
@@ -317,6 +330,7 @@ def test_another_version_of_the_policy_lets_it_rest(as_reviewer: Client, workspa
 
 
 def test_hostile_words_stay_words(as_reviewer: Client, workspace: Workspace) -> None:
+    clear()
     act = decided(as_reviewer, workspace)
     keep(as_reviewer, act, reason="<script>alert(1)</script>")
 
@@ -325,6 +339,7 @@ def test_hostile_words_stay_words(as_reviewer: Client, workspace: Workspace) -> 
 
 
 def test_the_message_after_a_verdict_offers_to_keep_it(as_reviewer: Client, workspace: Workspace) -> None:
+    clear()
     act = decided(as_reviewer, workspace)
 
     assert f"/inbox/precedents/keep/{act.pk}/" in as_reviewer.get("/inbox/").content.decode()
@@ -334,7 +349,6 @@ def test_the_message_after_a_verdict_offers_to_keep_it(as_reviewer: Client, work
 def test_a_batch_asks_as_much_of_the_database_however_many_cases_are_covered(
     as_reviewer: Client, workspace: Workspace
 ) -> None:
-    kept(as_reviewer, workspace)
     counts = []
     for n in (1, 9):
         cases = comes(workspace, *[plain(place) for place in range(n)])
@@ -348,15 +362,12 @@ def test_a_batch_asks_as_much_of_the_database_however_many_cases_are_covered(
 
 
 def test_a_hundred_new_cases_are_covered_at_once(workspace: Workspace, as_reviewer: Client) -> None:
-    kept(as_reviewer, workspace)
-
     cases = comes(workspace, *[plain(place % 11) for place in range(100)], ODD)
 
     assert sum(case.before == "approve" for case in cases) == 100
 
 
-def test_the_key_of_a_press_is_the_forms_own(as_reviewer: Client, workspace: Workspace) -> None:
-    precedent = kept(as_reviewer, workspace)
+def test_the_key_of_a_press_is_the_forms_own(as_reviewer: Client, workspace: Workspace, precedent: Precedent) -> None:
     (case,) = comes(workspace, plain(2))
     key = secrets.token_hex(8)
 
