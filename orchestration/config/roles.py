@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 import uvicorn
-from celery import concurrency, signals
+from celery import signals
 from celery.exceptions import SecurityWarning
 from celery.utils.dispatch import Signal
 from django.conf import settings
@@ -35,7 +35,7 @@ CHILD_TASKS = 300  # and after so many in any case: what a pile of work has take
 
 # what the roles import when they start: once before they are forked it is shared by all, else each has its own
 SHARED = (
-    *("celery.apps.beat", "celery.apps.worker", "orchestration.config.clock", "celery.bin.celery"),
+    *("celery.apps.beat", "celery.apps.worker", "orchestration.config.clock"),
     *("celery.concurrency.prefork", "celery.concurrency.solo", "celery.contrib.django.task"),
     *("celery.worker.consumer", "celery.worker.loops"),
     *("uvicorn.lifespan.on", "uvicorn.loops.uvloop", "orchestration.config.http"),
@@ -77,32 +77,31 @@ def web(server: socket.socket) -> Callable[[], None]:
 
 
 def worker(name: str, queue: str, *, processes: int) -> Callable[[], None]:
-    """`processes` that wait for work; 0: one is made for each task (`forking`)."""
+    """`processes` that wait for work; 0: one is made for each task (`forking`). As `celery worker` makes it, without
+    Celery's command line, whose import brings a terminal's editor."""
 
     def work() -> None:
         connections["default"].settings_dict["CONN_MAX_AGE"] = KEPT_S
         os.environ["CELERY_SKIP_CHECKS"] = "1"  # the supervisor has made them, and the memory they touch is not shared
-        concurrency.ALIASES["custom"] = "orchestration.config.forking:TaskPool"  # type: ignore[attr-defined]
         take_scratch(name)
         give_signs(name, signals.task_received)
         replaying.each_beat.append(sign_of(settings.STATE, name).touch)  # a replay outlasts the patience for a sign
         warnings.simplefilter("ignore", SecurityWarning)  # about root, whose danger is pickle; we take JSON only
-        app.worker_main(
-            [
-                "--quiet",
-                "worker",
-                f"--queues={queue}",
-                f"--hostname={name}@baton",
-                f"--concurrency={processes or 1}",
-                f"--max-memory-per-child={CHILD_KILOBYTES}",
-                f"--max-tasks-per-child={CHILD_TASKS}",
-                f"--pool={'prefork' if processes else 'custom'}",
-                "--loglevel=WARNING",
-                "--without-gossip",
-                "--without-mingle",
-                "--without-heartbeat",
-            ]
+        made = app.Worker(
+            hostname=f"{name}@baton",
+            queues=queue,
+            concurrency=processes or 1,
+            pool_cls="prefork" if processes else "orchestration.config.forking:TaskPool",
+            max_memory_per_child=CHILD_KILOBYTES,
+            max_tasks_per_child=CHILD_TASKS,
+            loglevel="WARNING",
+            quiet=True,
+            without_gossip=True,
+            without_mingle=True,
+            without_heartbeat=True,
         )
+        made.start()
+        sys.exit(made.exitcode)
 
     return work
 
