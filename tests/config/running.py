@@ -85,6 +85,10 @@ class Running:
         except (FileNotFoundError, IndexError):
             return 0
 
+    def runs(self, part: str) -> bool:
+        """Whether the process of that number is this Baton's: the note of one that is gone may still lie there."""
+        return belongs(Path("/proc", str(self.pid(part))), self.state)
+
     def answers(self, patience: float = 5) -> bool:
         try:
             with urllib.request.urlopen(f"{self.address}/healthz", timeout=patience) as answer:

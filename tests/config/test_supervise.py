@@ -22,14 +22,19 @@ from .running import PARTS, Running
 
 
 @pytest.fixture(scope="module")
-def baton() -> Iterator[Running]:
+def folder() -> Iterator[Path]:
     folder = Path(tempfile.mkdtemp(prefix="baton-up-"))
     folder.chmod(0o711)
+    yield folder
+    shutil.rmtree(folder, ignore_errors=True)
+
+
+@pytest.fixture(scope="module")
+def baton(folder: Path) -> Iterator[Running]:
     running = Running(folder / "state")
     yield running
     if running.process:
         running.end()
-    shutil.rmtree(folder, ignore_errors=True)
 
 
 @pytest.mark.parametrize("part", PARTS)
@@ -81,57 +86,39 @@ def test_workers_and_clock_give_signs_of_life(baton: Running) -> None:
         assert came_true((baton.state / "pids" / f"{part}.sign").exists), part
 
 
-def test_ctrl_c_leaves_no_process(baton: Running) -> None:
-    baton.start()
-
-    baton.end(signal.SIGINT)
-
-    assert baton.process is not None
-    assert baton.process.returncode == 0
-    assert baton.left() == []
-
-
-def test_ctrl_c_is_heeded_while_processes_are_still_forked(baton: Running) -> None:
-    if baton.process:
-        baton.end()
-    baton.start()  # its first process answers, and others are yet to come
-
-    said = baton.end(signal.SIGINT)
-
-    assert "Stop" in said
-    assert baton.left() == []
-
-
-def test_after_the_supervisor_was_killed_its_children_end_and_a_new_start_works(baton: Running) -> None:
+def test_however_it_ends_it_leaves_no_process_and_starts_again(baton: Running) -> None:
+    """One test, since each of these ends wants a start of its own before it."""
     baton.start()
 
     baton.end(signal.SIGKILL)
 
-    assert came_true(lambda: baton.left() == [])
+    assert came_true(lambda: baton.left() == []), "killed, its children end"
+    baton.start()  # its first process answers, and others are yet to come
+    assert "Stop" in baton.end(signal.SIGINT)
+    assert baton.left() == [], "Ctrl-C is heeded while processes are still forked"
     baton.start()
-    assert came_true(lambda: all(baton.pid(part) for part in PARTS))
+    assert came_true(lambda: all(baton.runs(part) for part in PARTS))
+    baton.end(signal.SIGINT)
+    assert baton.process is not None
+    assert baton.process.returncode == 0
+    assert baton.left() == [], "Ctrl-C leaves no process"
 
 
-def test_a_command_starts_the_engines_for_its_own_time(baton: Running) -> None:
-    if baton.process:
-        baton.end()
+def test_a_command_starts_the_engines_for_its_own_time(folder: Path) -> None:
+    alone = Running(folder / "alone")
 
-    counted = baton.command("postgres", "psql", "-Atc", "select 6 * 7")
+    counted = alone.command("postgres", "psql", "-Atc", "select 6 * 7")
 
     assert counted.stdout.strip() == "42", counted.stderr
-    assert baton.left() == []
+    assert alone.left() == []
 
 
-def test_a_folder_of_another_postgresql_is_refused_with_a_sentence(baton: Running) -> None:
-    baton.command("postgres", "psql", "-c", "select 1")
-    if baton.process:
-        baton.end()
-    version = baton.state / "postgres" / "PG_VERSION"
-    kept = version.read_text()
+def test_a_folder_of_another_postgresql_is_refused_with_a_sentence(folder: Path) -> None:
+    other = Running(folder / "other")
+    (other.state / "postgres").mkdir(parents=True)
+    (other.state / "postgres" / "PG_VERSION").write_text("14\n")
 
-    version.write_text("14\n")
-    refused = baton.command("up")
-    version.write_text(kept)
+    refused = other.command("up")
 
     assert refused.returncode != 0
     assert "was made by PostgreSQL 14" in refused.stderr
