@@ -872,7 +872,9 @@ def _key_values(attributes: Attributes) -> list[Json]:
 
 
 def _value(value: Any) -> Json:
-    """An attribute's value as OTLP/JSON has it. bool before int: it is one."""
+    """An attribute's value as OTLP/JSON has it. Words first, for most are; bool before int: it is one."""
+    if isinstance(value, str):
+        return {"stringValue": str(value)}
     if isinstance(value, bool):
         return {"boolValue": value}
     if isinstance(value, int) and -(1 << 63) <= value < 1 << 63:
@@ -881,6 +883,6 @@ def _value(value: Any) -> Json:
         return {"doubleValue": value if value - value == 0 else _UNREAL.get(value, "NaN")}
     if isinstance(value, Mapping):
         return {"kvlistValue": {"values": _key_values(value)}}
-    if isinstance(value, Sequence) and not isinstance(value, (str, bytes)):
+    if isinstance(value, Sequence) and not isinstance(value, bytes):
         return {"arrayValue": {"values": [_value(one) for one in value]}}
     return {"stringValue": str(value)}
