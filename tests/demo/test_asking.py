@@ -42,8 +42,8 @@ NOW_NS = int(datetime(2026, 6, 10, 14, 30, tzinfo=UTC).timestamp()) * 10**9
 
 @pytest.fixture(scope="module")
 def past() -> list[Event]:
-    """Thirty days of what was asked and decided, oldest first: at a moment of ours, for another has other chances."""
-    plan = Plan(Rhythm(NOW_NS), seed=3, per_minute=1.5)
+    """Two weeks of what was asked and decided, oldest first: at a moment of ours, for another has other chances."""
+    plan = Plan(Rhythm(NOW_NS, days=14), seed=3, per_minute=1.5)
     company = found("http://127.0.0.1:9", "a-key", plan, Stage(clock=lambda: NOW_NS), PATIENT, past_key="a-past-key")
     sent = kept(company)
     for chapter in past_of(plan).left:

@@ -61,6 +61,12 @@ def whole(plan: Plan) -> list[str]:
     return lines(told(plan, living(0, plan.rhythm.founded_ns + HOUR // 2)))
 
 
+@pytest.fixture(scope="module")
+def past(plan: Plan) -> Receiver:
+    """What came before it was founded, told in chapters."""
+    return told(plan, *chapters(past_of(plan).left))
+
+
 def test_past_and_present_are_together_what_one_who_was_there_from_the_first_day_tells(
     plan: Plan, whole: list[str]
 ) -> None:
@@ -95,15 +101,14 @@ def test_a_chapter_told_twice_is_the_same_to_the_last_id(plan: Plan) -> None:
     assert len(lines(twice)) == 2 * len(lines(once))
 
 
-def test_the_newest_day_is_told_first_and_nothing_that_would_wake_an_agent(plan: Plan) -> None:
+def test_the_newest_day_is_told_first_and_nothing_that_would_wake_an_agent(plan: Plan, past: Receiver) -> None:
     days = past_of(plan).left
-    got = told(plan, *chapters(days))
 
     assert [day.until_ns for day in days] == sorted((day.until_ns for day in days), reverse=True)
-    newest = max([int(s["endTimeUnixNano"]) for s in got.spans] + [e["at"] for e in got.events])
+    newest = max([int(s["endTimeUnixNano"]) for s in past.spans] + [e["at"] for e in past.events])
     assert newest <= plan.rhythm.founded_ns - FRESH_NS
-    assert not any(event["type"] == "heartbeat" for event in got.events)
-    assert int(got.spans[0]["startTimeUnixNano"]) > days[0].since_ns
+    assert not any(event["type"] == "heartbeat" for event in past.events)
+    assert int(past.spans[0]["startTimeUnixNano"]) > days[0].since_ns
 
 
 def test_what_is_too_old_to_be_taken_is_not_sent(plan: Plan) -> None:
@@ -116,7 +121,7 @@ def test_what_is_too_old_to_be_taken_is_not_sent(plan: Plan) -> None:
     assert all(int(span["startTimeUnixNano"]) > oldest for span in got.spans)
 
 
-def test_a_telling_that_was_stopped_goes_on_where_it_was(plan: Plan, tmp_path: Path) -> None:
+def test_a_telling_that_was_stopped_goes_on_where_it_was(plan: Plan, past: Receiver, tmp_path: Path) -> None:
     memory = remembering(tmp_path, plan)
 
     class Stop(Exception):
@@ -133,7 +138,7 @@ def test_a_telling_that_was_stopped_goes_on_where_it_was(plan: Plan, tmp_path: P
 
     assert (first, telling.of, memory.telling().left) == (2, 3, [])
     assert (telling.spans, telling.events) == (len(got.spans), len(got.events))
-    assert lines(got) == lines(told(plan, *chapters(past_of(plan).left)))
+    assert lines(got) == lines(past)
 
 
 def test_what_baton_did_not_take_is_told_again_by_the_next_start(
