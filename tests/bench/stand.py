@@ -47,6 +47,7 @@ class Stand:
         self.up: subprocess.Popen[bytes] | None = None
         self.url = ""
         self._spare: list[Tenant] = []
+        self._shell: subprocess.Popen[str] | None = None
 
     def start(self) -> float:
         """Start, and answer after how many seconds it was ready."""
@@ -69,6 +70,9 @@ class Stand:
 
     def stop(self) -> float:
         """End it as Ctrl-C does, and answer how long that took."""
+        if self._shell:
+            self._shell.communicate()
+            self._shell = None
         begun = time.monotonic()
         if self.up and self.up.poll() is None:
             self.up.send_signal(signal.SIGCONT)
@@ -109,12 +113,27 @@ class Stand:
             raise RuntimeError(f"manage.py {' '.join(arguments)}: {done.stderr[-800:]}")
         return done.stdout.strip()
 
+    def ask(self, code: str) -> Any:
+        """What `code` leaves in `said`. In one process for all that is asked, since a command takes longer to start
+        than most of that takes; with a connection of its own each time, since the server may have been killed."""
+        if self._shell is None:
+            command = [sys.executable, "manage.py", "shell", "-v", "0", "-c", ANSWER]
+            self._shell = subprocess.Popen(
+                command, cwd=CHECKOUT, env=self.environment, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+            )
+        asking, answers = self._shell.stdin, self._shell.stdout
+        assert asking
+        assert answers
+        print(json.dumps(code), file=asking, flush=True)
+        said = json.loads(answers.readline())
+        if "failed" in said:
+            raise RuntimeError(said["failed"])
+        return said["said"]
+
     def workspace(self) -> Tenant:
         """A workspace of its own for each measurement, so that its figures are its own."""
         if not self._spare:
-            self._spare = [
-                Tenant(self, *made) for made in json.loads(self.manage("shell", "-v", "0", "-c", MAKE_WORKSPACES))
-            ]
+            self._spare = [Tenant(self, *made) for made in self.ask(MAKE_WORKSPACES)]
         return self._spare.pop()
 
     def default(self) -> Tenant:
@@ -178,14 +197,26 @@ class Stand:
 WAITING = "select count(*) from telemetry_delivery where workspace_id = %s and poisoned_at is null"
 UNSETTLED = "select count(*) from workflows_trace where workspace_id = %s and due_at is not null"
 
-# several at once, since a command takes a second or two to start
+ANSWER = """
+import json, sys, traceback
+from django.db import connections
+for line in sys.stdin:
+    names = {}
+    try:
+        exec(json.loads(line), names)
+        said = {"said": names.get("said")}
+    except Exception:
+        said = {"failed": traceback.format_exc()}
+    connections.close_all()
+    print(json.dumps(said), flush=True)
+"""
 MAKE_WORKSPACES = f"""
-import json, secrets
+import secrets
 from orchestration.workspaces.keys import create_key
 from orchestration.workspaces.models import Workspace
 slugs = ["bench-" + secrets.token_hex(4) for _ in range(8)]
 made = [Workspace.objects.create(slug=slug, name=slug) for slug in slugs]
-print(json.dumps([[one.pk, create_key(one, "bench", {SCOPES!r}.split(","))[1]] for one in made]))
+said = [[one.pk, create_key(one, "bench", {SCOPES!r}.split(","))[1]] for one in made]
 """
 
 

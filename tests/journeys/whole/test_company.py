@@ -11,7 +11,7 @@ import pytest
 from tests.bench.stand import Stand
 from tests.demo.hour import Hour, lately, play, rush
 
-MINUTES, SEED, CUSTOMERS = 120, 7, 4.0  # in one hour too few of the questions to people are answered
+MINUTES, SEED, CUSTOMERS = 120, 13, 2.0  # in one hour too few of the questions to people are answered
 SIDES = {
     "input": ("gen_ai.usage.input_tokens", "gen_ai.usage.prompt_tokens", "llm.token_count.prompt"),
     "output": ("gen_ai.usage.output_tokens", "gen_ai.usage.completion_tokens", "llm.token_count.completion"),

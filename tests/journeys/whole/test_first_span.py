@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import json
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
-from typing import Any
 
 import pytest
 from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter
@@ -24,7 +22,7 @@ SOON_S = 2.0  # from the exporter's answer to the screen, at the 95th percentile
 TRIES = 6
 
 MAKE = """
-import json, secrets
+import secrets
 from orchestration.workspaces.keys import create_key
 from orchestration.workspaces.models import Membership, User, Workspace
 def make():
@@ -33,9 +31,8 @@ def make():
     person = User.objects.create_user(name, password=password)
     Membership.objects.create(user=person, workspace=space, roles=["operator"])
     return [name, password, create_key(space, "exporter", ["ingest"])[1], space.pk]
-print(json.dumps([make() for _ in range(3)]))
+said = make()
 """
-MADE: list[list[Any]] = []  # several at once, since the command takes longer to start
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,9 +47,7 @@ class Fresh:
 
 @pytest.fixture
 def fresh(baton: Stand) -> Fresh:
-    if not MADE:
-        MADE.extend(json.loads(baton.manage("shell", "-v", "0", "-c", MAKE)))
-    return Fresh(*MADE.pop())
+    return Fresh(*baton.ask(MAKE))
 
 
 @pytest.fixture

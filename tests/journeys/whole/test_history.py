@@ -24,7 +24,7 @@ AS_LONG = "30d"
 MAKE_KEY = """
 from orchestration.workspaces.keys import create_key
 from orchestration.workspaces.models import Workspace
-print(create_key(Workspace.objects.get(pk={}), "journey", {})[1])
+said = create_key(Workspace.objects.get(pk={}), "journey", {})[1]
 """
 DECIDED = "select action_type, effect, verdict, reviewer, outcome from policies_decision where workspace_id = %s"
 
@@ -50,7 +50,7 @@ def tell_to(url: str, key: str, plan: Plan, past_key: str) -> None:
 def told(baton: Stand) -> Told:
     tenant = baton.workspace()
     plan = Plan(Rhythm(time.time_ns() - HOUR // 12, days=3), seed=4, per_minute=0.5)
-    past_key = baton.manage("shell", "-v", "0", "-c", MAKE_KEY.format(tenant.id, ["ingest", "admin"]))
+    past_key = baton.ask(MAKE_KEY.format(tenant.id, ["ingest", "admin"]))
     tell_to(baton.url, tenant.key, plan, past_key)
     tenant.settled()
     with receiver() as got:

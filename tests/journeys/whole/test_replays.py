@@ -33,7 +33,7 @@ replaying.start(space, draft, by)
 
 
 def started(baton: Stand, slug: str, n: int) -> None:
-    baton.manage("shell", "-v", "0", "-c", FILL.format(slug=slug, n=n))
+    baton.ask(FILL.format(slug=slug, n=n))
 
 
 def state(baton: Stand, slug: str) -> tuple[Any, ...]:
@@ -57,7 +57,7 @@ def test_a_worker_of_its_own_replays_and_keeps_nothing(baton: Stand) -> None:
 
 
 def test_one_that_is_killed_is_begun_again_by_itself(baton: Stand) -> None:
-    started(baton, "killed", 60_000)
+    started(baton, "killed", 40_000)
     baton.until(lambda: state(baton, "killed")[0] == "running" and state(baton, "killed")[1] > 0, LONG_S, 0.01)
 
     baton.kill_children("replay")
@@ -69,4 +69,4 @@ def test_one_that_is_killed_is_begun_again_by_itself(baton: Stand) -> None:
             [replaying.SILENT_S],
         )
     baton.until(lambda: state(baton, "killed")[0] == "done", LONG_S)
-    assert state(baton, "killed")[1:] == (60_000, 2, "30000")
+    assert state(baton, "killed")[1:] == (40_000, 2, "20000")
