@@ -43,14 +43,14 @@ linked(8)
 """
 
 
-VERIFY = """
+COMMANDS = """
 import json, sys, traceback
 from io import StringIO
 from django.core.management import CommandError, call_command
-for _ in sys.stdin:
+for line in sys.stdin:
     out, err, code = StringIO(), StringIO(), 0
     try:
-        call_command("verify_ledger", stdout=out, stderr=err)
+        call_command(*json.loads(line), stdout=out, stderr=err)
     except CommandError as error:
         code = error.returncode
         err.write(str(error))
@@ -67,28 +67,27 @@ def baton() -> Iterator[Running]:
     folder.chmod(0o711)
     running = Running(folder / "state").start()
     try:
-        made = running.command("shell", "-v", "0", "-c", RECORD)
-        assert made.returncode == 0, made.stderr
         yield running
     finally:
         running.end()
         shutil.rmtree(folder, ignore_errors=True)
 
 
-@pytest.fixture(scope="module")
-def verify(baton: Running) -> Iterator[Callable[[], list[Any]]]:
-    """The command's code, output and complaints; again and again in one process, since it takes longer to start one
-    than to verify."""
-    with baton.open("shell", "-v", "0", "-c", VERIFY) as process:
+@pytest.fixture(scope="module", autouse=True)
+def command(baton: Running) -> Iterator[Callable[..., list[Any]]]:
+    """A command's code, output and complaints; again and again in one process, since it takes longer to start one than
+    to verify. The same has recorded what is verified."""
+    with baton.open("shell", "-v", "0", "-c", RECORD + COMMANDS) as process:
         asking, answers = process.stdin, process.stdout
         assert asking
         assert answers
 
-        def asked() -> list[Any]:
-            print(file=asking, flush=True)
+        def asked(*arguments: str) -> list[Any]:
+            print(json.dumps(arguments), file=asking, flush=True)
             found: list[Any] = json.loads(answers.readline())
             return found
 
+        assert asked("check", "--tag", "models")[0] == 0, "nothing could be recorded"
         yield asked
         asking.close()
 
@@ -162,21 +161,21 @@ def test_days_of_spans_are_made_and_dropped_by_that_role(baton: Running) -> None
         connection.execute("drop table telemetry_span_19990101")
 
 
-def test_what_was_recorded_verifies(baton: Running) -> None:
-    checked = baton.command("verify_ledger")
+def test_what_was_recorded_verifies(command: Callable[..., list[Any]]) -> None:
+    code, said, complaint = command("verify_ledger")
 
-    assert checked.returncode == 0, checked.stderr
-    assert "8 entries" in checked.stdout
+    assert code == 0, complaint
+    assert "8 entries" in said
 
 
 @pytest.mark.parametrize("attack", AS_OWNER)
 def test_what_somebody_with_all_rights_changed_is_found_and_named(
-    insider: psycopg.Cursor[tuple[object, ...]], verify: Callable[[], list[Any]], attack: str
+    insider: psycopg.Cursor[tuple[object, ...]], command: Callable[..., list[Any]], attack: str
 ) -> None:
     insider.execute("alter table ledger_link drop constraint if exists ledger_link_entry_id_key")
     AS_OWNER[attack](insider)
 
-    code, said, complaint = verify()
+    code, said, complaint = command("verify_ledger")
 
     assert code == 1, said + complaint
     assert "The ledger is not what was recorded: " in complaint
@@ -256,5 +255,8 @@ def test_one_role_for_everything_is_warned_of(as_operator: Client) -> None:
     assert b"Only triggers keep the ledger" in as_operator.get("/settings/health/").content
 
 
-def test_in_the_embedded_engine_nothing_is_warned_of(baton: Running) -> None:
-    assert "W002" not in baton.command("check", "--database", "default").stderr
+def test_in_the_embedded_engine_nothing_is_warned_of(command: Callable[..., list[Any]]) -> None:
+    code, said, complaint = command("check", "--database", "default")
+
+    assert code == 0, complaint
+    assert "W002" not in said + complaint
