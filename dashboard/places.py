@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import partial
+from functools import cache, partial
 from itertools import groupby
 
 from django.http import HttpRequest
@@ -12,10 +12,8 @@ from django.urls import reverse
 from django.utils import timezone
 from django.utils.functional import SimpleLazyObject
 
-from orchestration.autonomy import lists
-from orchestration.control import held
+from orchestration.control import counted
 from orchestration.control.states import census
-from orchestration.workflows import stats
 from orchestration.workspaces.current import MEMBER, Here
 
 
@@ -30,6 +28,15 @@ class Place:
     needs: str = MEMBER
     docked: bool = False  # on the narrow screen's bar, which holds four
     screen: str = "dashboard"
+
+    @property
+    def href(self) -> str:
+        return _address(f"{self.screen}:{self.name}")
+
+
+@cache
+def _address(name: str) -> str:
+    return reverse(name)
 
 
 INBOX = ("batch", "decide", "undo", "samples")
@@ -86,7 +93,7 @@ class Group:
 def open_places(request: Here) -> list[tuple[Place, str]]:
     """Those that this person may enter, with their addresses."""
     mine = [place for place in PLACES if place.needs == MEMBER or request.membership.has(place.needs)]
-    return [(place, reverse(f"{place.screen}:{place.name}")) for place in mine]
+    return [(place, place.href) for place in mine]
 
 
 def groups(request: Here) -> list[Group]:
@@ -103,12 +110,12 @@ def groups(request: Here) -> list[Group]:
 def counts(workspace_id: int) -> dict[str, int]:
     """Runs in progress beside Workflows, active agents beside Agents, cases that wait beside Inbox, acts that wait for
     a person beside Actions; what is 0 is not said."""
-    acts = lists.states(workspace_id)
+    now = counted.counts(workspace_id)
     found = {
-        "actions": sum(acts.get(state, 0) for state in lists.ATTENTION),
-        "workflows": sum(stats.in_progress(workspace_id).values()),
+        "actions": now.acts,
+        "workflows": now.runs,
         "agents": census(workspace_id, timezone.now()).active,
-        "inbox": held.cases(workspace_id),
+        "inbox": now.cases,
     }
     return {name: n for name, n in found.items() if n}
 

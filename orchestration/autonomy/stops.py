@@ -102,8 +102,12 @@ def stops(workspace_id: int) -> Stops:
 
 def agents_stopped(workspace_id: int, kind: Kind) -> set[int]:
     """Ids of the agents that are quarantined, or paused, now."""
-    rows = Stop.objects.filter(workspace_id=workspace_id, kind=kind, target_kind=Target.AGENT)
-    return {int(target) for target in rows.values_list("target", flat=True)}
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "select target from autonomy_stop where workspace_id = %s and kind = %s and target_kind = %s",
+            [workspace_id, kind, Target.AGENT],
+        )
+        return {int(row[0]) for row in cursor}
 
 
 def agents_by_kind(workspace_id: int) -> dict[int, set[str]]:

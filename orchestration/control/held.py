@@ -9,7 +9,7 @@ from datetime import datetime
 from django.db import connection
 from django.db.models import Min
 
-from orchestration.holds.models import Hold
+from orchestration.holds.models import PENDING, Hold
 from orchestration.lib.names import normal
 from orchestration.registry.models import Agent
 
@@ -22,7 +22,12 @@ class Late:
 
 def held_agents(workspace_id: int) -> set[int]:
     """Agents with an open hold of their own. A bare name that fits several agents stands for none of them."""
-    asked = set(Hold.objects.filter(workspace_id=workspace_id).pending().values_list("agent", "application").distinct())
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "select distinct agent, application from holds_hold where workspace_id = %s and state = any(%s)",
+            [workspace_id, list(PENDING)],
+        )
+        asked = set(cursor)
     return _known(workspace_id, asked) if asked else set()
 
 

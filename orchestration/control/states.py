@@ -146,8 +146,9 @@ def _signs(row: tuple[Any, ...], latest: dict[UUID, datetime], open_step: bool, 
 def census(workspace_id: int, now: datetime) -> Census:
     """Counts of agents by state."""
     signs = signs_of(workspace_id)
-    ids = Agent.objects.filter(workspace_id=workspace_id).values_list("id", flat=True)
-    known = (signs.get(i, NO_SIGNS) for i in ids)
+    with connection.cursor() as cursor:
+        cursor.execute("select id from registry_agent where workspace_id = %s", [workspace_id])
+        known = [signs.get(row[0], NO_SIGNS) for row in cursor]
     return census_of(state_of(each, now) for each in known if not each.process)
 
 

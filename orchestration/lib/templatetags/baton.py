@@ -8,9 +8,11 @@ from __future__ import annotations
 import unicodedata
 from datetime import datetime, timedelta
 from decimal import Decimal
+from functools import lru_cache
 from typing import Any
 
 from django import template
+from django.template.loader import render_to_string
 from django.utils import timezone
 
 from orchestration.lib.money import Money
@@ -235,6 +237,8 @@ def moment(value: datetime | None, form: str = "day_and_clock") -> dict[str, Any
     return {"value": value, "shown": shown}
 
 
-@register.inclusion_tag("parts/icon.html")
-def icon(name: str) -> dict[str, str]:
-    return {"name": name}
+@register.simple_tag
+@lru_cache(maxsize=200)
+def icon(name: str) -> str:
+    """Drawn once: a page has forty of them, which together took longer than anything else around its content."""
+    return render_to_string("parts/icon.html", {"name": name})
