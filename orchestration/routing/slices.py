@@ -20,6 +20,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from itertools import combinations
+from math import exp, log
 
 import numpy as np
 from numpy.typing import NDArray
@@ -107,7 +108,8 @@ def evidence(inside: Array, failed: Array, alike: Array) -> float:
         return 1.0
     place, hit, power = (n[tells].astype(int), total[tells].astype(int)), hit[tells], alike[tells]
     bets = [float(((hit * np.log(odds) - _norms(odds)[place]) / power).sum()) for odds in ODDS]
-    return float(np.exp(min(700.0, logsumexp(bets) - np.log(len(ODDS)))))
+    most = max(bets)  # by hand: scipy's takes longer over four numbers than all above together
+    return exp(min(700.0, most + log(sum(exp(bet - most) for bet in bets) / len(ODDS))))
 
 
 def _told(proven: Sequence[tuple[Slice, Array]], failed: Array) -> list[Slice]:
