@@ -7,6 +7,8 @@ from datetime import timedelta
 from typing import Any
 from uuid import UUID
 
+from django.db.models import F
+
 from orchestration.autonomy.models import Kind
 from orchestration.control import clocks, driving
 from orchestration.workflows import declared, leases
@@ -67,11 +69,8 @@ def work(space: Workspace, agent: str = "worker", most: int = 100) -> list[str]:
 
 def pass_time(space: Workspace, seconds: float) -> None:
     """As if all that has a time had been set so much earlier; and the clocks have looked."""
-    for task in Task.objects.filter(workspace_id=space.pk):
-        task.due_at -= timedelta(seconds=seconds)
-        task.limit_at = task.limit_at and task.limit_at - timedelta(seconds=seconds)
-        limits = {"due_at": task.due_at, "limit_at": task.limit_at}
-        Task.objects.filter(workspace_id=space.pk, id=task.id).update(**limits)
+    earlier = timedelta(seconds=seconds)
+    Task.objects.filter(workspace_id=space.pk).update(due_at=F("due_at") - earlier, limit_at=F("limit_at") - earlier)
     clocks.sweep()
 
 

@@ -79,16 +79,16 @@ def test_a_trace_that_too_many_link_to_joins_nothing_and_lets_go_of_what_it_join
     scheduler = Sender(workspace)
     refund(scheduler)
     scheduler.deliver()
-    for _ in range(40):
+    for _ in range(24):
         sender = Sender(workspace)
         refund(sender)
         linked(sender, scheduler)
         sender.deliver()
         take(workspace)
 
-    assert [run.spans for run in live_runs()] == [3] * 41
+    assert [run.spans for run in live_runs()] == [3] * 25
     assert WorkflowMinute.objects.filter(step_id=0, measure=0).count() > 0
-    assert sum(row.n for row in WorkflowMinute.objects.filter(step_id=0, measure=0)) == 41
+    assert sum(row.n for row in WorkflowMinute.objects.filter(step_id=0, measure=0)) == 25
 
 
 def paused(workspace: Workspace, conversation: str) -> Sender:

@@ -25,6 +25,7 @@ from orchestration.policies.models import Policy, PolicyVersion, Reading
 from orchestration.policies.signal_kinds import SIGNALS
 from orchestration.registry.models import Agent
 from orchestration.routing.models import Breaker, Move
+from orchestration.telemetry.rollups import SPANS, Tally, book
 from orchestration.workspaces.models import User, Workspace
 from tests import make
 
@@ -58,10 +59,11 @@ def failing(space: Workspace, name: str = "refund") -> Agent:
 
 def worsened(space: Workspace) -> Agent:
     worsening.forget()  # what is usual, as it is read anew each minute
-    agent = make.agent(space)
+    agent, tally = make.agent(space), Tally(SPANS)
     for day in range(2, 12):
-        make.calls(space, agent, n=60, failures=2, at=NOW - timedelta(days=day))
-    make.calls(space, agent, n=60, failures=30, at=NOW - timedelta(minutes=10))
+        make.calls(space, agent, n=60, failures=2, at=NOW - timedelta(days=day), into=tally)
+    make.calls(space, agent, n=60, failures=30, at=NOW - timedelta(minutes=10), into=tally)
+    book(space.pk, tally)
     return agent
 
 

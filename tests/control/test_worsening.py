@@ -12,6 +12,7 @@ from django.utils import timezone
 from orchestration.control import worsening
 from orchestration.control.worsening import Part, Usual, usual, worse
 from orchestration.registry.models import Agent
+from orchestration.telemetry.rollups import SPANS, Tally, book
 from orchestration.workspaces.models import Workspace
 from tests import make
 from tests.control.decided import decisions
@@ -106,9 +107,11 @@ def test_too_little_of_the_past_says_nothing() -> None:
 def test_it_is_read_from_the_figures_against_the_agents_own_past(workspace: Workspace) -> None:
     now = timezone.now().replace(minute=30)
     worsens, steady, new = (make.agent(workspace, name) for name in ("refund", "billing", "desk"))
+    tally = Tally(SPANS)
     for day in range(2, 12):
         for agent in (worsens, steady):
-            make.calls(workspace, agent, n=60, failures=3, at=now - timedelta(days=day))
+            make.calls(workspace, agent, n=60, failures=3, at=now - timedelta(days=day), into=tally)
+    book(workspace.pk, tally)
     make.calls(workspace, steady, n=60, failures=3, at=now - timedelta(minutes=20))
     make.calls(workspace, worsens, n=60, failures=30, at=now - timedelta(minutes=20))
     make.calls(workspace, new, n=60, failures=60, at=now - timedelta(minutes=20))
