@@ -5,6 +5,7 @@ from __future__ import annotations
 import secrets
 import zoneinfo
 from datetime import timedelta
+from functools import cache
 from typing import Any, ClassVar
 
 from django import forms
@@ -34,6 +35,12 @@ class LookForm(forms.ModelForm):  # type: ignore[type-arg]  # not to be subscrip
         }
 
 
+@cache
+def zones() -> list[tuple[str, str]]:
+    """Read once: they are some hundred files."""
+    return [(name, name) for name in sorted(zoneinfo.available_timezones()) if "/" in name or name == "UTC"]
+
+
 class ZoneForm(forms.ModelForm):  # type: ignore[type-arg]
     zone = forms.ChoiceField(required=False, label="Time zone", widget=forms.Select(attrs=FIELD))
 
@@ -43,8 +50,7 @@ class ZoneForm(forms.ModelForm):  # type: ignore[type-arg]
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        zones = [(name, name) for name in sorted(zoneinfo.available_timezones()) if "/" in name or name == "UTC"]
-        self.fields["zone"].choices = [("", "As the workspace"), *zones]  # type: ignore[attr-defined]
+        self.fields["zone"].choices = [("", "As the workspace"), *zones()]  # type: ignore[attr-defined]
 
 
 class OnceForm(forms.Form):
