@@ -314,7 +314,7 @@ def somebody(workspace: Workspace, role: str) -> User:
 
 # All addresses in one test: what they stand on takes longer to make than they take to answer.
 def test_a_page_is_for_those_roles_alone(workspace: Workspace, scene: Scene, governed: Governed) -> None:
-    found = {}
+    found: dict[tuple[str, str], int] = {}
     for role in MEMBER:
         client = Client()
         client.force_login(person(workspace, f"only-{role}", role))
