@@ -129,9 +129,11 @@ def run(
     *,
     started_at: datetime | None = None,
     traces: Sequence[bytes] | None = None,
+    save: bool = True,
     **fields: Any,
 ) -> Run:
-    """A run that completed within a second, with one trace, unless told otherwise."""
+    """A run that completed within a second, with one trace, unless told otherwise. Not to `save` it is for those that
+    are created together, without traces."""
     started_at = started_at or timezone.now() - timedelta(minutes=1)
     values: dict[str, Any] = {
         "id": uuid7(),
@@ -150,7 +152,10 @@ def run(
     counts = "spans errors retries tokens_in tokens_out tool_calls tool_failures handoffs escalations guardrail_hits"
     for name in (*counts.split(), "orphans", "twins"):
         values.setdefault(name, 0)
-    made = Run.objects.create(workspace=space, **values)
+    made = Run(workspace=space, **values)
+    if not save:
+        return made
+    made.save(force_insert=True)
     for trace_id in [secrets.token_bytes(16)] if traces is None else traces:
         trace(space, trace_id, made.id, values["started_at"], values["ended_at"])
     return made

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+from collections import deque
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -98,18 +99,19 @@ def test_a_cool_down_grows_to_half_an_hour_and_no_further() -> None:
 def test_an_agent_that_flaps_all_day_turns_its_circuit_few_times() -> None:
     """It fails for two minutes, and works for three, again and again; a call a second, one in ten as a probe."""
     draw, stand, turns, now = random.Random(1), None, 0, NOW
-    calls: list[tuple[datetime, bool]] = []
+    calls: deque[tuple[datetime, bool]] = deque()
     for second in range(0, 24 * 3600, 5):
         now = NOW + timedelta(seconds=second)
         failing = second % 300 < 120
         share = 1.0 if stand is None or stand.state == Circuit.CLOSED else 0.1 * (stand.state == Circuit.HALF)
         calls += [(now, failing) for _ in range(5) if draw.random() < share]
-        calls = [call for call in calls if call[0] > now - timedelta(minutes=10)]
-        since = stand.since if stand else NOW
-        mine = [failed for at, failed in calls if at > since]
-        told = Heard(((len(mine), sum(mine)),) * 3, 0.02)
+        first = max(stand.since if stand else NOW, now - timedelta(minutes=10))
+        while calls and calls[0][0] <= first:
+            calls.popleft()
+        failures = sum(failed for _, failed in calls)
+        told = Heard(((len(calls), failures),) * 3, 0.02)
         if stand is not None:
-            stand = Stand(stand.state, stand.since, stand.until, stand.opens, len(mine), sum(mine))
+            stand = Stand(stand.state, stand.since, stand.until, stand.opens, len(calls), failures)
         if turn := turned(stand, told, now):
             stand, turns = _after(turn, now), turns + 1
 

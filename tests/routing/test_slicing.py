@@ -6,6 +6,7 @@ import random
 from datetime import UTC, datetime, timedelta
 
 import pytest
+from uuid_utils.compat import uuid7
 
 from orchestration.autonomy import healing
 from orchestration.autonomy.models import Action, Kind, State
@@ -16,9 +17,9 @@ from orchestration.routing import limits
 from orchestration.routing.limits import May
 from orchestration.routing.models import Slice
 from orchestration.routing.slicing import look_one, series
+from orchestration.workflows.models import Run
 from orchestration.workspaces.models import Workspace
 from tests import make
-from tests.dashboard.policy_scene import decided
 from tests.routing.made import measured, record
 
 NOW = datetime.now(UTC)
@@ -31,15 +32,21 @@ def agents(workspace: Workspace) -> tuple[Agent, Agent]:
 
 def runs(workspace: Workspace, agents: tuple[Agent, Agent], n: int, bad: float) -> None:
     """One agent fails in the segment `business` as often as told, and else all fail seldom."""
-    draw = random.Random(1)
+    draw, flow = random.Random(1), make.workflow(workspace)
+    told, asked = [], []
     for place in range(n):
         agent, segment = draw.choice(agents), draw.choice(["retail", "business"])
         worse = agent is agents[0] and segment == "business"
         status = "failed" if draw.random() < (bad if worse else 0.05) else "completed"
         at = NOW - timedelta(minutes=n - place + 1)
-        run = make.run(workspace, started_at=at, status=status, agents=[agent.pk], traces=[])
+        run = make.run(workspace, flow, started_at=at, status=status, agents=[agent.pk], save=False)
         facts = {"context": {"segment": segment, "protected_sex": "x", "note": "y" * 50}}
-        decided(workspace, run_id=run.id, at=at, agent=agent.name, agent_id=agent.pk, system="customer-db", facts=facts)
+        by = {"agent": agent.name, "agent_id": agent.pk, "system": "customer-db", "action_type": "refund"}
+        values = {"at": at, "run_id": run.id, "effect": "hold", "facts": facts, "answer": {}}
+        told.append(run)
+        asked.append(Decision(workspace=workspace, id=uuid7(), **by, **values))
+    Run.objects.bulk_create(told)
+    Decision.objects.bulk_create(asked)
 
 
 def test_a_planted_slice_is_kept_with_its_traits_and_a_receipt(
