@@ -32,7 +32,7 @@ from tests.journeys.opened import Place, look
 
 pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
 PAGE = "/workflows/refund-request/coordination/"
-MATTERS = 32
+MATTERS = 16
 
 
 @pytest.fixture(scope="module")
