@@ -5,7 +5,9 @@ from dataclasses import dataclass
 from datetime import timedelta
 
 import pytest
+from allauth.account.internal.flows.login import record_authentication
 from django.core.cache import cache
+from django.http import HttpRequest
 from django.test import Client
 from django.utils import timezone
 
@@ -79,8 +81,12 @@ def as_admin(client: Client, admin: User) -> Client:
 
 @pytest.fixture
 def proven(client: Client, admin: User) -> Client:
-    """An admin who has just given the password."""
-    client.post("/accounts/login/", {"login": "admin", "password": "admin-password-12"})
+    """An admin who has just given the password, as the session remembers it."""
+    client.force_login(admin)
+    request = HttpRequest()
+    request.session = client.session
+    record_authentication(request, admin, method="password")
+    request.session.save()
     return client
 
 
