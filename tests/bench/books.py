@@ -34,8 +34,7 @@ def booked(tenant: Tenant, table: str = "telemetry_spanminute") -> Totals:
 
 
 def hours_rolled(tenant: Tenant, timeout: float = 60.0) -> None:
-    query = "select count(*) from telemetry_touchedhour where workspace_id = %s"
-    tenant.stand.until(lambda: tenant.rows(query)[0][0] == 0, timeout)
+    tenant.none_left("select count(*) from telemetry_touchedhour where workspace_id = %s", timeout)
 
 
 def wrong_figures(tenant: Tenant, sent: Sent, *, hours: bool = True) -> list[str]:

@@ -10,6 +10,7 @@ import json
 import os
 import shutil
 import signal
+import ssl
 import subprocess
 import sys
 import tempfile
@@ -32,6 +33,7 @@ OURS = ("web", "digest", "worker", "replay", "beat")
 ENGINES = ("postgres", "valkey")
 SCOPES = "ingest,read,decide"
 TICK = os.sysconf("SC_CLK_TCK")
+UNREAD = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)  # knows no authority: all is plain HTTP, and to read them takes 40 ms
 
 
 class Stand:
@@ -85,7 +87,7 @@ class Stand:
 
     def ready(self) -> bool:
         try:
-            return httpx.get(f"{self.url}/readyz", timeout=2).status_code == 200
+            return httpx.get(f"{self.url}/readyz", timeout=2, verify=UNREAD).status_code == 200
         except httpx.HTTPError:
             return False
 
@@ -225,7 +227,7 @@ class Tenant:
 
     def __init__(self, stand: Stand, number: int, key: str) -> None:
         self.stand, self.id, self.key = stand, number, key
-        self._client = httpx.Client(headers={"Authorization": f"Bearer {key}"})
+        self._client = httpx.Client(headers={"Authorization": f"Bearer {key}"}, verify=UNREAD)
 
     def get(self, path: str, timeout: float = 20.0) -> Any:
         """An answer of the API. On one kept connection, since a page of figures costs less than a connection."""
@@ -242,14 +244,14 @@ class Tenant:
 
     def digested(self, timeout: float = 300.0) -> float:
         """Wait until nothing waits any more; unix time of that moment."""
-        return self._none(WAITING, timeout)
+        return self.none_left(WAITING, timeout)
 
     def settled(self, timeout: float = 300.0) -> float:
         """Wait until every run is settled too."""
         self.digested(timeout)
-        return self._none(UNSETTLED, timeout)
+        return self.none_left(UNSETTLED, timeout)
 
-    def _none(self, query: str, timeout: float) -> float:
+    def none_left(self, query: str, timeout: float) -> float:
         """On one connection: making one each time costs what is measured some of its processor."""
         with self.stand.connect() as connection:
             self.stand.until(lambda: connection.execute(query, [self.id]).fetchone() == (0,), timeout)

@@ -19,7 +19,7 @@ from tests.waiting import allowed
 
 pytestmark = pytest.mark.browser
 SOON_S = 2.0  # from the exporter's answer to the screen, at the 95th percentile
-TRIES = 6
+TRIES = 4
 
 MAKE = """
 import secrets

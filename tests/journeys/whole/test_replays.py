@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any
+
+import psycopg
+import pytest
 
 from orchestration.control import replaying
 from tests.bench.stand import Stand
@@ -36,37 +40,46 @@ def started(baton: Stand, slug: str, n: int) -> None:
     baton.ask(FILL.format(slug=slug, n=n))
 
 
-def state(baton: Stand, slug: str) -> tuple[Any, ...]:
-    with baton.connect() as connection:
-        row: tuple[Any, ...] | None = connection.execute(
-            "select state, done, tries, report->>'held' from policies_replayrun r "
-            "join workspaces_workspace w on w.id = r.workspace_id where w.slug = %s",
-            [slug],
-        ).fetchone()
+@pytest.fixture
+def connection(baton: Stand) -> Iterator[psycopg.Connection[Any]]:
+    """One for all that is asked while waiting: to make another costs PostgreSQL more than the answer."""
+    with baton.connect() as made:
+        yield made
+
+
+def state(connection: psycopg.Connection[Any], slug: str) -> tuple[Any, ...]:
+    row: tuple[Any, ...] | None = connection.execute(
+        "select state, done, tries, report->>'held' from policies_replayrun r "
+        "join workspaces_workspace w on w.id = r.workspace_id where w.slug = %s",
+        [slug],
+    ).fetchone()
     assert row
     return row
 
 
-def test_a_worker_of_its_own_replays_and_keeps_nothing(baton: Stand) -> None:
+def test_a_worker_of_its_own_replays_and_keeps_nothing(baton: Stand, connection: psycopg.Connection[Any]) -> None:
     started(baton, "replays", 3_000)
 
-    baton.until(lambda: state(baton, "replays")[0] == "done", LONG_S)
+    baton.until(lambda: state(connection, "replays")[0] == "done", LONG_S)
 
-    assert state(baton, "replays") == ("done", 3_000, 1, "1500")
+    assert state(connection, "replays") == ("done", 3_000, 1, "1500")
     baton.until(lambda: len(baton.family("replay")) == 1, LONG_S)
 
 
-def test_one_that_is_killed_is_begun_again_by_itself(baton: Stand) -> None:
+def test_one_that_is_killed_is_begun_again_by_itself(baton: Stand, connection: psycopg.Connection[Any]) -> None:
+    def under_way() -> bool:
+        how, done, *_ = state(connection, "killed")
+        return bool(how == "running" and done > 0)
+
     started(baton, "killed", 40_000)
-    baton.until(lambda: state(baton, "killed")[0] == "running" and state(baton, "killed")[1] > 0, LONG_S, 0.01)
+    baton.until(under_way, LONG_S, 0.01)
 
     baton.kill_children("replay")
 
-    assert state(baton, "killed")[0] == "running"
-    with baton.connect() as connection:  # so long has nobody heard of it
-        connection.execute(
-            "update policies_replayrun set beat_at = beat_at - make_interval(secs => %s) where state = 'running'",
-            [replaying.SILENT_S],
-        )
-    baton.until(lambda: state(baton, "killed")[0] == "done", LONG_S)
-    assert state(baton, "killed")[1:] == (40_000, 2, "20000")
+    assert state(connection, "killed")[0] == "running"
+    connection.execute(  # so long has nobody heard of it
+        "update policies_replayrun set beat_at = beat_at - make_interval(secs => %s) where state = 'running'",
+        [replaying.SILENT_S],
+    )
+    baton.until(lambda: state(connection, "killed")[0] == "done", LONG_S)
+    assert state(connection, "killed")[1:] == (40_000, 2, "20000")
