@@ -14,6 +14,7 @@ import time
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import cache
 from typing import Any
 from uuid import UUID
 
@@ -102,14 +103,19 @@ def send(url: str, headers: Mapping[str, str], body: bytes, limit_s: float) -> O
     return Outcome(status, "" if 200 <= status < 300 else _words(status), _ms(began), again_s, said)
 
 
+@cache
+def _trust() -> ssl.SSLContext:
+    """All authorities of this machine: to read them takes longer than to send. No worker's child is kept for long."""
+    return ssl.create_default_context()
+
+
 def _send(target: Target, headers: Mapping[str, str], body: bytes, until: float) -> tuple[int, float, bytes]:
     """Status, seconds of Retry-After, and the answer. Whoever answers drop by drop is cut off at the limit like
     everybody else."""
     left = max(0.1, until - time.monotonic())
     connected = socket.create_connection((str(target.address), target.port), timeout=left)
     if target.secure:
-        secured = ssl.create_default_context()
-        connected = secured.wrap_socket(connected, server_hostname=target.host, do_handshake_on_connect=False)
+        connected = _trust().wrap_socket(connected, server_hostname=target.host, do_handshake_on_connect=False)
     clock = threading.Timer(max(0.1, until - time.monotonic()), _cut, (connected,))
     clock.daemon = True
     clock.start()

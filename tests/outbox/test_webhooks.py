@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import hashlib
 import hmac
+import ssl
 import time
 from datetime import UTC, datetime
 from uuid import UUID
@@ -92,3 +93,10 @@ def test_nobody_there_is_an_outcome_and_no_error(receiver: Receiver) -> None:
 
     assert (outcome.status, outcome.ok) == (None, False)
     assert outcome.error
+
+
+def test_authorities_are_read_once_and_asked_each_time() -> None:
+    trust = webhooks._trust()
+
+    assert webhooks._trust() is trust
+    assert (trust.verify_mode, trust.check_hostname) == (ssl.CERT_REQUIRED, True)
