@@ -44,7 +44,9 @@ log = structlog.get_logger(__name__)
 MOST_SPANS = 30_000  # read in one transaction; a longer run is read all the same
 MOST_TRACES = 600
 MOST_TOLD = 250_000  # read in one transaction for one long run, or for several
-SPANS_A_SECOND = 5_000  # a long run is told again after as many seconds as it has so many: a fifth of a core at most
+# A long run is told again after as many seconds as it has so many. So each telling of one that grows steadily finds a
+# third more than the one before, and all of them together read it some five times.
+SPANS_A_SECOND = 3_000
 LONG_S = 600.0  # until a long run is tried again whose telling killed the worker
 FAULTY_S = 3600.0  # … a trace that cannot be told
 SETTLE_LOCK = (0x6261_7365, 0x6261_7366)  # one for each half
@@ -194,7 +196,9 @@ def _within_reach(workspace_id: int, found: list[Group], wanted: Sequence[Due]) 
 def _rest_s(group: Group) -> float:
     """Seconds until a run is to be told again: none for a short one."""
     told = [trace.settled for trace in group.traces if trace.settled]
-    return max(told) / 1e6 + group.spans // SPANS_A_SECOND - time.time() if told else 0.0
+    if not told or group.spans < SPANS_A_SECOND:
+        return 0.0
+    return max(told) / 1e6 + group.spans / SPANS_A_SECOND - time.time()
 
 
 def _tell(workspace_id: int, found: list[Group]) -> list[Told]:
