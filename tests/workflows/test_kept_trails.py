@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import timedelta
+from typing import Any
 
 import pytest
 from django.db import connection
@@ -31,7 +32,7 @@ def flow(workspace: Workspace) -> Workflow:
     return make.workflow(workspace, "Refund")
 
 
-def ran(flow: Workflow, *tools: str, n: int = 0, **fields: object) -> Run:
+def ran(flow: Workflow, *tools: str, n: int = 0, **fields: Any) -> Run:
     space, clerk = flow.workspace, make.agent(flow.workspace, "clerk")
     began, trace = timezone.now() - timedelta(minutes=5 + n), (n + 1).to_bytes(16, "big")
     root = Made("invoke_agent clerk", Kind.AGENT, clerk, ms=900, values={"attrs": {"a": {"gen_ai.agent.version": "7"}}})
