@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-import threading
+import time
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
@@ -32,11 +33,15 @@ Strike = Callable[[Stand, float], None]
 def test_what_was_acknowledged_survives_the_death_of(baton: Stand, strike: Strike) -> None:
     tenant = baton.workspace()
     choice = templates(6, Shape(spans=20, trace=(4, 10), seed=14))
-    fault = threading.Timer(0.5, strike, [baton, 1.5])
 
-    fault.start()
-    sent = for_seconds(baton.url, tenant.key, choice, 2.0, connections=3, pause_s=0.02)
-    fault.join()
+    def later() -> None:
+        time.sleep(0.5)
+        strike(baton, 1.5)
+
+    with ThreadPoolExecutor(1) as beside:
+        fault = beside.submit(later)
+        sent = for_seconds(baton.url, tenant.key, choice, 2.0, connections=3, pause_s=0.02)
+        fault.result()
     baton.until(baton.ready, allowed(30))
 
     assert sent.spans > 0
