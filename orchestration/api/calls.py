@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Collection
 from math import isfinite
 from typing import Any
 from urllib.parse import parse_qs
@@ -11,7 +12,7 @@ import orjson
 
 from orchestration.api import auth
 from orchestration.api.bodies import Receive, Scope, header, read, room
-from orchestration.api.refusals import Refused
+from orchestration.api.refusals import Refused, strange
 from orchestration.api.watching import Full, Watch
 from orchestration.handoffs.given import Fault, Speaker, Wrong
 
@@ -26,7 +27,8 @@ class Call:
 
     def __init__(self, scope: Scope, receive: Receive) -> None:
         self.scope, self.receive = scope, receive
-        self.query = {name: values[-1] for name, values in parse_qs(scope["query_string"].decode("latin-1")).items()}
+        self.parameters = parse_qs(scope["query_string"].decode("latin-1"), keep_blank_values=True)
+        self.query = {name: values[-1] for name, values in self.parameters.items() if values[-1]}
         self.speaker = Speaker(0, 0)
         self.given: Any = None
         self.key = ""
@@ -62,6 +64,12 @@ class Call:
         if not isinstance(key, str) or len(key) > KEY_CHARS or "\0" in key:
             raise wrong("key", f"An idempotency key is a text of at most {KEY_CHARS} characters.")
         self.key = key
+
+    def only(self, known: Collection[str]) -> None:
+        """Raises Wrong, naming what is asked for by a name that is not among the known ones."""
+        faults = [Fault(name, "unknown", words) for name, words in strange(self.parameters, known)]
+        if faults:
+            raise Wrong(faults)
 
     @property
     def seconds(self) -> float:

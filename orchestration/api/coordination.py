@@ -111,6 +111,7 @@ async def _route(call: Call) -> Any:
     else:
         await call.admit("work")
         await call.listen()
+    call.only(_PARAMETERS.get(methods[method], ()))
     return await methods[method](call, thing)
 
 
@@ -216,6 +217,13 @@ _CLAIMS: Steps = {
     "result": {"PUT": _finish},
     "release": {"POST": _release},
     "extend": {"POST": _extend},
+}
+
+_PARAMETERS: Mapping[Any, tuple[str, ...]] = {
+    _handoffs: ("from", "to", "state", "run", "q", "limit", "cursor", "wait"),
+    _demands: ("from", "to"),
+    _claim: ("wait",),
+    _one_claim: ("wait",),
 }
 
 

@@ -22,7 +22,7 @@ from orchestration.api import auth
 from orchestration.api.answers import Answer, serve
 from orchestration.api.bodies import Receive, Scope, Send, header, read, room
 from orchestration.api.pool import Connection, Pool, Unavailable
-from orchestration.api.refusals import Gone, Refused, problem, unavailable
+from orchestration.api.refusals import Gone, Refused, problem, strange, unavailable
 from orchestration.api.waiting import COLUMNS, Full, WaitingRoom
 from orchestration.holds import asking, haste, verdicts
 from orchestration.holds.asking import Asker
@@ -193,7 +193,10 @@ async def _one(workspace_id: int, hold_id: UUID) -> dict[str, Any] | None:
 
 def _seconds(query: bytes) -> float:
     """How long to wait at most. Longer than a minute is a minute."""
-    given = parse_qs(query.decode("latin-1")).get("wait", ["0"])[-1]
+    asked = parse_qs(query.decode("latin-1"), keep_blank_values=True)
+    for name, words in strange(asked, ("wait",)):
+        raise Refused(422, "invalid", f"{name}: {words}.")
+    given = asked.get("wait", ["0"])[-1]
     try:
         seconds = float(given)
     except ValueError:

@@ -23,7 +23,7 @@ from orchestration.api.answers import Answer, serve
 from orchestration.api.bodies import Receive, Scope, Send, header, read, room
 from orchestration.api.lease_waiting import Full, Queue
 from orchestration.api.lease_words import Wrong, decoded, said
-from orchestration.api.refusals import Gone, Refused, problem, unavailable
+from orchestration.api.refusals import Gone, Refused, problem, strange, unavailable
 from orchestration.control import driving
 from orchestration.control.taking import known
 from orchestration.handoffs.given import Speaker
@@ -142,7 +142,10 @@ def _read(bearer: Bearer, body: bytes, query: bytes) -> tuple[Wanted, float]:
 
 def _seconds(asked: float | None, query: bytes) -> float:
     """How long to wait at most. Longer than a minute is a minute."""
-    given = parse_qs(query.decode("latin-1")).get("wait", [""])[-1]
+    parameters = parse_qs(query.decode("latin-1"), keep_blank_values=True)
+    for name, words in strange(parameters, ("wait",)):
+        raise Wrong(name, words)
+    given = parameters.get("wait", [""])[-1]
     try:
         seconds = asked if asked is not None else float(given or 0)
     except ValueError:

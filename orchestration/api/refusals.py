@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from http import HTTPStatus
 from typing import Any
 
@@ -43,3 +44,14 @@ def unavailable() -> Refused:
 def problem(status: int, detail: str, **more: Any) -> dict[str, Any]:
     """The body of an error as RFC 9457 has it."""
     return {"type": "about:blank", "title": HTTPStatus(status).phrase, "status": status, "detail": detail, **more}
+
+
+def strange(query: Mapping[str, Sequence[Any]], known: Collection[str]) -> Iterator[tuple[str, str]]:
+    """Parameters of an address that nobody would look at, with words: unknown ones, and all but the last of the same
+    name. Answered without them, a list that was to be narrowed looks as if it had been."""
+    for name, values in query.items():
+        if name not in known:
+            there = f"there are {', '.join(sorted(known))}" if known else "there is none here"
+            yield name[:80], f"no parameter of this address; {there}"
+        elif len(values) > 1:
+            yield name, "once, please"

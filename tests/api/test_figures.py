@@ -234,6 +234,10 @@ def test_a_list_goes_on_with_its_cursor(api: Api, workspace: Workspace, what: st
         ("workflows?window=", "window"),
         ("workflows/x?window=1w", "window"),
         ("agents/%00", "agent_id"),
+        ("runs?workfow=refund", "workfow"),
+        ("runs?status=failed&status=running", "status"),
+        ("agents/x?q=refund", "q"),
+        ("policies/bundle?state=live", "state"),
     ],
 )
 def test_a_value_that_is_none_is_named(api: Api, address: str, field: str) -> None:
@@ -241,6 +245,12 @@ def test_a_value_that_is_none_is_named(api: Api, address: str, field: str) -> No
 
     assert [error["field"] for error in body["errors"]] == [field]
     assert field in body["detail"]
+
+
+def test_a_filter_that_nobody_knows_is_told_which_there_are(api: Api) -> None:
+    body = assert_problem(api.get("overview", windw="24h"), 422)
+
+    assert body["detail"] == "windw: no parameter of this address; there are window"
 
 
 @pytest.mark.parametrize("since", ["2026-03-01T12:00:00Z", "2026-03-01T14:00:00+02:00", "1772366400000000000"])
