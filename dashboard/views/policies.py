@@ -74,6 +74,7 @@ class PoliciesPage:
     rates: str
     rated: str  # the currencies
     default: Figures
+    first_day: bool
     default_words: str
     defaults: list[tuple[str, str]]
     finding: Finding
@@ -164,6 +165,7 @@ def policies_page(request: Here) -> PoliciesPage:
         rates=rates.text(book.rates),
         rated=", ".join(sorted(book.rates)),
         default=default,
+        first_day=any(figures.first_day for figures in found.values()),
         default_words=effect_words(Effect(Kind(book.default_effect))),
         defaults=[(kind.value, WORDS[kind]) for kind in DEFAULTS],
         finding=finding(rows, book, default, len(waiting)),
@@ -254,6 +256,8 @@ def finding(rows: list[PolicyRow], book: Rulebook, default: Figures, wished: int
         )
         return Finding(say(title), lede)
     tickets = sum(row.figures.a_day for row in in_force)
+    if tickets and any(row.figures.first_day for row in in_force):
+        return Finding(say(f"Policies have asked people {plural(round(tickets), 'time,times')} so far"), lede)
     if not tickets:
         return Finding(
             say(f"{plural(len(in_force), 'policy has,policies have')} asked nobody in {standing.DAYS} days"), lede

@@ -36,7 +36,8 @@ _looked: dict[tuple[int, int], tuple[float, dict[UUID, list[str]]]] = {}
 
 @dataclass(frozen=True, slots=True)
 class Figures:
-    """Of one policy in the last `days`. `judged`: tickets that a person has decided; `changed`: those not approved."""
+    """Of one policy in the last `days`, fewer where the workspace has not decided for so long. `judged`: tickets that a
+    person has decided; `changed`: those not approved."""
 
     decisions: int = 0
     tickets: int = 0
@@ -47,7 +48,12 @@ class Figures:
 
     @property
     def a_day(self) -> float:
-        return self.tickets / self.days
+        return self.tickets / max(1.0, self.days)
+
+    @property
+    def first_day(self) -> bool:
+        """What some hours ask of people tells nothing of a day."""
+        return self.days < 1
 
 
 @dataclass(slots=True)
@@ -104,7 +110,7 @@ def figures(workspace_id: int) -> dict[UUID | None, Figures]:
         )
         rows = cursor.fetchall()
     return {
-        policy: Figures(n, tickets, judged, changed, max(1.0, (until - first) / timedelta(days=1)), last)
+        policy: Figures(n, tickets, judged, changed, (until - first) / timedelta(days=1), last)
         for policy, n, tickets, judged, changed, last, first in rows
     }
 

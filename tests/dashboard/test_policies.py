@@ -50,7 +50,12 @@ def test_the_finding_says_the_first_that_holds(as_admin: Client, workspace: Work
     assert title(as_admin) == "1 policy has asked nobody in 30 days"
 
     decided(workspace, 90, policy_id=policy.pk, version=1)
-    assert title(as_admin) == "Policies ask people 90 times a day"
+    assert title(as_admin) == "Policies have asked people 90 times so far"
+    assert "Tickets so far" in text(as_admin, LIST)
+
+    decided(workspace, policy_id=policy.pk, version=1, at=timezone.now() - timedelta(days=2))
+    assert title(as_admin) == "Policies ask people 45 times a day"
+    assert "Tickets a day" in text(as_admin, LIST)
 
     other = published(workspace, admin, "Never more", then={"kind": "deny"}, otherwise={"kind": "deny"})
     standing.forget()
