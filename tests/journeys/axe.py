@@ -17,9 +17,39 @@ OPTIONS = {
 SCRIPT = Axe().axe_script
 RUN = """([inside, options]) => axe.run(inside ?? document, options).then(found => found.violations.flatMap(
     each => each.nodes.map(node => [each.id, node.target, node.failureSummary])))"""
+# Whether text can be read depends on its colour and size and on what lies behind it: most of a page was looked at on
+# another page, where it was the same in all of these. axe is told to look at what is new; that halves its work.
+MARK = """(known) => {
+    const seen = new Set(known), fresh = [], behind = new Map([[null, ""]]);
+    const ground = (element) => {
+        if (!behind.has(element)) {
+            const { backgroundColor, backgroundImage, opacity, position } = getComputedStyle(element);
+            const kind = `${element.tagName}.${element.getAttribute("class")}`;
+            const placed = position === "static" ? "" : `${position} ${kind}`;
+            const own = [backgroundColor, backgroundImage, opacity, placed].join(" ");
+            const bare = own === "rgba(0, 0, 0, 0) none 1 " ? "" : `|${own}`;
+            behind.set(element, ground(element.parentElement) + bare);
+        }
+        return behind.get(element);
+    };
+    for (const element of document.body.querySelectorAll("*")) {
+        const says = [...element.childNodes].some(node => node.nodeType === Node.TEXT_NODE && node.data.trim());
+        if (!says && !element.matches("input, select, textarea") || !element.checkVisibility()) continue;
+        const { color, fontSize, fontWeight, textShadow } = getComputedStyle(element);
+        const look = [color, fontSize, fontWeight, textShadow, ground(element)].join(" ");
+        if (seen.has(look)) continue;
+        seen.add(look);
+        fresh.push(look);
+        element.setAttribute("data-fresh", "");
+    }
+    return fresh;
+}"""
+UNMARK = "() => document.querySelectorAll('[data-fresh]').forEach(element => element.removeAttribute('data-fresh'))"
+ONLY_MARKED = "() => axe.configure({rules: [{id: 'color-contrast', selector: '[data-fresh]'}]})"
 
 
 WIDTHS = (320, 768, 1024, 1920)  # beside those of the two looks
+_read: set[str] = set()  # looks of text on all pages so far
 LOOKS = [(390, "dark"), (1440, "light")]  # the other two show the same parts and colours
 
 
@@ -27,7 +57,11 @@ def troubles(page: Page, inside: str | None = None) -> list[tuple[str, Any, str]
     """Rule, element and what to do about it; of the whole page, or of what is `inside` one element."""
     if not page.evaluate("() => 'axe' in window"):
         page.evaluate(SCRIPT)
-    return [tuple(each) for each in page.evaluate(RUN, [inside, OPTIONS])]
+        page.evaluate(ONLY_MARKED)
+    _read.update(page.evaluate(MARK, list(_read)))
+    found = [tuple(each) for each in page.evaluate(RUN, [inside, OPTIONS])]
+    page.evaluate(UNMARK)
+    return found
 
 
 def dress(page: Page, width: int, theme: str) -> None:
