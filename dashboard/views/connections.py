@@ -15,7 +15,7 @@ from dashboard import trial
 from dashboard.addresses import public_address
 from dashboard.charts.lines import spark
 from dashboard.finding import Finding, say
-from orchestration.control.arriving import Arriving, arriving, landed, senders
+from orchestration.control.arriving import Arriving, arriving, landed, senders, unread
 from orchestration.control.health_figures import refusals
 from orchestration.lib.fragments import render_page_or_fragment
 from orchestration.lib.templatetags.baton import ago, plural
@@ -72,6 +72,7 @@ def page(request: Here) -> HttpResponse:
         "minutes": spark(found.minutes),
         "refused": [(line, WORDS.get(line.reason, "")) for line in refused],
         "refused_n": sum(line.n for line in refused),
+        "unread": unread(request.workspace.pk, now),
         "keys": keys,
         "test": test_of(request),
     }

@@ -9,7 +9,7 @@ from typing import Any
 import structlog
 from django.core.exceptions import BadRequest, PermissionDenied
 from django.db import Error
-from django.http import HttpRequest, HttpResponse, JsonResponse
+from django.http import Http404, HttpRequest, HttpResponse, JsonResponse
 from django.shortcuts import render
 from django.template.loader import render_to_string
 
@@ -21,6 +21,10 @@ log = structlog.get_logger(__name__)
 MACHINES = ("/api/", "/v1/")
 TITLES = {400: "Bad request", 403: "Not allowed", 404: "Not found", 500: "Internal error"}
 MOST_NAMED = 5
+
+
+class NoRun(Http404):
+    """A trace whose spans are kept, though they make no run."""
 
 
 @open_to_all
@@ -39,7 +43,8 @@ def denied(request: HttpRequest, exception: Exception | None = None) -> HttpResp
 
 @open_to_all
 def not_found(request: HttpRequest, exception: Exception | None = None) -> HttpResponse:
-    return answer(request, 404, {"elsewhere": exception.workspace if isinstance(exception, Elsewhere) else None})
+    elsewhere = exception.workspace if isinstance(exception, Elsewhere) else None
+    return answer(request, 404, {"elsewhere": elsewhere, "no_run": isinstance(exception, NoRun)})
 
 
 @open_to_all

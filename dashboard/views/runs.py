@@ -30,13 +30,14 @@ from dashboard.narrowing import (
 )
 from dashboard.period import Period, period_of
 from dashboard.standing import cancel_all
+from dashboard.views.errors import NoRun
 from orchestration.lib.fragments import render_page_or_fragment
 from orchestration.lib.fragments import wanted as wanted_region
 from orchestration.lib.paging import BadCursor, Page
 from orchestration.lib.templatetags.baton import number, plural, rate
 from orchestration.workflows import runs, stats
 from orchestration.workflows.models import RunStatus, Trace
-from orchestration.workflows.run_search import find_run
+from orchestration.workflows.run_search import find_run, has_none
 from orchestration.workflows.runs import SORTS, STATUSES, RunLine, Wanted
 from orchestration.workspaces.current import MEMBER, Here, needs, nothing_here
 
@@ -167,6 +168,8 @@ def of_trace(request: Here, trace_id: str) -> HttpResponse:
     """To the run of a trace, for who has nothing but a line of a log."""
     run_id = find_run(request.workspace.pk, trace_id)
     if run_id is None:
+        if has_none(request.workspace.pk, trace_id):
+            raise NoRun("No run is made of this trace")
         raise nothing_here(request, Trace.objects.filter(trace_id=bytes.fromhex(trace_id), run_id__isnull=False))
     query = request.GET.urlencode()
     target = reverse("dashboard:run", args=[run_id])

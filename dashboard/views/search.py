@@ -23,7 +23,7 @@ from orchestration.policies.models import Policy
 from orchestration.registry.models import Agent
 from orchestration.workflows import runs
 from orchestration.workflows.models import Run, Workflow
-from orchestration.workflows.run_search import find_run
+from orchestration.workflows.run_search import find_run, has_none
 from orchestration.workspaces.current import MEMBER, Here, needs
 
 LONGEST = 200  # signs of a question
@@ -77,6 +77,8 @@ def run_called(request: Here, q: str) -> str:
     if len(text.replace("-", "")) != 32:
         return ""
     found = find_run(request.workspace.pk, text) or _elsewhere(request, text)
+    if found is None and has_none(request.workspace.pk, text):
+        return reverse("dashboard:run_of_trace", args=[text])  # says why there is none
     return reverse("dashboard:run", args=[found]) if found else ""
 
 

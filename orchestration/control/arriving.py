@@ -14,6 +14,8 @@ from orchestration.workflows.models import Trace
 from orchestration.workspaces.models import ApiKey
 
 HOUR = timedelta(hours=1)
+NEWEST = 2_000  # spans of the hour that are looked at for some that no run is made of
+MOST_UNREAD = 10
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,6 +27,16 @@ class Arriving:
     minutes: list[int]  # of the last hour, oldest first, the unfinished one left out
     requests: int  # in the last hour
     last_at: datetime | None  # the minute in which something came last, in the last 30 days
+
+
+@dataclass(frozen=True, slots=True)
+class Unread:
+    """Spans of an application that are kept, though no run is made of them."""
+
+    application: str
+    spans: int
+    name: str  # of one of them
+    last_at: datetime
 
 
 def arriving(workspace_id: int, now: datetime) -> Arriving:
@@ -72,3 +84,19 @@ def senders(workspace_id: int, today: datetime) -> QuerySet[ApiKey]:
 def landed(workspace_id: int, trace_id: bytes) -> bool:
     """Whether a trace has been digested."""
     return Trace.objects.filter(workspace_id=workspace_id, trace_id=trace_id).exists()
+
+
+def unread(workspace_id: int, now: datetime) -> list[Unread]:
+    """Among the newest spans of the hour, those of settled traces in which nothing speaks of an agent, a model or a
+    tool: ordinary traffic, or agents whose words no convention has."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "select a.name, count(*), min(s.name), max(s.started_at) from "
+            "(select trace_id, application_id, name, started_at from telemetry_span "
+            "where workspace_id = %s and started_at between %s and %s order by started_at desc limit %s) s "
+            "join workflows_trace t on t.workspace_id = %s and t.trace_id = s.trace_id "
+            "and t.run_id is null and t.settled_at is not null "
+            "join registry_application a on a.id = s.application_id group by a.name order by 2 desc, 1 limit %s",
+            [workspace_id, now - HOUR, now, NEWEST, workspace_id, MOST_UNREAD],
+        )
+        return [Unread(*row) for row in cursor]

@@ -53,6 +53,12 @@ def _trace(text: str) -> bytes | None:
     return _bytes(text) if len(text) == 32 else None
 
 
+def has_none(workspace_id: int, text: str) -> bool:
+    """Whether `text` is the id of a trace that was looked at and is no run: nothing in it speaks of an agent."""
+    kept = Trace.objects.filter(workspace_id=workspace_id, trace_id=_trace(text), run_id=None)
+    return kept.filter(settled_at__isnull=False).exists()
+
+
 def _uuid(text: str) -> UUID | None:
     try:
         return UUID(text)

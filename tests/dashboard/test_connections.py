@@ -13,16 +13,21 @@ import pytest
 from django.conf import settings
 from django.test import Client
 from django.utils import timezone
+from uuid_utils.compat import uuid7
 
 from dashboard import trial
 from dashboard.views.connections import WORDS, finding
 from orchestration.control import digest
-from orchestration.control.arriving import Arriving
+from orchestration.control.arriving import Arriving, unread
 from orchestration.telemetry import retention
 from orchestration.telemetry.models import Intake, Refusal
+from orchestration.telemetry.spans import Kind
+from orchestration.workflows.models import Trace
 from orchestration.workspaces.keys import create_key
 from orchestration.workspaces.models import ApiKey, User, Workspace
+from tests import make
 from tests.dashboard.conftest import region
+from tests.make import Made
 
 PAGE = "/settings/connections/"
 
@@ -55,6 +60,30 @@ def test_what_was_refused_is_said_with_what_helps(as_operator: Client, workspace
     assert WORDS["too_old"] in page
     assert "&lt;b&gt;new" in page
     assert "span id" not in page
+
+
+def test_spans_that_make_no_run_are_told_from_those_that_do(
+    as_operator: Client, workspace: Workspace, stranger: User
+) -> None:
+    strange, known, began = b"s" * 16, b"k" * 16, timezone.now() - timedelta(minutes=2)
+    who = make.agent(workspace, application="hive-runtime")
+    for trace, run_id, name in ((strange, None, "hive.agent.run clerk"), (known, uuid7(), "invoke_agent billing")):
+        make.trace(workspace, trace, run_id, began, began)
+        make.spans(workspace, trace, began, Made(name, Kind.OTHER, who))
+    address, elsewhere = f"/runs/{strange.hex()}/", Workspace.objects.get(slug="elsewhere")
+    assert "Kept, and no run" not in as_operator.get(PAGE).content.decode()  # nobody has looked at it yet
+    assert "No run is made" not in as_operator.get(address).content.decode()
+    Trace.objects.update(settled_at=timezone.now())
+
+    page = as_operator.get(PAGE).content.decode()
+    found = as_operator.get("/search/", {"q": strange.hex()}, follow=True)
+
+    assert "Kept, and no run is made of it" in page
+    assert page.count("hive-runtime") == page.count("hive.agent.run clerk") == 1
+    assert "invoke_agent billing" not in page
+    assert (found.status_code, found.redirect_chain[0][0]) == (404, address)
+    assert "No run is made of this trace" in found.content.decode()
+    assert not unread(elsewhere.pk, timezone.now())
 
 
 def test_the_region_is_the_part_of_the_page(as_operator: Client, workspace: Workspace) -> None:
