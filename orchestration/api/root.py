@@ -174,9 +174,12 @@ def _wrong(faults: list[tuple[str, str]]) -> HttpResponse:
 
 
 def _field(place: Sequence[Any]) -> str:
-    """`("query", "wanted", "limit")`, perhaps with a choice of types behind it, is the field `limit` to the caller."""
+    """`("query", "wanted", "limit")`, perhaps with a choice of types behind it, is the field `limit` to the caller; so
+    is `("body", "wanted", "about", "to")` the field `about.to`, and a body that is none `body`."""
     names = [str(part) for part in place if part not in PLACES]
-    return names[min(1, len(names) - 1)] if names and place[0] != "body" else ".".join(names)
+    if place[0] == "body":
+        return ".".join(names[1:]) or "body"
+    return names[min(1, len(names) - 1)] if names else ""
 
 
 def _words(message: str) -> str:

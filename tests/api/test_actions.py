@@ -204,6 +204,14 @@ def test_a_bad_order_is_told_what_is_wrong(acts: Door, bot: Agent, change: dict[
     assert not Action.objects.filter(workspace=bot.workspace).exists()
 
 
+def test_a_fault_of_the_body_is_named_as_the_caller_wrote_it(acts: Door, bot: Agent) -> None:
+    _, wrong = post(acts, "actions", quarantine(bot) | {"kind": "explode", "minutes": "soon"})
+    _, none = post(acts, "actions", None)
+
+    assert {error["field"] for error in wrong["errors"]} == {"kind", "minutes"}
+    assert [error["field"] for error in none["errors"]] == ["body"]
+
+
 def test_a_key_that_may_only_decide_orders_nothing(may: Door, bot: Agent) -> None:
     assert post(may, "actions", quarantine(bot))[0] == 403
 
