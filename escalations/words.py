@@ -56,7 +56,7 @@ def label(name: str) -> str:
     if name in _KNOWN:
         return _KNOWN[name]
     if past := _PAST.fullmatch(name):
-        what = "Earlier asks" if past[1] == "count" else "Asked before"
+        what = "Earlier asks" if past[1] == "count" else "Sum asked before"
         return f"{what}, same {past[2]}, {past[3]} {past[4]}"
     for root in _ROOTS:
         name = name.removeprefix(root)

@@ -76,6 +76,7 @@ def test_an_argument_that_is_the_amount_again_is_no_second_line() -> None:
         ("arguments.paid_by", "Paid by"),
         ("context.customer.years", "Customer years"),
         ("past.count_account_24h", "Earlier asks, same account, 24 h"),
+        ("past.amount_agent_1h", "Sum asked before, same agent, 1 h"),
         ("confidence", "Agent sure"),
         ("evidence.invoice.total", "Invoice total"),
     ],
