@@ -50,13 +50,13 @@ def save_definition(request: Asked, wanted: DefinitionIn) -> dict[str, Any]:
     except BadDefinition as error:
         raise ValidationError(
             [
-                {"type": "value_error", "loc": ("body", "definition", each.path), "msg": each.message}
+                {"type": "value_error", "loc": ("body", "wanted", "definition", each.path), "msg": each.message}
                 for each in error.faults
             ]
         ) from error
     if wanted.publish and not reason:
         raise ValidationError(
-            [{"type": "value_error", "loc": ("body", "reason"), "msg": "Say why: it stays in the history."}]
+            [{"type": "value_error", "loc": ("body", "wanted", "reason"), "msg": "Say why: it stays in the history."}]
         )
     try:
         version = declared.live(place, made.name)

@@ -218,4 +218,4 @@ def actor(request: Asked) -> str:
 
 def wrong(field: str, words: str) -> ValidationError:
     """A fault that only the engine could find, told like those of the schema."""
-    return ValidationError([{"type": "value_error", "loc": ("body", field), "msg": words}])
+    return ValidationError([{"type": "value_error", "loc": ("body", "wanted", field), "msg": words}])
