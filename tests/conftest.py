@@ -43,7 +43,7 @@ from orchestration.registry import labels, prices, resolve
 from orchestration.routing import limits as routing_limits
 from orchestration.telemetry import recent, retention
 from orchestration.workspaces.models import Membership, User, Workspace
-from tests import lean, sharing
+from tests import lean, prepared, sharing
 from tests.api.door import Server
 from tests.emptying import empty, lost
 
@@ -66,6 +66,7 @@ def pytest_configure(config: pytest.Config) -> None:
     this file gave them engines of their own."""
     if getattr(config.option, "numprocesses", None):
         os.environ.pop("DJANGO_SETTINGS_MODULE", None)
+        prepared.begin(FOLDER / "prepared")
 
 
 @pytest.hookimpl(optionalhook=True)
@@ -115,7 +116,10 @@ def chromium() -> str:
 @pytest.fixture(scope="session")
 def engines() -> Iterator[None]:
     """PostgreSQL and Valkey; asked for by the database fixtures, and by what needs the broker alone."""
+    laid = prepared.lay(settings.STATE)
     with embedded.attached(settings.STATE, durable=False, lasting=False):
+        if laid:
+            prepared.take_as_database_of_tests(settings.STATE)
         yield
 
 

@@ -27,6 +27,7 @@ import psycopg
 from orchestration.config.postgres import Postgres
 from orchestration.config.processes import die_with_parent, recall
 from orchestration.config.state import State
+from tests import prepared
 
 CHECKOUT = Path(__file__).resolve().parents[2]
 OURS = ("web", "digest", "worker", "replay", "beat")
@@ -264,6 +265,7 @@ def stand(port: int = 8240) -> Iterator[Stand]:
     folder.chmod(0o711)  # as root PostgreSQL runs as another account, which has to reach it
     baton = Stand(folder / "state", port)
     baton.folder.mkdir(mode=0o711)
+    prepared.lay(baton.state)
     try:
         baton.start()
         yield baton

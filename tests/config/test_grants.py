@@ -17,6 +17,7 @@ from django.test import Client
 from orchestration.config import checks, grants
 from orchestration.config.postgres import Postgres
 from orchestration.config.state import State
+from tests import prepared
 from tests.ledger.attacks import AS_BATON, AS_OWNER
 
 from .running import Running
@@ -65,7 +66,10 @@ for line in sys.stdin:
 def baton() -> Iterator[Running]:
     folder = Path(tempfile.mkdtemp(prefix="baton-grants-"))
     folder.chmod(0o711)
-    running = Running(folder / "state").start()
+    running = Running(folder / "state")
+    running.state.mkdir(mode=0o711)
+    prepared.lay(State(running.state))
+    running.start()
     try:
         yield running
     finally:
