@@ -67,6 +67,7 @@ def pytest_configure(config: pytest.Config) -> None:
     if getattr(config.option, "numprocesses", None):
         os.environ.pop("DJANGO_SETTINGS_MODULE", None)
         prepared.begin(FOLDER / "prepared")
+    lean.say_how_each_test_ended(config)
 
 
 @pytest.hookimpl(optionalhook=True)

@@ -8,6 +8,7 @@ from datetime import timedelta
 from importlib import import_module
 from typing import Any
 
+import pytest
 from django.conf import settings
 from django.contrib import auth
 from django.db.backends.base.base import BaseDatabaseWrapper
@@ -64,8 +65,27 @@ def look_at_constraints_unasked() -> None:
     TestCase._should_check_constraints = there  # type: ignore[attr-defined]
 
 
+def say_how_each_test_ended(config: pytest.Config) -> None:
+    """A process that shares the suite also says when a test begins and ends, and that it was set up and torn down as
+    it should be: four messages of six, which are read only where somebody wants more than a dot of each test."""
+    speaker = next((plugin for plugin in config.pluginmanager.get_plugins() if hasattr(plugin, "sendevent")), None)
+    if speaker is None or config.get_verbosity() > 0 or config.option.durations or config.option.xmlpath:
+        return
+    send = speaker.sendevent
+
+    def say(name: str, **told: Any) -> None:
+        report = told.get("data", {}) if name == "testreport" else {}
+        around = report.get("when") in ("setup", "teardown")
+        unremarkable = around and report["outcome"] == "passed" and not report["sections"]
+        if not unremarkable and name not in ("logstart", "logfinish"):
+            send(name, **told)
+
+    speaker.sendevent = say
+
+
 def leave_alone_what_stays() -> None:
-    """A million objects were collected, and stay until the end: the collector of cycles looks at them no more."""
-    gc.collect()
+    """A million objects were collected, and stay until the end: the collector of cycles looks at them no more. And for
+    what tests leave behind it looks less often than Python would, which was a thirtieth of their time."""
     gc.freeze()
+    gc.set_threshold(20_000, 20, 20)
     gc.enable()
