@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import pytest
 from playwright.sync_api import Browser, expect, sync_playwright
 
-from tests.journeys.opened import Place, browsing
+from tests.journeys.opened import IDLE, OPEN, Place, browsing
 from tests.waiting import LONG_S
 
 expect.set_options(timeout=LONG_S * 1000)
@@ -22,7 +22,11 @@ def window(chromium: str) -> Iterator[Browser]:
 
 @pytest.fixture(scope="module")
 def browser(place: Place, window: Browser) -> Iterator[Browser]:
-    """For pages of one place, none of which stays open when that is gone."""
+    """For pages of one place, none of which stays there when that is gone."""
     yield window
+    for watched in list(OPEN):
+        watched.close()
+    idle = [page.context for page in IDLE]
     for context in window.contexts:
-        context.close()
+        if context not in idle:
+            context.close()

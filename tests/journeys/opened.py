@@ -14,6 +14,7 @@ from django.conf import settings
 from django.test import Client
 from django.utils import timezone
 from playwright.sync_api import Browser, Dialog, Page, Playwright, Request
+from playwright.sync_api import Error as PlaywrightError
 from pytest_django import DjangoDbBlocker
 
 from escalations import intake
@@ -170,19 +171,50 @@ def ask(space: Workspace, person: User) -> None:
         )
 
 
-@dataclass
+IDLE: list[Page] = []  # in the one browser of the journeys
+OPEN: list[Watched] = []
+
+
+@dataclass(eq=False)
 class Watched:
     """A page, and everything that should not have happened on it."""
 
     page: Page
     origin: str
     wrong: list[str] = field(default_factory=list)
+    bent: bool = False  # its clock or what it asks for was changed, which cannot be taken back
 
     def __post_init__(self) -> None:
-        self.page.on("dialog", self._asked)
-        self.page.on("pageerror", lambda error: self.wrong.append(f"error {error}"))
-        self.page.on("console", lambda said: self._said(said.type, said.text))
-        self.page.on("request", self._requested)
+        self._heard = {
+            "dialog": self._asked,
+            "pageerror": lambda error: self.wrong.append(f"error {error}"),
+            "console": lambda said: self._said(said.type, said.text),
+            "request": self._requested,
+        }
+        for event, hear in self._heard.items():
+            self.page.on(event, hear)  # type: ignore[call-overload]
+        OPEN.append(self)
+
+    def close(self) -> None:
+        """Leaves the page to the next `look`, without anything of this one."""
+        OPEN.remove(self)
+        for event, hear in self._heard.items():
+            self.page.remove_listener(event, hear)
+        try:
+            self.page.evaluate("() => { localStorage.clear(); sessionStorage.clear(); }")
+            self.page.goto("about:blank")
+            self.page.context.clear_cookies()
+        except PlaywrightError:
+            self.bent = True
+        if self.bent or len(self.page.context.pages) > 1:
+            self.page.context.close()
+        else:
+            IDLE.append(self.page)
+
+    def bend(self) -> Page:
+        """The page, whose clock or network may then be changed: nobody gets it afterwards."""
+        self.bent = True
+        return self.page
 
     def _asked(self, dialog: Dialog) -> None:
         self.wrong.append(f"dialog {dialog.message}")
@@ -213,17 +245,24 @@ def browsing(playwright: Playwright, chromium: str) -> Iterator[Browser]:
         yield browser
     finally:
         del os.environ["DJANGO_ALLOW_ASYNC_UNSAFE"]
+        OPEN.clear()
+        IDLE.clear()
         browser.close()
 
 
 def look(browser: Browser, place: Place, width: int = 1440, theme: str = "light") -> Watched:
-    """A fresh page of somebody who is logged in."""
-    context = browser.new_context(viewport={"width": width, "height": 900}, reduced_motion="reduce")
-    context.set_default_timeout(LONG_S * 1000)
-    context.add_cookies(
+    """A page of somebody who is logged in: one that another `look` has left, since it takes longer to make one than to
+    fill it."""
+    if IDLE:
+        page = IDLE.pop()
+        page.set_viewport_size({"width": width, "height": 900})
+    else:
+        page = browser.new_context(viewport={"width": width, "height": 900}, reduced_motion="reduce").new_page()
+        page.context.set_default_timeout(LONG_S * 1000)
+    page.context.add_cookies(
         [
             {"name": settings.SESSION_COOKIE_NAME, "value": place.session, "url": place.origin},
             {"name": "theme", "value": theme, "url": place.origin},
         ]
     )
-    return Watched(context.new_page(), place.origin)
+    return Watched(page, place.origin)

@@ -46,6 +46,7 @@ def test_an_agent_is_stopped_with_a_reason_and_let_go_by_one_press(browser: Brow
     seen.open("/actions/")
     expect(page.locator("#acts")).to_contain_text("Undone")
     assert seen.wrong == []
+    seen.close()
 
 
 def test_the_pages_of_acts_are_whole_and_accessible(browser: Browser, place: Place) -> None:

@@ -70,7 +70,7 @@ def place(served: int, django_db_blocker: DjangoDbBlocker) -> Iterator[Place]:
 def seen(browser: Browser, place: Place) -> Iterator[Watched]:
     watched = look(browser, place)
     yield watched
-    watched.page.context.close()
+    watched.close()
 
 
 def left() -> int:
@@ -170,7 +170,7 @@ def test_axe_finds_nothing_in_any_pane_or_question_and_none_is_too_wide(browser:
             page.page.keyboard.press("Escape")
 
     assert found == []
-    page.page.context.close()
+    page.close()
 
 
 def keep_one(page: Page) -> None:

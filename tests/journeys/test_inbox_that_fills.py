@@ -52,4 +52,4 @@ def test_what_comes_stands_open_where_nothing_was(browser: Browser, place: Place
     comes("May I fly to the moon?")  # and what stands open stays
     expect(seen.page.locator("#batches")).to_contain_text("2")
     expect(seen.page.locator("#batch h1")).to_contain_text("Questions of front-desk")
-    seen.page.context.close()
+    seen.close()

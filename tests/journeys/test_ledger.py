@@ -50,6 +50,7 @@ def test_axe_finds_nothing_and_nothing_scrolls_sideways(browser: Browser, place:
 
     assert found == []
     assert page.wrong == []
+    page.close()
 
 
 def read(client: Client, path: str) -> str:

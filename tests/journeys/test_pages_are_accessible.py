@@ -54,7 +54,7 @@ def seen(browser: Browser, place: Place) -> Seen:
         found.bytes[path] = len(page.open(path).encode())
         found.faults += [(path, *fault) for fault in faults(page.page)]
     found.wrong = page.wrong
-    page.page.context.close()
+    page.close()
     return found
 
 

@@ -41,7 +41,7 @@ def place(served: int, django_db_blocker: DjangoDbBlocker) -> Iterator[Place]:
 def seen(browser: Browser, place: Place) -> Iterator[Watched]:
     watched = look(browser, place)
     yield watched
-    watched.page.context.close()
+    watched.close()
 
 
 @pytest.fixture
@@ -268,7 +268,7 @@ def test_a_chosen_text_stays_chosen(seen: Watched, page: Page) -> None:
 
 
 def test_an_idle_overview_asks_once_a_minute(seen: Watched, page: Page) -> None:
-    page.clock.install()
+    seen.bend().clock.install()
     open_live(seen, "/")
     asked: list[str] = []
     page.on("request", lambda request: asked.append(request.url))
@@ -281,7 +281,7 @@ def test_an_idle_overview_asks_once_a_minute(seen: Watched, page: Page) -> None:
 
 
 def test_without_the_stream_regions_are_asked_for_every_quarter_of_a_minute(seen: Watched, page: Page) -> None:
-    page.route("**/live/", lambda route: route.abort())
+    seen.bend().route("**/live/", lambda route: route.abort())
     page.clock.install()
     page.goto(f"{seen.origin}/workflows/")
 
@@ -312,7 +312,7 @@ STEPS_MS = (250, 250, 250, 250, 500, 1_500, 3_000, 3_000, 3_000)  # by how many 
 
 def test_the_stream_is_tried_again_ever_more_seldom(seen: Watched, page: Page) -> None:
     wanted = (1, 2, 4, 8, 15, 30, 30)
-    page.route("**/live/", lambda route: route.abort())
+    seen.bend().route("**/live/", lambda route: route.abort())
     page.add_init_script(NOTED)
     page.clock.install()
     page.goto(f"{seen.origin}/workflows/")
@@ -330,7 +330,7 @@ def test_the_stream_is_tried_again_ever_more_seldom(seen: Watched, page: Page) -
 
 
 def test_a_page_says_how_old_it_is(seen: Watched, page: Page) -> None:
-    page.clock.install()
+    seen.bend().clock.install()
     open_live(seen, "/workflows/")
     page.route("**/*", lambda route: route.abort())
 
@@ -406,4 +406,4 @@ def test_the_menus_of_wide_and_narrow_screens_are_accessible(browser: Browser, p
         assert troubles(watched.page) == []
         watched.page.keyboard.press("Escape")
     assert watched.wrong == []
-    watched.page.context.close()
+    watched.close()

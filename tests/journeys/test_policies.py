@@ -123,7 +123,7 @@ def walked(browser: Browser, place: Place, agent: Door) -> list[str]:
     assert ask(agent, 480)["effect"] == "allow"
     page.reload()
     assert re.findall(r"Ask a person", page.locator("#decided tbody tr").nth(1).inner_text())
-    page.context.close()
+    watched.close()
     return watched.wrong
 
 
@@ -153,6 +153,7 @@ def test_axe_finds_nothing_and_nothing_scrolls_sideways(browser: Browser, place:
 
     assert findings == []
     assert page.wrong == []
+    page.close()
 
 
 def settled(page: Watched) -> int:

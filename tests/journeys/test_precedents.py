@@ -63,7 +63,7 @@ def kept(browser: Browser, place: Place) -> Precedent:
     page.keyboard.press("Enter")
     expect(page.get_by_role("heading", name="Decided like this 11 times: approved")).to_be_visible()
     assert seen.wrong == []
-    page.context.close()
+    seen.close()
     comes(3)
     found = committed(Precedent.objects.get)
     assert isinstance(found, Precedent)
@@ -105,7 +105,7 @@ def test_axe_finds_nothing_and_nothing_scrolls_sideways(browser: Browser, place:
 
     assert found == []
     assert seen.wrong == []
-    seen.page.context.close()
+    seen.close()
 
 
 def test_b_decides_as_before_and_z_takes_it_back(browser: Browser, place: Place, kept: Precedent) -> None:
@@ -124,7 +124,7 @@ def test_b_decides_as_before_and_z_takes_it_back(browser: Browser, place: Place,
 
     assert covered() == before
     assert seen.wrong == []
-    page.context.close()
+    seen.close()
 
 
 def test_it_is_used_and_revoked_without_a_script(browser: Browser, place: Place, kept: Precedent) -> None:

@@ -28,10 +28,11 @@ def work(door: Door) -> None:
 
 
 @pytest.fixture
-def page(browser: Browser, place: Place) -> Page:
-    page = look(browser, place).page
-    page.goto(place.origin + place.runs[0])
-    return page
+def page(browser: Browser, place: Place) -> Iterator[Page]:
+    watched = look(browser, place)
+    watched.open(place.runs[0])
+    yield watched.page
+    watched.close()
 
 
 def test_a_key_goes_to_the_problem_and_one_folds_what_it_stands_below(page: Page) -> None:

@@ -66,7 +66,7 @@ def test_axe_finds_nothing_whether_much_or_nothing_waits(browser: Browser, place
     expect(seen.page.get_by_role("heading", name="Nothing waits to be looked at", level=1)).to_be_visible()
     assert found == []
     assert seen.wrong == []
-    seen.page.context.close()
+    seen.close()
 
 
 def test_each_is_said_right_or_wrong_by_keyboard(browser: Browser, place: Place) -> None:
@@ -84,7 +84,7 @@ def test_each_is_said_right_or_wrong_by_keyboard(browser: Browser, place: Place)
     expect(page.locator("body")).to_contain_text("Noted: wrong")
     assert committed(Sample.objects.filter(found="wrong").count) == 3
     assert seen.wrong == []
-    page.context.close()
+    seen.close()
 
 
 def test_it_works_without_a_script(browser: Browser, place: Place) -> None:
