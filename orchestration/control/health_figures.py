@@ -56,7 +56,7 @@ class Health:
     oldest_waiting_s: float | None
     refused: int
     refusals: list[RefusalLine]  # most first
-    turned_away: list[RefusalLine]  # with no usable key, so of no workspace: of the whole installation
+    turned_away: list[RefusalLine]  # with no usable key, or where agents ask: of the whole installation
     poisoned: list[PoisonedLine]
     storage: list[StorageLine]
     accepted: list[int]  # 24 points over the window

@@ -65,4 +65,5 @@ def _must_be_readable(kept: int, rejected: Counter[str], encoding: str) -> None:
     """Items of which not one can be read are no items: the body is something else."""
     malformed = rejected["malformed"]
     if malformed and not kept and malformed == rejected.total():
-        raise Undecodable(f"nothing in the body can be read as OTLP in {encoding}")
+        how = ": ids are hexadecimal there, enums are numbers" if encoding == "json" else ""
+        raise Undecodable(f"nothing in the body can be read as OTLP in {encoding}{how}")

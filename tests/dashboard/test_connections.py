@@ -6,6 +6,7 @@ import re
 import time
 from collections.abc import Iterator
 from datetime import timedelta
+from pathlib import Path
 from unittest.mock import Mock
 
 import httpx
@@ -17,6 +18,7 @@ from uuid_utils.compat import uuid7
 
 from dashboard import trial
 from dashboard.views.connections import WORDS, finding
+from orchestration.api import bodies
 from orchestration.control import digest
 from orchestration.control.arriving import Arriving, unread
 from orchestration.telemetry import retention
@@ -60,6 +62,16 @@ def test_what_was_refused_is_said_with_what_helps(as_operator: Client, workspace
     assert WORDS["too_old"] in page
     assert "&lt;b&gt;new" in page
     assert "span id" not in page
+
+
+def test_for_each_reason_of_the_doors_of_telemetry_there_is_what_helps() -> None:
+    api = Path(bodies.__file__).parent
+    sources = [api / f"{name}.py" for name in ("answers", "arrivals", "bodies", "events", "otlp", "quota", "refusals")]
+    counted = r'(?:Refused\(\d+|counters\.refuse\(bearer\.workspace_id), "(\w+)"'
+    reasons = {reason for source in sources for reason in re.findall(counted, source.read_text())}
+
+    assert {"undecodable", "bad_event", "busy"} < reasons
+    assert reasons <= WORDS.keys()
 
 
 def test_spans_that_make_no_run_are_told_from_those_that_do(
