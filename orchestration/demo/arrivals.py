@@ -130,11 +130,11 @@ class Plan:
 
     def _slot(self, kind: Kind, slot: int) -> Iterator[Arrival]:
         middle = slot * SLOT + SLOT // 2
-        seed = f"{self.seed} {self.rhythm.founded_ns} {kind.name} {slot}"
-        rng = Random(seed)  # noqa: S311
         each = kind.share(self.rhythm, middle) * self.rhythm.load(middle) * self._scale(kind)
         if each <= 0:
             return
+        seed = f"{self.seed} {self.rhythm.founded_ns} {kind.name} {slot}"
+        rng = Random(seed)  # noqa: S311
         at = rng.expovariate(each)
         while at < 1:
             yield Arrival(slot * SLOT + int(at * SLOT), kind, f"{seed} {at}")
