@@ -8,7 +8,7 @@ import time
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from itertools import pairwise
@@ -28,7 +28,7 @@ from orchestration.demo.history import PATIENT, tell
 from orchestration.demo.line import Line
 from orchestration.demo.matters import Refund, refund
 from orchestration.demo.memory import FRESH_NS, Memory, past_of
-from orchestration.demo.rhythm import DAY, MINUTE, Rhythm
+from orchestration.demo.rhythm import DAY, HOUR, MINUTE, Rhythm
 from orchestration.demo.scene import Scene
 from orchestration.demo.stage import Stage, Story
 from orchestration.policies import asks, elsewhere, versions
@@ -311,7 +311,8 @@ def test_what_is_new_is_asked_and_what_is_past_is_told() -> None:
     plan = Plan(Rhythm(time.time_ns()), seed=2, per_minute=3.8)
     before = found("http://127.0.0.1:9", "a-key", plan, Stage(), PATIENT, past_key="a-past-key")
     sent = kept(before)
-    tell(before, past_of(plan).left[0])
+    newest = past_of(plan).left[0]
+    tell(before, replace(newest, since_ns=newest.until_ns - 3 * HOUR))
     told = {event["decision"] for event in sent if event.get("type") == "decision.recorded"}
     with desk() as baton:
         company = found(baton.url, "a-key", plan, Stage(), asks=True)
