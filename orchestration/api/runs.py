@@ -21,6 +21,7 @@ from orchestration.api.shapes import (
     SplitOut,
     Text,
     TokensOut,
+    Window,
     WindowIn,
     WindowPageIn,
 )
@@ -202,6 +203,7 @@ class RunsIn(PageIn):
     trace: TraceText = Field("", description="A trace id or the beginning of one")
     since: Instant | None = Field(None, description="Started at this time or later")
     until: Instant | None = Field(None, description="Started before this time")
+    window: Window | None = Field(None, description="Started so far back from now or later: 1h to 30d")
 
 
 class StepsIn(Schema):
@@ -212,10 +214,11 @@ class StepsIn(Schema):
 @router.get("/runs", response=RunsOut, summary="Runs, newest start first")
 def list_runs(request: Asked, wanted: Query[RunsIn]) -> Page[runs.RunLine]:
     chosen = {name: getattr(wanted, name) for name in ("workflow", "status", "agent", "conversation", "trace")}
+    starts = [wanted.since, timezone.now() - wanted.window if wanted.window else None]
     return runs.runs(
         request.auth.workspace_id,
         **chosen,
-        since=wanted.since,
+        since=max(filter(None, starts), default=None),
         until=wanted.until,
         q=wanted.q,
         limit=wanted.limit,

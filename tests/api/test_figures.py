@@ -253,6 +253,16 @@ def test_a_filter_that_nobody_knows_is_told_which_there_are(api: Api) -> None:
     assert body["detail"] == "windw: no parameter of this address; there are window"
 
 
+def test_runs_are_told_by_a_window_too(api: Api, workspace: Workspace) -> None:
+    now = timezone.now()
+    for title, hours in (("now", 0), ("lately", 2), ("earlier", 30)):
+        make.run(workspace, title=title, started_at=now - timedelta(hours=hours))
+
+    assert [line["title"] for line in api.get("runs", window="24h").json()["items"]] == ["now", "lately"]
+    both = {"window": "24h", "since": (now - timedelta(hours=1)).isoformat()}
+    assert [line["title"] for line in api.get("runs", **both).json()["items"]] == ["now"]
+
+
 @pytest.mark.parametrize("since", ["2026-03-01T12:00:00Z", "2026-03-01T14:00:00+02:00", "1772366400000000000"])
 def test_times_are_rfc_3339_or_nanoseconds(api: Api, workspace: Workspace, since: str) -> None:
     noon = datetime(2026, 3, 1, 12, tzinfo=UTC)

@@ -78,8 +78,8 @@ def test_spans_that_make_no_run_are_told_from_those_that_do(
     as_operator: Client, workspace: Workspace, stranger: User
 ) -> None:
     strange, known, began = b"s" * 16, b"k" * 16, timezone.now() - timedelta(minutes=2)
-    who = make.agent(workspace, application="hive-runtime")
-    for trace, run_id, name in ((strange, None, "hive.agent.run clerk"), (known, uuid7(), "invoke_agent billing")):
+    who = make.agent(workspace, application="hive-runtime\u202e")
+    for trace, run_id, name in ((strange, None, "hive.agent.run clerk\u202e"), (known, uuid7(), "invoke_agent billing")):
         make.trace(workspace, trace, run_id, began, began)
         make.spans(workspace, trace, began, Made(name, Kind.OTHER, who))
     address, elsewhere = f"/runs/{strange.hex()}/", Workspace.objects.get(slug="elsewhere")
@@ -93,6 +93,7 @@ def test_spans_that_make_no_run_are_told_from_those_that_do(
     assert "Kept, and no run is made of it" in page
     assert page.count("hive-runtime") == page.count("hive.agent.run clerk") == 1
     assert "invoke_agent billing" not in page
+    assert "\u202e" not in page
     assert (found.status_code, found.redirect_chain[0][0]) == (404, address)
     assert "No run is made of this trace" in found.content.decode()
     assert not unread(elsewhere.pk, timezone.now())
