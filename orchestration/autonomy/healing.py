@@ -23,7 +23,7 @@ from django.db.models import Exists, OuterRef, Q
 
 from orchestration.autonomy import ordering, receipts, stops
 from orchestration.autonomy.aims import Aim
-from orchestration.autonomy.models import Action, Cause, Kind, State, Target
+from orchestration.autonomy.models import OPEN, Action, Cause, Kind, State, Target
 from orchestration.autonomy.ordering import Wish
 from orchestration.ledger import entries
 from orchestration.lib.names import normal
@@ -83,13 +83,21 @@ def heal(workspace_id: int, now: datetime) -> int:
 
 def propose_for_slices(workspace_id: int, may: May) -> int:
     """What is proven worse: its work goes to who does it better, where that can be told apart by system or act; else a
-    check is asked for. At most once a day for each; a move that nobody has agreed to lasts a day."""
+    check is asked for. At most once a day for each, and not while one waits for its answer: asked again each midnight,
+    a question is two. A move that nobody has agreed to lasts a day."""
     done = 0
+    unanswered = set(
+        Action.objects.filter(Q(state__in=(State.PROPOSED, *OPEN)) | Q(waits=True), workspace_id=workspace_id)
+        .filter(cause=Cause.FINDING, cause_id__startswith="slice:")
+        .values_list("cause_id", flat=True)
+    )
     for row in Slice.objects.filter(workspace_id=workspace_id) if may.healing != Healing.OFF else ():
         named = row.named
         agent = Agent.objects.filter(workspace_id=workspace_id, slug=named.get("agent", "")).first()
         key = f"slice:{row.pk}:{row.at:%Y%m%d}"
-        if agent is None or Action.objects.filter(workspace_id=workspace_id, key=key).exists():
+        if agent is None or f"slice:{row.pk}" in unanswered:
+            continue
+        if Action.objects.filter(workspace_id=workspace_id, key=key).exists():
             continue
         share = f"{row.failures:,} of {row.n:,} cases failed, against {row.rest_failures:,} of {row.rest:,} others"
         other = _instead(workspace_id, agent, named)

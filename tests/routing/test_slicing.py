@@ -8,7 +8,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from uuid_utils.compat import uuid7
 
-from orchestration.autonomy import healing
+from orchestration.autonomy import healing, ordering
 from orchestration.autonomy.models import Action, Kind, State
 from orchestration.ledger.models import Entry
 from orchestration.policies.models import Decision
@@ -89,6 +89,19 @@ def test_a_check_is_proposed_for_traits_by_which_no_work_can_be_moved(
     action = Action.objects.get(workspace=workspace)
     assert (action.kind, action.state) == (Kind.VERIFY, State.PROPOSED)
     assert "40 of 80" in action.reason
+
+
+def test_what_nobody_has_answered_is_not_proposed_again_the_day_after(
+    workspace: Workspace, agents: tuple[Agent, Agent]
+) -> None:
+    row = kept(workspace, [["agent", agents[0].slug], ["context.segment", "business"]])
+    healing.propose_for_slices(workspace.pk, May())
+    Slice.objects.filter(pk=row.pk).update(at=NOW + timedelta(days=1), rest=201)
+
+    assert healing.propose_for_slices(workspace.pk, May()) == 0
+
+    ordering.decline(Action.objects.get(workspace=workspace), "person:admin", "Known")
+    assert healing.propose_for_slices(workspace.pk, May()) == 1
 
 
 def test_another_agent_is_proposed_where_one_does_it_better(workspace: Workspace, agents: tuple[Agent, Agent]) -> None:
