@@ -20,6 +20,7 @@ from orchestration.workflows.paces import NOTHING, Pace
 from orchestration.workflows.stats import Bottleneck, Durations, WorkflowLine
 
 MOST_FAILING = 5
+ENOUGH = 30  # calls before a rate is told
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,10 +96,16 @@ def overview(workspace_id: int, window: timedelta, now: datetime) -> Overview:
 
 
 def _failing(courses: Mapping[int, Course]) -> list[tuple[int, Use]]:
-    """Agents with failures; first the one whose rate is surely high: by the lower bound of its interval."""
+    """Agents with failures; first the one whose rate is surely high: by the lower bound of its interval. Those of which
+    too few calls are known for a rate come after, as no page tells one of them."""
     uses = [(agent_id, Use(sum(course.calls), sum(course.failures))) for agent_id, course in courses.items()]
     found = [(agent_id, use) for agent_id, use in uses if use.failures and use.interval]
-    return sorted(found, key=lambda pair: (-(pair[1].interval or (0, 0))[0], -pair[1].failures, pair[0]))[:MOST_FAILING]
+    return sorted(found, key=_by_failures)[:MOST_FAILING]
+
+
+def _by_failures(pair: tuple[int, Use]) -> tuple[bool, float, int, int]:
+    agent_id, use = pair
+    return use.n < ENOUGH, -(use.interval or (0, 0))[0], -use.failures, agent_id
 
 
 def _named(workspace_id: int, failing: list[tuple[int, Use]]) -> list[FailingAgent]:

@@ -38,7 +38,8 @@ def test_an_empty_workspace_has_five_answers_and_no_figure_that_nobody_knows(wor
 
 
 def test_fails_most_is_ordered_by_what_is_sure(workspace: Workspace) -> None:
-    make.calls(workspace, make.agent(workspace, "unlucky"), n=2, failures=2)
+    make.calls(workspace, make.agent(workspace, "unlucky"), n=29, failures=28)  # too few for a rate
+    make.calls(workspace, make.agent(workspace, "small"), n=30, failures=19)
     make.calls(workspace, make.agent(workspace, "bad"), n=100, failures=60)
     make.calls(workspace, make.agent(workspace, "good"), n=100)
 
@@ -46,7 +47,8 @@ def test_fails_most_is_ordered_by_what_is_sure(workspace: Workspace) -> None:
 
     assert [(each.agent, each.failures, each.calls) for each in found.failing_agents] == [
         ("bad", 60, 100),
-        ("unlucky", 2, 2),
+        ("small", 19, 30),
+        ("unlucky", 28, 29),
     ]
     assert found.failing_agents[0].failure_rate == 0.6
     assert [rate for rate in found.points.failure_rate if rate is not None] == [0.6]

@@ -79,7 +79,10 @@ def test_spans_that_make_no_run_are_told_from_those_that_do(
 ) -> None:
     strange, known, began = b"s" * 16, b"k" * 16, timezone.now() - timedelta(minutes=2)
     who = make.agent(workspace, application="hive-runtime\u202e")
-    for trace, run_id, name in ((strange, None, "hive.agent.run clerk\u202e"), (known, uuid7(), "invoke_agent billing")):
+    for trace, run_id, name in (
+        (strange, None, "hive.agent.run clerk\u202e"),
+        (known, uuid7(), "invoke_agent billing"),
+    ):
         make.trace(workspace, trace, run_id, began, began)
         make.spans(workspace, trace, began, Made(name, Kind.OTHER, who))
     address, elsewhere = f"/runs/{strange.hex()}/", Workspace.objects.get(slug="elsewhere")
