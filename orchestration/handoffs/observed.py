@@ -37,7 +37,7 @@ OBSERVED = """
         union all
         select from_agent_id, to_agent_id, 1 from handoffs_handoff where workspace_id = %(workspace)s
             and (at >= %(since)s and at < %(first_hour)s or at >= %(last_hour)s and at < %(until)s)
-    ) each group by 1, 2
+    ) each group by 1, 2 having sum(n) > 0
 """
 
 

@@ -14,6 +14,7 @@ from orchestration.handoffs.models import Handoff, PairHour
 from orchestration.handoffs.observed import whole_hours
 from orchestration.workflows.models import Run
 from orchestration.workspaces.models import Workspace
+from tests import make
 from tests.control.test_digest import SECOND, Sender, settle_all
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.usefixtures("days")]
@@ -85,12 +86,18 @@ def test_a_page_counts_hours_and_their_edges_once(workspace: Workspace) -> None:
         sender.deliver()
     take(workspace)
     now = timezone.now()
+    desk = make.agent(workspace, "desk")  # whose one handoff was told otherwise later
+    PairHour.objects.create(
+        workspace=workspace, at=whole_hours(now - timedelta(hours=4), now)["first_hour"],
+        from_agent_id=desk.pk, to_agent_id=make.agent(workspace, "billing").pk, n=0,
+    )  # fmt: skip
 
     for hours in (0.5, 3, 24, 48):
         since = now - timedelta(hours=hours)
         seen = sum(line.seen for line in quality.pairs(workspace.pk, since, now, now))
         assert seen == Handoff.objects.filter(at__gte=since, at__lt=now).count()
     assert seen == 5
+    assert len(quality.pairs(workspace.pk, since, now, now)) == 1
 
 
 @pytest.mark.parametrize(
