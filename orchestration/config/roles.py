@@ -26,7 +26,7 @@ from orchestration.demo.arrivals import PER_MINUTE
 
 from .asgi import application
 from .celery import app
-from .supervise import sign_of
+from .supervise import Supervisor, sign_of
 
 KEPT_S = 60.0  # a connection of a worker: tasks are many and short, and a new one costs PostgreSQL more than they do
 CHILD_KILOBYTES = 400_000  # a worker's child that has grown beyond is replaced after its task
@@ -50,6 +50,14 @@ def preload() -> None:
         importlib.import_module(name)
     app.loader.import_default_modules()
     app.finalize()
+
+
+def begin(supervisor: Supervisor, server: socket.socket) -> None:
+    supervisor.add("web", web(server))
+    supervisor.add("digest", worker("digest", "digest", processes=2), nice=15, signs=True)
+    supervisor.add("worker", worker("worker", "work,actions", processes=2), nice=5, signs=True)
+    supervisor.add("replay", worker("replay", "replay", processes=0), nice=10, signs=True)
+    supervisor.add("beat", beat, signs=True)
 
 
 def web(server: socket.socket) -> Callable[[], None]:

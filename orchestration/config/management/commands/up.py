@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import gc
 import signal
-import socket
 import time
 import urllib.request
 from argparse import ArgumentParser
@@ -17,7 +16,7 @@ from django.core.exceptions import ImproperlyConfigured
 from django.core.management.base import BaseCommand, CommandError
 from django.db import OperationalError, connections
 
-from orchestration.config import checks, engines, first_run, roles
+from orchestration.config import checks, engines, first_run
 from orchestration.config.processes import wait_for
 from orchestration.config.progress import Progress
 from orchestration.config.state import State, locked
@@ -30,6 +29,7 @@ PARTS = ("demo", "beat", "replay", "worker", "digest", "web")
 
 class Command(BaseCommand):
     help = "Starts Baton and stays in front; Ctrl-C ends all of it."
+    requires_system_checks = ()  # they import all pages: whoever is told that it runs already need not wait for that
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument("--demo", action="store_true", help="with users for three roles and simulated agents")
@@ -37,7 +37,6 @@ class Command(BaseCommand):
     asked = False  # to end
 
     def handle(self, *args: Any, demo: bool, **options: Any) -> None:
-        gc.enable()  # `manage.py` has imported without it; migrations leave much behind
         state: State = settings.STATE
         lock = state.lock("up.lock")
         if not locked(lock):
@@ -65,6 +64,10 @@ class Command(BaseCommand):
         raise KeyboardInterrupt
 
     def run(self, state: State, embedded: list[engines.Engine], *, demo: bool, begun: float) -> None:
+        self.check()
+        from orchestration.config import roles  # noqa: PLC0415  with all pages, as above
+
+        gc.enable()  # `manage.py` has imported without it; migrations leave much behind
         if first_run.migrate(embedded):
             self.stdout.write("Tables are up to date.")
         ensure_partitions()
@@ -86,7 +89,8 @@ class Command(BaseCommand):
         with supervisor.listening():
             try:
                 supervisor.ending = self.asked
-                self.begin(supervisor, server, address)
+                roles.begin(supervisor, server)
+                self.await_pages(supervisor, address)
                 if demo:
                     supervisor.add("demo", roles.demo(address, *demo_keys), nice=5)
                     supervisor.each_round = Progress(roles.demo_memory(), self.stdout).show
@@ -97,13 +101,8 @@ class Command(BaseCommand):
                 supervisor.stop()
                 address_file(state).unlink(missing_ok=True)
 
-    def begin(self, supervisor: Supervisor, server: socket.socket, address: str) -> None:
+    def await_pages(self, supervisor: Supervisor, address: str) -> None:
         """Returns once pages are served. Raises KeyboardInterrupt."""
-        supervisor.add("web", roles.web(server))
-        supervisor.add("digest", roles.worker("digest", "digest", processes=2), nice=15, signs=True)
-        supervisor.add("worker", roles.worker("worker", "work,actions", processes=2), nice=5, signs=True)
-        supervisor.add("replay", roles.worker("replay", "replay", processes=0), nice=10, signs=True)
-        supervisor.add("beat", roles.beat, signs=True)
         if not wait_for(lambda: supervisor.ending or served(supervisor, address), 30, pause=0.05):
             self.stdout.write(f"The web process does not answer. Its log: {supervisor.state.logs / 'web.log'}")
         if supervisor.ending:
