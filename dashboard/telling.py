@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Iterable, Sequence
 
 from dashboard.finding import Part, foreign, say
 from orchestration.lib.templatetags.baton import duration, number, percent, plural
 from orchestration.workflows.account import RunDetail
 from orchestration.workflows.account_lines import EscalationLine, StepLine
-from orchestration.workflows.story import Story
+from orchestration.workflows.story import Placed, Story
 
 MS = 1_000_000
 WORTH_SAYING = 0.1  # of the elapsed time
@@ -23,7 +23,7 @@ def lede(detail: RunDetail) -> tuple[Part, ...]:
     if run.status == "stalled":
         return say(f"Nothing was heard for ten minutes and it has not ended. {_last(detail)}")
     if run.status == "failed":
-        return failed(detail.failures, run.errors)
+        return failed(detail.failures, run.errors, made_up_for(detail.story.placed))
     if run.status in ("running", "waiting"):
         return say(f"At work. {_trouble(run.errors, run.retries)}")
     if run.status == "cancelled":
@@ -40,11 +40,24 @@ def _waits(asked: Sequence[EscalationLine]) -> tuple[Part, ...]:
     return say(who, " asked a person and waits for the answer", more, ".")
 
 
-def failed(failures: Sequence[StepLine], errors: int) -> tuple[Part, ...]:
-    """The last that did; of an agent's turn the agent is its name."""
+def made_up_for(placed: Iterable[Placed]) -> set[str]:
+    """Failed calls whose agent made them again later, with success."""
+    again: dict[tuple[str, str], int] = {}
+    bad: list[tuple[Placed, tuple[str, str]]] = []
+    for each in placed:
+        call = each.agent, each.step.subject
+        if each.failed:
+            bad.append((each, call))
+        elif each.attempt > 1:
+            again[call] = max(again.get(call, 0), each.step.start_ns)
+    return {each.step.span_id.hex() for each, call in bad if each.step.start_ns < again.get(call, 0)}
+
+
+def failed(failures: Sequence[StepLine], errors: int, past: Collection[str] = ()) -> tuple[Part, ...]:
+    """The last that did and was not made up for (`past`); of an agent's turn the agent is its name."""
     if not failures:
         return say("It ended in an error that no step of it tells.")
-    last = failures[-1]
+    last = ([each for each in failures if each.id not in past] or failures)[-1]
     where = say(" of ", foreign(last.agent)) if last.agent and last.agent != label(last) else ()
     cause = say(": ", foreign(last.error)) if last.error else say(".")
     more = f"One of {number(errors)} failures. " if errors > 1 else ""

@@ -14,7 +14,7 @@ from uuid_utils.compat import uuid7
 
 from dashboard import telling
 from dashboard.views.run import rows, tone
-from orchestration.telemetry.spans import Kind
+from orchestration.telemetry.spans import Kind, Outcome
 from orchestration.workflows.account_lines import StepLine
 from orchestration.workspaces.models import Membership, User, Workspace
 from tests import make
@@ -255,6 +255,22 @@ def test_what_failed_last_is_named_once(changed: dict[str, Any], words: str) -> 
     told = telling.failed([replace(STEP, error="No cover", **changed)], 1)
 
     assert "".join(part.text for part in told) == words
+
+
+def test_a_failure_that_was_made_up_for_is_not_what_a_run_failed_of(as_operator: Client, workspace: Workspace) -> None:
+    trace, began, who = b"m" * 16, timezone.now() - timedelta(minutes=5), make.agent(workspace, "payer")
+    top = Made("invoke_agent payer", Kind.AGENT, who, ms=900)
+    wrong = Made("registry", Kind.TOOL, who, None, top, 10, 20, Outcome.ERROR, {"error": "Unknown"})
+    late = Made("charge", Kind.TOOL, who, None, top, 40, 20, Outcome.ERROR, {"error": "Timeout"})
+    again = Made("charge", Kind.TOOL, who, None, top, 70, 20)
+    make.spans(workspace, trace, began, top, wrong, late, again)
+    run = make.run(workspace, status="failed", errors=2, agents=[who.pk], traces=[trace], started_at=began)
+
+    text = as_operator.get(f"/runs/{run.id}/").content.decode()
+
+    said = re.search(r"One of 2 failures\..*?</p>", text, re.S)
+    assert said
+    assert re.sub("<.*?>", "", said[0]) == "One of 2 failures. registry of payer failed: Unknown"
 
 
 def test_a_run_may_be_read_by_its_problems_alone(as_operator: Client, scene: Scene) -> None:
