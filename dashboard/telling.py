@@ -12,6 +12,7 @@ from orchestration.workflows.story import Placed, Story
 
 MS = 1_000_000
 WORTH_SAYING = 0.1  # of the elapsed time
+APART_NS = 1_000_000_000  # clocks that differ by less disagree with nothing that people see
 
 
 def lede(detail: RunDetail) -> tuple[Part, ...]:
@@ -38,6 +39,24 @@ def _waits(asked: Sequence[EscalationLine]) -> tuple[Part, ...]:
     who: str | Part = foreign(first.agent) if first.agent else "An agent"
     more = f", and {plural(len(asked) - 1, 'question,questions')} more" if len(asked) > 1 else ""
     return say(who, " asked a person and waits for the answer", more, ".")
+
+
+def clocks(placed: Sequence[Placed]) -> tuple[Part, ...]:
+    """Of the application whose steps begin longest before what called them elsewhere: its clock is behind."""
+    known = {(each.step.trace_id, each.step.span_id): each for each in placed}
+    worst, behind = APART_NS, ""
+    for each in placed:
+        above = known.get((each.step.trace_id, each.parent))
+        if above and above.application != each.application and above.step.start_ns - each.step.start_ns > worst:
+            worst, behind = above.step.start_ns - each.step.start_ns, each.application
+    if not behind:
+        return ()
+    return say(
+        "Steps of ",
+        foreign(behind),
+        f" begin {duration(worst / MS)} before what called them: its clock is behind, and times told here are "
+        "wrong by as much.",
+    )
 
 
 def made_up_for(placed: Iterable[Placed]) -> set[str]:

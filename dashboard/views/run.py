@@ -175,6 +175,10 @@ class RunPage:
         return telling.lede(self.detail)
 
     @cached_property
+    def clocks(self) -> tuple[Part, ...]:
+        return telling.clocks(self.detail.story.placed)
+
+    @cached_property
     def tools(self) -> list[ToolLine]:
         return tools(self.detail)[:LISTED]
 

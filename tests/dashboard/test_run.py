@@ -273,6 +273,26 @@ def test_a_failure_that_was_made_up_for_is_not_what_a_run_failed_of(as_operator:
     assert re.sub("<.*?>", "", said[0]) == "One of 2 failures. registry of payer failed: Unknown"
 
 
+@pytest.mark.parametrize(
+    ("elsewhere", "ms", "said"),
+    [("registry-desk", -283_000, True), ("registry-desk", -900, False), ("desk", -283_000, False)],
+)
+def test_clocks_that_disagree_are_told(
+    as_operator: Client, workspace: Workspace, elsewhere: str, ms: int, said: bool
+) -> None:
+    trace, began, caller = b"c" * 16, timezone.now() - timedelta(minutes=9), make.agent(workspace, "wire")
+    top = Made("invoke_agent wire", Kind.AGENT, caller, ms=900)
+    below = Made("invoke_agent check", Kind.AGENT, make.agent(workspace, "check", elsewhere), None, top, ms)
+    make.spans(workspace, trace, began, top, below)
+    first = began + timedelta(milliseconds=ms)
+    run = make.run(workspace, traces=[trace], started_at=first, ended_at=began + timedelta(seconds=1))
+
+    text = re.sub("<.*?>", "", as_operator.get(f"/runs/{run.id}/").content.decode())
+
+    assert ("Steps of registry-desk begin 4 m 43 s before what called them" in text) is said
+    assert ("its clock is behind" in text) is said
+
+
 def test_a_run_may_be_read_by_its_problems_alone(as_operator: Client, scene: Scene) -> None:
     text = as_operator.get(f"/runs/{scene.run.id}/?show=problems").content.decode()
     rows = text.split('id="waterfall"')[1]
