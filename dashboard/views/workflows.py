@@ -97,14 +97,25 @@ def listing(request: Here) -> HttpResponse:
     lines = stats.workflows(request.workspace.pk, period.since, period.until, q)
     rows = flow_rows(in_motion(lines))
     still = [line for line in lines if not line.runs and not line.in_progress]
-    context = {"finding": finding(rows, still, period, q), "rows": rows, "still": still, "period": period, "q": q}
+    known = {} if q else stats.in_progress(request.workspace.pk)
+    nameless = sum(n for (workflow_id, _), n in known.items() if not workflow_id)
+    context = {
+        "finding": finding(rows, still, period, q, nameless),
+        "rows": rows,
+        "still": still,
+        "period": period,
+        "q": q,
+    }
     return render_page_or_fragment(
         request, "dashboard/workflows.html", {"flows": "dashboard/_workflows_rows.html"}, context
     )
 
 
-def finding(rows: Sequence[FlowRow], still: Sequence[WorkflowLine], period: Period, q: str = "") -> Finding:
-    """What most needs somebody, the first that holds: what surely fails, asks people, or is mostly waiting."""
+def finding(
+    rows: Sequence[FlowRow], still: Sequence[WorkflowLine], period: Period, q: str = "", nameless: int = 0
+) -> Finding:
+    """What most needs somebody, the first that holds: what surely fails, asks people, or is mostly waiting. `nameless`:
+    runs in progress that have not said of which workflow they are, which the count beside the menu holds too."""
     if not rows and still:
         return Finding(say(f"No workflow {'of these ' if q else ''}ran in {period.words}"))
     if not rows:
@@ -113,7 +124,8 @@ def finding(rows: Sequence[FlowRow], still: Sequence[WorkflowLine], period: Peri
     failed, asked, open_ = (sum(getattr(row.line, n) for row in rows) for n in ("failed", "escalated", "in_progress"))
     lede = say(
         f"Of {plural(ended, 'run,runs')} that ended in {period.words}, {number(failed)} failed and {number(asked)} "
-        f"asked a person. {number(open_)} in progress."
+        f"asked a person. {number(open_ + nameless)} in progress"
+        f"{f', {number(nameless)} of no workflow so far' if nameless else ''}."
     )
     return Finding(_standing_out(rows, Links(period.text)), lede)
 

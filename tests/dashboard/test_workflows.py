@@ -77,6 +77,16 @@ def test_the_list_opens_with_what_most_needs_somebody(changed: dict[str, Any], w
     assert said.words == words
 
 
+def test_the_list_counts_runs_that_have_named_no_workflow_yet(as_operator: Client, workspace: Workspace) -> None:
+    make.run(workspace, status="running")
+    make.run(workspace, status="waiting", workflow_id=0)
+
+    whole, narrowed = (as_operator.get(f"/workflows/{query}").content.decode() for query in ("", "?q=refund"))
+
+    assert "2 in progress, 1 of no workflow so far." in whole
+    assert "1 in progress." in narrowed
+
+
 @pytest.mark.parametrize(
     ("still", "q", "words"),
     [
