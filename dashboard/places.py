@@ -120,7 +120,7 @@ class Shown:
         return _drawn("_nav_keys.html", self.groups)
 
 
-@lru_cache(maxsize=1000)
+@lru_cache(maxsize=200)  # a megabyte
 def _drawn(template: str, groups: tuple[Group, ...], numbered: bool = False) -> str:
     return render_to_string(template, {"groups": groups, "numbered": numbered})
 
