@@ -182,7 +182,7 @@ class Watched:
     page: Page
     origin: str
     wrong: list[str] = field(default_factory=list)
-    bent: bool = False  # its clock or what it asks for was changed, which cannot be taken back
+    lasting: bool = False  # made by `look`, for the next one too; another may be without scripts
 
     def __post_init__(self) -> None:
         self._heard = {
@@ -200,20 +200,23 @@ class Watched:
         OPEN.remove(self)
         for event, hear in self._heard.items():
             self.page.remove_listener(event, hear)
+        if self.lasting and self._clean():
+            IDLE.append(self.page)
+        else:
+            self.page.context.close()
+
+    def _clean(self) -> bool:
         try:
             self.page.evaluate("() => { localStorage.clear(); sessionStorage.clear(); }")
             self.page.goto("about:blank")
             self.page.context.clear_cookies()
         except PlaywrightError:
-            self.bent = True
-        if self.bent or len(self.page.context.pages) > 1:
-            self.page.context.close()
-        else:
-            IDLE.append(self.page)
+            return False
+        return len(self.page.context.pages) == 1
 
     def bend(self) -> Page:
         """The page, whose clock or network may then be changed: nobody gets it afterwards."""
-        self.bent = True
+        self.lasting = False
         return self.page
 
     def _asked(self, dialog: Dialog) -> None:
@@ -265,4 +268,4 @@ def look(browser: Browser, place: Place, width: int = 1440, theme: str = "light"
             {"name": "theme", "value": theme, "url": place.origin},
         ]
     )
-    return Watched(page, place.origin)
+    return Watched(page, place.origin, lasting=True)
