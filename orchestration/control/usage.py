@@ -22,10 +22,9 @@ IS_SPAN = f"kind < {int(Kind.RUN)}"
 _KEYS = ("agent_id", "system_id", "kind")
 _SUMS = ("n", "errors", "tokens_in", "tokens_out", "cost")
 _VALUES = ", ".join(f"sum({name})" for name in _SUMS)
-_COURSE = ", ".join(
-    f"sum({name} * sign) filter (where {where})"
-    for name, where in (("n", IS_CALL), ("errors", IS_CALL), ("n", IS_SPAN))
-)
+_COURSE = [
+    f"sum({name}) filter (where {where})" for name, where in (("n", IS_CALL), ("errors", IS_CALL), ("n", IS_SPAN))
+]
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,7 +106,7 @@ def courses(
     """By agent, in equal parts of the window, for small charts: one pass over the rows."""
     rows = parts.in_parts(SPANS, workspace_id, between, POINTS, (*_KEYS, "n", "errors"))
     found: dict[int, Course] = {}
-    for place, agent_id, *values in sums.grouped(rows, ("part", "agent_id"), _COURSE, where, params):
+    for place, agent_id, *values in parts.summed(rows, ["agent_id"], _COURSE, where, params):
         course = found.setdefault(agent_id, Course([0] * POINTS, [0] * POINTS, [0] * POINTS))
         for line, value in zip((course.calls, course.failures, course.spans), values, strict=True):
             line[place] = sums.count(value)

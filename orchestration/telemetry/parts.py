@@ -1,7 +1,7 @@
 """Figures in equal parts of a window, for small charts. An hour belongs to the part in which it begins.
 
-A day that lies in several parts is read whole for the part that has most of it. Its other hours are read twice: added
-to their own part, and taken away from that one. So a month opens half of the rows that its hours are.
+A day that lies in several parts is read whole for the part that has most of it. Its other hours are added to their own
+part and taken away from that one. So a month opens a quarter of the rows that its hours are.
 """
 
 from __future__ import annotations
@@ -10,15 +10,18 @@ from bisect import bisect_right
 from collections import Counter, defaultdict
 from collections.abc import Iterator, Sequence
 from datetime import datetime, timedelta
+from typing import Any
 
 from orchestration.telemetry.rollups import DAY, HOUR, Table
-from orchestration.telemetry.sums import Between, Stretch, part_of, pieces
+from orchestration.telemetry.sums import Between, Row, Stretch, grouped, part_of, pieces
 
-Tile = tuple[datetime, int, int]  # start of an hour or a day, part, 1 to add or -1 to take away
+NONE = -1
+Tile = tuple[datetime, int, int]  # start of an hour or a day, its part, and the part to take it away from, or NONE
 
 
 def in_parts(table: Table, workspace_id: int, between: Between, points: int, columns: Sequence[str]) -> Stretch:
-    """Rows of the window with `part` (0 to points - 1), `sign` and the given columns, to be summed times their sign."""
+    """Rows of the window with the given columns, the part that they are added to, and the other that they are taken
+    from (or NONE): for `summed`."""
     names = ", ".join(columns)
     part, bounds = part_of(*between, points)
     whole = between[1] - between[0] > points * DAY / 2  # else no part has most of a day
@@ -27,15 +30,38 @@ def in_parts(table: Table, workspace_id: int, between: Between, points: int, col
         if rows == table.day:
             _lay(tiles, table, piece, bounds[0])
             continue
-        selects.append(f"select {part} as part, 1 as sign, {names} from {rows} where {_HERE} and at >= %s and at < %s")
+        selects.append(
+            f"select {part} as part, {NONE} as other, {names} from {rows} where {_HERE} and at >= %s and at < %s"
+        )
         params += [*bounds, workspace_id, *piece]
     for rows, laid in ((rows, laid) for rows, laid in tiles.items() if laid):
         selects.append(
-            f"select part, sign, {names} from unnest({_TILES}) as t (since, part, sign) "
+            f"select part, other, {names} from unnest({_TILES}) as t (since, part, other) "
             f"join {rows} on {_HERE} and at = since"
         )
         params += [*map(list, zip(*laid, strict=True)), workspace_id]
     return Stretch(" union all ".join(selects), tuple(params))
+
+
+def summed(
+    rows: Stretch, keys: Sequence[str], values: Sequence[str], where: str = "true", params: Sequence[Any] = ()
+) -> list[Row]:
+    """`values` (SQL sums) of what `in_parts` found and fits, by part (0 to points - 1) and `keys`; a sum is None where
+    no row has any. As for `grouped`, all but `params` is ours."""
+    found: dict[Row, list[Any]] = {}
+    for part, other, *row in grouped(rows, ("part", "other", *keys), ", ".join(values), where, params):
+        key, sums = tuple(row[: len(keys)]), row[len(keys) :]
+        _add(found, (part, *key), sums, 1)
+        if other != NONE:
+            _add(found, (other, *key), sums, -1)
+    return [(*key, *sums) for key, sums in found.items()]
+
+
+def _add(found: dict[Row, list[Any]], key: Row, sums: Sequence[Any], sign: int) -> None:
+    known = found.setdefault(key, [None] * len(sums))
+    for i, value in enumerate(sums):
+        if value is not None:
+            known[i] = (known[i] or 0) + sign * value
 
 
 _HERE = "workspace_id = %s"
@@ -48,11 +74,10 @@ def _lay(tiles: dict[str, list[Tile]], table: Table, days: Between, bounds: Sequ
         places = {hour: bisect_right(bounds, hour) for hour in _steps((day, day + DAY), HOUR)}
         ((most, hours),) = Counter(places.values()).most_common(1)
         if hours <= len(places) / 2:  # nothing to gain
-            tiles[table.hour] += [(hour, place, 1) for hour, place in places.items()]
+            tiles[table.hour] += [(hour, place, NONE) for hour, place in places.items()]
             continue
-        apart = [(hour, place) for hour, place in places.items() if place != most]
-        tiles[table.day].append((day, most, 1))
-        tiles[table.hour] += [(hour, place, 1) for hour, place in apart] + [(hour, most, -1) for hour, _ in apart]
+        tiles[table.day].append((day, most, NONE))
+        tiles[table.hour] += [(hour, place, most) for hour, place in places.items() if place != most]
 
 
 def _steps(between: Between, size: timedelta) -> Iterator[datetime]:

@@ -30,7 +30,7 @@ SLOWEST = 10
 COMPARED = 500  # newest runs that the slowest are set against
 MOST_OF = 0.7  # of the slowest runs share it
 TIMES_USUAL = 1.5  # and this much more often than others
-_TREND = "sum(n * sign), sum(ms * sign)"
+_TREND = ("sum(n)", "sum(ms)")
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,7 +78,7 @@ def trends(workspace_id: int, workflow_id: int, between: Between) -> dict[int, l
     params = [workflow_id, int(Measure.WORK), int(Measure.WAIT)]
     spent: dict[tuple[int, int], int] = {}
     times: dict[tuple[int, int], int] = {}
-    for place, step_id, measure, n, ms in sums.grouped(rows, ("part", "step_id", "measure"), _TREND, where, params):
+    for place, step_id, measure, n, ms in parts.summed(rows, ("step_id", "measure"), _TREND, where, params):
         spent[step_id, place] = spent.get((step_id, place), 0) + sums.count(ms)
         if measure == Measure.WORK:  # of waiting only the times are booked in which there was some
             times[step_id, place] = sums.count(n)

@@ -17,7 +17,6 @@ from orchestration.workflows.models import Measure
 _COLUMNS = ("workflow_id", "step_id", "measure", "n", "failed", "ms", *COLUMNS)
 _SUMS = "sum(n), sum(failed), sum(ms)"
 _VALUES = f"{_SUMS}, {sums.HISTOGRAM}"
-_SIGNED = _VALUES.replace(")", " * sign)")
 
 
 @dataclass(frozen=True, slots=True)
@@ -151,7 +150,7 @@ def by_parts(
     params: list[Any] = [[int(measure) for measure, _ in wanted], [step_id for _, step_id in wanted]]
     if workflow_id is not None:
         where, params = f"{where} and workflow_id = %s", [*params, workflow_id]
-    rows_found = sums.grouped(rows, ("part", "measure", "step_id"), _SIGNED, where, params)
+    rows_found = parts.summed(rows, ("measure", "step_id"), [_VALUES], where, params)
     found = {(row[0], row[1], row[2]): _pace(row[3:]) for row in rows_found}
     return [
         [found.get((place, int(measure), step_id), NOTHING) for place in range(points)] for measure, step_id in wanted
