@@ -25,8 +25,8 @@ from orchestration.workflows import names as books
 from orchestration.workflows import stitch
 from orchestration.workflows.booking import NOBODY, Booking, Names
 from orchestration.workflows.groups import Group
-from orchestration.workflows.models import RunStatus
-from orchestration.workflows.story import Step, Story
+from orchestration.workflows.models import Run, RunStatus
+from orchestration.workflows.story import CANCELLED, Step, Story
 
 STALLED_S = 600
 OLD_S = 900  # what is older than this at receipt and has no end will not get one
@@ -95,6 +95,18 @@ def _systems(workspace_id: int, stories: Sequence[Story]) -> dict[str, int]:
     keys = {name: (SystemKind.SYSTEM, normal(name)) for name in names}
     ids = resolve.systems.ids(workspace_id, {key: (name[:256], "", name) for name, key in keys.items()})
     return {name: ids.get(key, 0) for name, key in keys.items()}
+
+
+def mark_cancelled(workspace_id: int, told: Sequence[Told]) -> None:
+    """Whoever cancelled a run had the last word, however its agents end it: it neither failed nor succeeded, asks
+    nobody any more and starts nothing. One that goes on all the same has no end yet that could be told otherwise."""
+    over = [one for one in told if one.stored and one.story.status != RunStatus.RUNNING]
+    runs = [run_id for one in over for run_id in one.stored]
+    asked = Run.objects.filter(workspace_id=workspace_id, id__in=runs).exclude(cancelled_at=None)
+    cancelled = set(asked.values_list("id", flat=True)) if runs else set()
+    for one in over:
+        if one.run_id in cancelled:
+            one.story.status = CANCELLED
 
 
 def bookings(workspace_id: int, runs: list[UUID]) -> list[Booking]:

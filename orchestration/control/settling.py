@@ -264,6 +264,7 @@ def write_runs(workspace_id: int, runs: list[Told], change: Change) -> None:
     """Store runs, their handoffs and what they are booked with, and add to `change` what that changes of figures. Who
     waits for a person becomes a question to one; who runs away is paused, or that is proposed; what an end starts is
     noted."""
+    run_rows.mark_cancelled(workspace_id, runs)
     names = run_rows.names(workspace_id, runs)
     for old in run_rows.bookings(workspace_id, [i for t in runs for i in t.stored]):
         change.absorb(old, -1)

@@ -10,7 +10,8 @@ Read this file first; each stage has its own:
 7. people     (`fold_people`)    escalations, guardrails
 8. times      (`fold_times`)     work, waiting, shares
 Of a run that Baton moves on its own word counts, also where a failed attempt was made up for by another agent, or
-where it was cancelled: such a run is in no figure of how runs end. Else status by these rules, first that holds: a
+where it was cancelled: such a run is in no figure of how runs end (nor is one that was cancelled on a page, which no
+span tells: `control.run_rows` knows of it). Else status by these rules, first that holds: a
 root in error; the last turn in error, or a failure that nothing made up for: failed. A question to a person that
 nothing followed: waiting. No root yet: running. Else completed.
 """

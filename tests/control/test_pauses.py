@@ -8,11 +8,13 @@ from typing import Any
 import pytest
 from django.utils import timezone
 
+from orchestration.autonomy.models import Kind
 from orchestration.control import digest, pauses
 from orchestration.holds.models import Hold, Source, State
 from orchestration.ledger.models import Entry
 from orchestration.workflows.models import Run, Workflow
 from orchestration.workspaces.models import Workspace
+from tests.autonomy.ordered import at_run, done
 from tests.control.test_digest import SECOND, Sender, settle_all
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.usefixtures("days")]
@@ -71,6 +73,21 @@ def test_it_is_taken_back_when_the_run_goes_on(workspace: Workspace) -> None:
 
     assert Hold.objects.get().state == State.CANCELLED
     assert Hold.objects.get().revision == 1
+
+
+def test_a_run_that_was_cancelled_asks_nobody_any_more(workspace: Workspace) -> None:
+    sender = Sender(workspace)
+    asks(sender)
+    sender.deliver()
+    take(workspace)
+    done(workspace, Kind.CANCEL, at_run(Run.objects.get()))
+    assert Hold.objects.get().state == "cancelled"
+
+    asks(sender)
+    sender.deliver()
+    take(workspace)
+
+    assert (Run.objects.get().status, [hold.state for hold in Hold.objects.all()]) == ("cancelled", ["cancelled"])
 
 
 def test_a_run_that_went_on_already_asks_nobody(workspace: Workspace) -> None:

@@ -6,7 +6,7 @@ from itertools import permutations
 
 import pytest
 
-from orchestration.autonomy import ordering
+from orchestration.autonomy import ordering, work
 from orchestration.autonomy.models import Kind
 from orchestration.control import driving
 from orchestration.holds.models import Hold
@@ -18,7 +18,7 @@ from orchestration.workflows.models import Measure, Run, Workflow, WorkflowMinut
 from orchestration.workflows.starting import Start
 from orchestration.workspaces.keys import create_key
 from orchestration.workspaces.models import Workspace
-from tests.autonomy.ordered import at_run, done
+from tests.autonomy.ordered import at_run, done, wish
 from tests.control import flows
 from tests.control.test_settling import at, events, take
 
@@ -154,3 +154,23 @@ def test_a_cancelled_run_is_neither_a_failure_nor_a_success(workspace: Workspace
     driving.cancel(workspace.pk, run.id, flows.BY, "A mistake")
 
     assert (told(workspace, run), figures(workspace)) == ("cancelled", ((0, 0), 0))
+
+
+@pytest.mark.parametrize("end", ["run.failed", "run.finished"])
+def test_a_run_of_strangers_that_was_cancelled_counts_as_no_end_until_it_is_reopened(
+    workspace: Workspace, end: str
+) -> None:
+    Workflow.objects.create(workspace=workspace, name="Loans", slug="loans", asks_when_failed=True)
+    events(workspace, {"type": "run.started", "run": "loan-1", "workflow": "Loans", "agent": "robot", "at": at(-9)})
+    action = done(workspace, Kind.CANCEL, at_run(Run.objects.get()))
+
+    events(workspace, {"type": end, "run": "loan-1", "at": at(-8)})
+
+    assert (Run.objects.get().status, figures(workspace)) == ("cancelled", ((0, 0), 0))
+    assert not Hold.objects.exists()
+
+    work.carry_out_one(ordering.undo(action, wish(Kind.REOPEN)))
+    take(workspace)
+
+    failed = int(end == "run.failed")
+    assert (Run.objects.get().status, figures(workspace)) == ("failed" if failed else "completed", ((1, failed), 1))
