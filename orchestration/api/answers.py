@@ -6,14 +6,18 @@ import time
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from functools import cache
+from typing import Any
 
+import orjson
 import structlog
 from prometheus_client import Counter, Histogram
 
 from orchestration.api import counters
 from orchestration.api.bodies import Send
-from orchestration.api.refusals import Gone, Refused
+from orchestration.api.refusals import Gone, Refused, invalid, problem
+from orchestration.handoffs.given import Wrong
 
+JSON, PROBLEM = "application/json", "application/problem+json"
 log = structlog.get_logger(__name__)
 
 
@@ -23,6 +27,23 @@ class Answer:
     content_type: str
     body: bytes
     headers: dict[str, str] = field(default_factory=dict)
+
+
+def tell(value: Any, *, body: bool = True) -> Answer:
+    """As JSON; without a body where only its head was asked for."""
+    return Answer(200, JSON, _json(value) if body else b"")
+
+
+def fault(status: int, detail: str, headers: dict[str, str] | None = None, **more: Any) -> Answer:
+    return Answer(status, PROBLEM, _json(problem(status, detail, **more)), headers or {})
+
+
+def refuse(refused: Refused) -> Answer:
+    return fault(refused.status, refused.detail, refused.headers)
+
+
+def unfit(error: Wrong, detail: str = "") -> Answer:
+    return Answer(422, PROBLEM, _json(invalid(error, detail)))
 
 
 async def serve(
@@ -66,3 +87,7 @@ async def _send(send: Send, answer: Answer) -> None:
     headers += [(name.lower().encode(), value.encode()) for name, value in answer.headers.items()]
     await send({"type": "http.response.start", "status": answer.status, "headers": headers})
     await send({"type": "http.response.body", "body": answer.body})
+
+
+def _json(value: Any) -> bytes:
+    return orjson.dumps(value, option=orjson.OPT_UTC_Z)

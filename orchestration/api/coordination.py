@@ -12,15 +12,14 @@ from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID
 
-import orjson
 from django.core.exceptions import ObjectDoesNotExist
 
-from orchestration.api.answers import Answer, serve
+from orchestration.api.answers import Answer, fault, tell, unfit
 from orchestration.api.bodies import Receive, Scope, Send
-from orchestration.api.calls import JSON, Call, wrong
+from orchestration.api.calls import Call, answer
 from orchestration.api.coordination_waits import Receiver, claims_over, handed
-from orchestration.api.pool import Pool, Unavailable
-from orchestration.api.refusals import Refused, problem, unavailable
+from orchestration.api.pool import Pool
+from orchestration.api.refusals import Refused, wrong
 from orchestration.api.threads import Threads
 from orchestration.api.watching import Watch
 from orchestration.control.taking import Barred, free
@@ -34,7 +33,6 @@ from orchestration.lib.paging import BadCursor
 
 HANDOFFS, CLAIMS = "/api/v1/handoffs", "/api/v1/claims"
 MOST_LISTED = 100
-PROBLEM = "application/problem+json"
 READERS = ("work", "read")
 
 pool = Pool()
@@ -64,35 +62,26 @@ async def shutdown() -> None:
 
 
 async def application(scope: Scope, receive: Receive, send: Send) -> None:
-    async def handle() -> Answer:
-        call = Call(scope, receive)
-        try:
-            return await _answered(call)
-        finally:
-            call.close()
-
-    await serve("handoffs" if scope["path"].startswith(HANDOFFS) else "claims", send, handle, _error)
+    await answer("handoffs" if scope["path"].startswith(HANDOFFS) else "claims", scope, receive, send, _answered)
 
 
 async def _answered(call: Call) -> Answer:
     try:
-        found = await _route(call)
+        return tell(await _route(call), body=call.scope["method"] != "HEAD")
     except Wrong as error:
-        return _problem(422, "This cannot be taken as it is.", errors=[fault.told for fault in error.faults])
+        return unfit(error, "This cannot be taken as it is.")
     except NotYours as error:
-        return _problem(403, str(error))
+        return fault(403, str(error))
     except Barred as stop:
-        return _stopped(stop)
+        again = {"Retry-After": str(stop.again_s)} if stop.again_s else {}
+        return fault(403, str(stop), again, stopped=stop.kind, retry_after_s=stop.again_s or None)
     except KeyUsed:
-        faults = [{"field": "key", "type": "used", "message": "Used before."}]
-        return _problem(422, "This idempotency key came with something else before.", errors=faults)
+        used = wrong("key", "Used before.", "used")
+        return unfit(used, "This idempotency key came with something else before.")
     except TooLate as late:
-        return _problem(409, str(late), **late.told)
+        return fault(409, str(late), **late.told)
     except ObjectDoesNotExist:
-        return _problem(404, "There is no such thing in this workspace.")
-    except Unavailable:
-        raise unavailable() from None
-    return Answer(200, JSON, b"" if call.scope["method"] == "HEAD" else orjson.dumps(found, option=orjson.OPT_UTC_Z))
+        return fault(404, "There is no such thing in this workspace.")
 
 
 async def _route(call: Call) -> Any:
@@ -111,17 +100,18 @@ async def _route(call: Call) -> Any:
     else:
         await call.admit("work")
         await call.listen()
-    call.only(_PARAMETERS.get(methods[method], ()))
+    call.only(*_PARAMETERS.get(methods[method], ()))
     return await methods[method](call, thing)
 
 
 async def _send(call: Call, _: str) -> Any:
-    return told(await threads.run(lambda: sending.send(call.speaker, call.given, call.key, free)))
+    key = call.key(call.inner)
+    return told(await threads.run(lambda: sending.send(call.speaker, call.given, key, free)))
 
 
 async def _step(call: Call, thing: str, name: str) -> Any:
-    handoff_id = _id(thing)
-    return told(await threads.run(lambda: sending.step(call.speaker, handoff_id, name, call.given, call.key, free)))
+    handoff_id, key = _id(thing), call.key(call.inner)
+    return told(await threads.run(lambda: sending.step(call.speaker, handoff_id, name, call.given, key, free)))
 
 
 async def _handoff(call: Call, thing: str) -> Any:
@@ -164,9 +154,9 @@ async def _demands(call: Call, _: str) -> Any:
 
 async def _claim(call: Call, _: str) -> Any:
     """Granted, or who has it; with `wait` answered once that one is done, or has let it go."""
-    until = asyncio.get_running_loop().time() + call.seconds
+    until, key = asyncio.get_running_loop().time() + call.seconds, call.key()
     while True:
-        row, granted = await threads.run(lambda: claims.claim(call.speaker, call.given, call.key, free))
+        row, granted = await threads.run(lambda: claims.claim(call.speaker, call.given, key, free))
         over = granted or row.state != Holding.HELD or not call.seconds
         if over or not await call.wait(ending, row.pk, until):
             return claimed(row, datetime.now(UTC), granted=granted)
@@ -249,18 +239,3 @@ def _id(text: str) -> UUID:
         return UUID(text)
     except ValueError:
         raise ObjectDoesNotExist from None
-
-
-def _problem(status: int, detail: str, **more: Any) -> Answer:
-    return Answer(status, PROBLEM, orjson.dumps(problem(status, detail, **more), option=orjson.OPT_UTC_Z))
-
-
-def _stopped(stop: Barred) -> Answer:
-    answer = _problem(403, str(stop), stopped=stop.kind, retry_after_s=stop.again_s or None)
-    again = {"Retry-After": str(stop.again_s)} if stop.again_s else {}
-    return Answer(answer.status, answer.content_type, answer.body, again)
-
-
-def _error(refused: Refused) -> Answer:
-    answer = _problem(refused.status, refused.detail)
-    return Answer(answer.status, answer.content_type, answer.body, refused.headers)

@@ -16,15 +16,18 @@ from uuid import UUID
 import orjson
 from django.db import close_old_connections, connections
 
-from orchestration.api import auth, counters
-from orchestration.api.answers import Answer, serve
-from orchestration.api.bodies import Receive, Scope, Send, header, read, room
+from orchestration.api import counters, parsed
+from orchestration.api.answers import JSON, PROBLEM, Answer
+from orchestration.api.bodies import Receive, Scope, Send, header
+from orchestration.api.calls import Call, answer, checked_key
 from orchestration.api.lanes import Lanes
+from orchestration.api.parsed import Place
 from orchestration.api.pool import Connection, Pool, Unavailable
-from orchestration.api.refusals import Refused, problem, unavailable
+from orchestration.api.refusals import Refused, faults_of, invalid, problem, wrong
 from orchestration.autonomy.stops import STOPS_SQL, Stopped, Stops, stops_of
 from orchestration.control import decide, facts
 from orchestration.control.decide import Asked, Decided
+from orchestration.handoffs.given import Wrong
 from orchestration.holds import haste
 from orchestration.lib.pulse import publish
 from orchestration.policies import asks, live
@@ -36,10 +39,9 @@ from orchestration.workspaces.keys import Bearer
 
 MOST_BYTES = 2 << 20
 MOST_ITEMS = 100
-KEY_CHARS = 255
 THREADS = 2
 TRIES = 4  # with rules that change while they are asked
-JSON, PROBLEM = "application/json", "application/problem+json"
+UNFIT = "The ask cannot be decided as it is."
 
 T = TypeVar("T")
 pool = Pool()
@@ -71,64 +73,51 @@ def _part(together: threading.Barrier) -> None:
 
 
 async def application(scope: Scope, receive: Receive, send: Send) -> None:
-    async def handle() -> Answer:
-        if scope["method"] != "POST":
-            raise Refused(405, "method", "Decisions are asked for by POST.", allow="POST")
-        if header(scope, b"content-type").partition(";")[0].strip().lower() != JSON:
-            raise Refused(415, "unsupported", f"Send {JSON}.")
-        return await _answer(scope, receive)
-
-    await serve("decisions", send, handle, _error)
+    await answer("decisions", scope, receive, send, _answer)
 
 
-async def _answer(scope: Scope, receive: Receive) -> Answer:
-    bearer = await auth.recognise(auth.key_in(scope["headers"], scope["query_string"]), "decide")
-    with room.share() as take:
-        body = await read(scope, receive, take)
-    if len(body) > MOST_BYTES:
-        raise Refused(413, "too_large", f"An ask may have {MOST_BYTES >> 20} MiB.")
-    try:
-        given = orjson.loads(body)
-    except orjson.JSONDecodeError:
-        raise Refused(400, "undecodable", "The body is not JSON.") from None
-    if isinstance(given, dict) and "items" in given:
-        return await _all(bearer, given)
-    key = header(scope, b"idempotency-key")
-    if isinstance(given, dict):
-        key = key or given.get("key") or ""
-    status, told = await _one(bearer, given, key)
+async def _answer(call: Call) -> Answer:
+    if call.scope["method"] != "POST":
+        raise Refused(405, "method", "Decisions are asked for by POST.", allow="POST")
+    await call.admit("decide")
+    call.only()
+    call.given, twice = parsed.read(await call.body(MOST_BYTES))
+    if isinstance(call.given, dict) and "items" in call.given:
+        return await _all(call.bearer, call.given, twice)
+    status, told = await _one(
+        call.bearer, call.given, header(call.scope, b"idempotency-key") or call.inner or "", twice
+    )
     later = {"Retry-After": str(told["retry_after_s"])} if told.get("retry_after_s") else {}
     return Answer(status, JSON if status == 200 else PROBLEM, orjson.dumps(told), later)
 
 
-async def _all(bearer: Bearer, given: dict[str, Any]) -> Answer:
+async def _all(bearer: Bearer, given: dict[str, Any], twice: list[Place]) -> Answer:
     """Each for itself and in order: a bad one takes no other with it."""
     items = given["items"]
+    parsed.once([place for place in twice if len(place) < 3])
     if not isinstance(items, list) or not items or len(items) > MOST_ITEMS or set(given) != {"items"}:
-        raise Refused(422, "invalid", f"items is a list of 1 to {MOST_ITEMS} asks, and stands alone.")
+        raise wrong("items", f"A list of 1 to {MOST_ITEMS} asks, which stands alone.")
     answers = []
-    for item in items:
+    for number, item in enumerate(items):
         key = item.get("key") if isinstance(item, dict) else None
-        status, told = await _one(bearer, item, key or "")
+        own = [place[2:] for place in twice if place[1] == number]
+        status, told = await _one(bearer, item, key or "", own)
         answers.append(told if status == 200 else {"error": told})
     return Answer(200, JSON, orjson.dumps({"items": answers}))
 
 
-async def _one(bearer: Bearer, given: Any, key: Any) -> tuple[int, dict[str, Any]]:
+async def _one(bearer: Bearer, given: Any, key: Any, twice: list[Place]) -> tuple[int, dict[str, Any]]:
     """Status and what the caller is told."""
     try:
-        ask = asks.read(given)
-        if not isinstance(key, str) or len(key) > KEY_CHARS or "\0" in key:
-            raise asks.BadAsk([("key", f"An idempotency key is a text of at most {KEY_CHARS} characters.")])
+        parsed.once(twice)
+        ask, key = asks.read(given), checked_key(key)
     except asks.BadAsk as bad:
-        faults = [{"field": name, "message": message} for name, message in bad.faults]
-        return 422, problem(422, "The ask cannot be decided as it is.", errors=faults)
+        return 422, invalid(faults_of(bad), UNFIT)
+    except Wrong as error:
+        return 422, invalid(error, UNFIT)
     if not bearer.speaks_for(ask.agent):
         return 403, problem(403, f"This key does not speak for the agent {ask.agent}.")
-    try:
-        return await _decide(bearer, decide.clean(ask), key or None, decide.digest_of(given))
-    except Unavailable:
-        raise unavailable() from None
+    return await _decide(bearer, decide.clean(ask), key or None, decide.digest_of(given))
 
 
 async def _decide(bearer: Bearer, ask: asks.Ask, key: str | None, digest: bytes) -> tuple[int, dict[str, Any]]:
@@ -259,9 +248,7 @@ async def _before(workspace_id: int, key: str, digest: bytes) -> tuple[int, dict
     if row is None:
         raise Refused(409, "in_progress", "This key is being answered.", retry_after=1)
     if bytes(row[0]) != digest:
-        return 422, problem(
-            422, "This idempotency key was used for another ask.", errors=[{"field": "key", "message": "Used before."}]
-        )
+        return 422, invalid(wrong("key", "Used before.", "used"), "This idempotency key was used for another ask.")
     if not row[1]:
         return 410, problem(410, "This key was answered, and the decision is past its retention.")
     return 200, row[1]
@@ -277,7 +264,3 @@ async def _in_thread(work: Callable[[], T]) -> T:
     except Exception as error:
         counters.refused.labels("decisions", "facts").inc()
         raise Unavailable from error
-
-
-def _error(refused: Refused) -> Answer:
-    return Answer(refused.status, PROBLEM, orjson.dumps(problem(refused.status, refused.detail)), refused.headers)

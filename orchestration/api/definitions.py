@@ -6,13 +6,13 @@ from __future__ import annotations
 from typing import Any, Literal
 
 from ninja import Field, Schema
-from ninja.errors import ValidationError
 
 from orchestration.api.auth import KeyAuth
-from orchestration.api.refusals import Refused
+from orchestration.api.refusals import Refused, wrong
 from orchestration.api.shapes import Asked, Text
 from orchestration.api.starts import actor, router
 from orchestration.control import declaring
+from orchestration.handoffs.given import Fault, Wrong
 from orchestration.workflows import declared
 from orchestration.workflows.definition import BadDefinition
 
@@ -48,16 +48,10 @@ def save_definition(request: Asked, wanted: DefinitionIn) -> dict[str, Any]:
     try:
         made = declaring.checked(wanted.definition)
     except BadDefinition as error:
-        raise ValidationError(
-            [
-                {"type": "value_error", "loc": ("body", "wanted", "definition", each.path), "msg": each.message}
-                for each in error.faults
-            ]
-        ) from error
+        faults = [Fault(f"definition.{each.path}".rstrip("."), "invalid", each.message) for each in error.faults]
+        raise Wrong(faults) from error
     if wanted.publish and not reason:
-        raise ValidationError(
-            [{"type": "value_error", "loc": ("body", "wanted", "reason"), "msg": "Say why: it stays in the history."}]
-        )
+        raise wrong("reason", "Say why: it stays in the history.")
     try:
         version = declared.live(place, made.name)
         if version is None or version.digest != declared.digest_of(made):

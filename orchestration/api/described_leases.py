@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
+from orchestration.api.calls import LONGEST_S
 from orchestration.api.lease_words import CLASS, ERROR_CHARS, MOST_EFFECTS, TEXT_CHARS
-from orchestration.api.leases import LONGEST_S, NAME_CHARS, SKILLS
+from orchestration.api.leases import NAME_CHARS, SKILLS
 from orchestration.workflows.leases import MOST
 
 _FAULTS = {

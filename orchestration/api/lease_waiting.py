@@ -11,6 +11,7 @@ from typing import Any
 import structlog
 
 from orchestration.api.pool import Unavailable
+from orchestration.api.refusals import Full
 from orchestration.workflows.leases import Want
 
 PAUSE_S = 0.25
@@ -19,10 +20,6 @@ MOST_OF_KEY = 1_000
 
 Look = Callable[[list[Want]], Awaitable[set[Want]]]
 log = structlog.get_logger(__name__)
-
-
-class Full(Exception):
-    """No more may wait here."""
 
 
 class Queue:

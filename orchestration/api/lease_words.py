@@ -8,7 +8,8 @@ from typing import Annotated, Any, TypeVar
 
 import msgspec
 
-from orchestration.api.refusals import Refused
+from orchestration.api.parsed import checked
+from orchestration.api.refusals import Refused, wrong
 from orchestration.control import driving
 from orchestration.workflows import leases
 from orchestration.workflows.carried import TooMuch, carried
@@ -23,12 +24,6 @@ CLASS = r"^[a-z0-9][a-z0-9_.-]{0,59}$"
 
 Text = Annotated[str, msgspec.Meta(max_length=TEXT_CHARS)]
 Given = TypeVar("Given", bound=msgspec.Struct)
-
-
-class Wrong(ValueError):
-    def __init__(self, field: str, words: str) -> None:
-        super().__init__(words)
-        self.field = field
 
 
 class Effect(msgspec.Struct):
@@ -58,10 +53,12 @@ class Fail(msgspec.Struct):
 def decoded(body: bytes, kind: type[Given]) -> Given:
     """Raises Wrong."""
     try:
-        return msgspec.json.decode(body or b"{}", type=kind)
+        given = msgspec.json.decode(body or b"{}", type=kind)
+        checked(body)
+        return given
     except (msgspec.DecodeError, UnicodeDecodeError) as error:
         message, _, path = str(error).partition(" - at ")
-        raise Wrong(path.strip("`$.") or "body", message.replace("`", "")) from None
+        raise wrong(path.strip("`$.") or "body", message.replace("`", "")) from None
 
 
 def said(bearer: Bearer, lease: str, word: str, body: bytes) -> Callable[[], dict[str, Any]]:
@@ -130,7 +127,7 @@ def _carried(field: str, value: Any) -> Any:
     try:
         return carried(value)
     except TooMuch as error:
-        raise Wrong(field, str(error)) from None
+        raise wrong(field, str(error)) from None
 
 
 def _told(task: Task) -> dict[str, Any]:

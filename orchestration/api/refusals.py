@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from http import HTTPStatus
 from typing import Any
+
+from orchestration.handoffs.given import Fault, Wrong
+from orchestration.policies.asks import BadAsk
 
 
 class Gone(Exception):
@@ -32,6 +35,13 @@ class Refused(Exception):
         }
 
 
+class Full(Refused):
+    """No more may wait here."""
+
+    def __init__(self) -> None:
+        super().__init__(503, "busy", "Too many wait at the moment.", retry_after=5)
+
+
 def busy(detail: str, retry_after: int = 1) -> Refused:
     """OTLP clients try again after 503 and 429 only: any other code for "not now" is data loss."""
     return Refused(503, "busy", detail, retry_after=retry_after)
@@ -46,12 +56,30 @@ def problem(status: int, detail: str, **more: Any) -> dict[str, Any]:
     return {"type": "about:blank", "title": HTTPStatus(status).phrase, "status": status, "detail": detail, **more}
 
 
-def strange(query: Mapping[str, Sequence[Any]], known: Collection[str]) -> Iterator[tuple[str, str]]:
-    """Parameters of an address that nobody would look at, with words: unknown ones, and all but the last of the same
-    name. Answered without them, a list that was to be narrowed looks as if it had been."""
+def invalid(error: Wrong, detail: str = "") -> dict[str, Any]:
+    """The body of a 422. Each of `errors` names its field, and says what is wrong with it as `message`; `detail` says
+    the same, for programs that have learnt to look there."""
+    errors = [fault.told | {"detail": fault.message} for fault in error.faults]
+    return problem(422, detail or str(error), errors=errors)
+
+
+def wrong(field: str, message: str, kind: str = "invalid") -> Wrong:
+    return Wrong([Fault(field, kind, message)])
+
+
+def faults_of(bad: BadAsk) -> Wrong:
+    return Wrong(Fault(name, "invalid", message) for name, message in bad.faults)
+
+
+def only(query: Mapping[str, Sequence[Any]], known: Collection[str]) -> None:
+    """Raises Wrong for parameters of an address that nobody would look at: unknown ones, and all but the last of the
+    same name. Answered without them, a list that was to be narrowed looks as if it had been."""
+    faults = []
     for name, values in query.items():
         if name not in known:
             there = f"there are {', '.join(sorted(known))}" if known else "there is none here"
-            yield name[:80], f"no parameter of this address; {there}"
+            faults.append(Fault(name[:80], "unknown", f"no parameter of this address; {there}"))
         elif len(values) > 1:
-            yield name, "once, please"
+            faults.append(Fault(name, "repeated", "once, please"))
+    if faults:
+        raise Wrong(faults)

@@ -14,6 +14,7 @@ from django.urls import URLPattern, URLResolver, path, re_path
 from django.utils.cache import add_never_cache_headers
 from ninja import NinjaAPI
 from ninja.errors import HttpError, ValidationError
+from ninja.parser import Parser as PlainParser
 from ninja.renderers import BaseRenderer
 
 from orchestration.api import (
@@ -31,7 +32,9 @@ from orchestration.api import (
     route,
     triggers,
 )
-from orchestration.api.refusals import Refused, problem, strange, unavailable
+from orchestration.api.parsed import checked
+from orchestration.api.refusals import Refused, invalid, only, problem, unavailable, wrong
+from orchestration.handoffs.given import Fault, Wrong
 from orchestration.lib.paging import BadCursor
 
 log = structlog.get_logger(__name__)
@@ -46,6 +49,13 @@ class Renderer(BaseRenderer):
 
     def render(self, request: HttpRequest, data: Any, *, response_status: int) -> bytes:
         return orjson.dumps(data, default=float, option=orjson.OPT_UTC_Z)
+
+
+class Parser(PlainParser):
+    def parse_body(self, request: HttpRequest) -> Any:
+        given = super().parse_body(request)
+        checked(request.body)
+        return given
 
 
 class Api(NinjaAPI):
@@ -94,9 +104,7 @@ def _knowing(view: Callable[..., Any]) -> Callable[..., Any]:
 
     @wraps(view)
     def answer(request: HttpRequest, **values: Any) -> Any:
-        faults = [{"loc": ("query", fault[0]), "msg": fault[1]} for fault in strange(dict(request.GET.lists()), known)]
-        if faults:
-            raise ValidationError(faults)
+        only(dict(request.GET.lists()), known)
         return view(request, **values)
 
     return answer
@@ -113,6 +121,7 @@ api = Api(
     urls_namespace="api",
     docs_url=None,
     renderer=Renderer(),
+    parser=Parser(),
 )
 api.add_decorator(_knowing)
 api.add_router("", figures.router)
@@ -136,6 +145,8 @@ def _refused(request: HttpRequest, error: Refused) -> HttpResponse:
 
 @api.exception_handler(HttpError)
 def _http_error(request: HttpRequest, error: HttpError) -> HttpResponse:
+    if isinstance(error.__cause__, Wrong):  # of the parser, whose faults ninja tells no apart
+        return _wrong(request, error.__cause__)
     return refuse(error.status_code, error.message)
 
 
@@ -146,12 +157,18 @@ def _not_found(request: HttpRequest, error: Http404) -> HttpResponse:
 
 @api.exception_handler(ValidationError)
 def _invalid(request: HttpRequest, error: ValidationError) -> HttpResponse:
-    return _wrong([(_field(each["loc"]), _words(each["msg"])) for each in error.errors])
+    return _wrong(request, Wrong(Fault(_field(each["loc"]), "invalid", _words(each["msg"])) for each in error.errors))
+
+
+@api.exception_handler(Wrong)
+def _wrong(request: HttpRequest, error: Wrong) -> HttpResponse:
+    """What the schema found, and what only the engine could find."""
+    return HttpResponse(orjson.dumps(invalid(error)), status=422, content_type=PROBLEM)
 
 
 @api.exception_handler(BadCursor)
 def _bad_cursor(request: HttpRequest, error: BadCursor) -> HttpResponse:
-    return _wrong([("cursor", "a cursor that this list gave out")])
+    return _wrong(request, wrong("cursor", "a cursor that this list gave out"))
 
 
 @api.exception_handler(OperationalError)
@@ -166,11 +183,6 @@ def _unavailable(request: HttpRequest, error: Exception) -> HttpResponse:
 def _broken(request: HttpRequest, error: Exception) -> HttpResponse:
     log.exception("api_failed", path=request.path)
     return refuse(500, "Baton failed to answer. The log says why.")
-
-
-def _wrong(faults: list[tuple[str, str]]) -> HttpResponse:
-    errors = [{"field": field, "detail": detail} for field, detail in faults]
-    return refuse(422, "; ".join(f"{field}: {detail}" for field, detail in faults), errors=errors)
 
 
 def _field(place: Sequence[Any]) -> str:

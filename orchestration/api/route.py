@@ -10,9 +10,9 @@ from uuid import UUID
 
 from django.utils import timezone
 from ninja import Field, Router, Schema
-from ninja.errors import ValidationError
 
 from orchestration.api.auth import KeyAuth
+from orchestration.api.refusals import wrong
 from orchestration.api.shapes import Asked, Text
 from orchestration.control import route_figures, routes
 from orchestration.control.candidates import Unknown, Work
@@ -83,33 +83,21 @@ class ReliabilityOut(Schema):
     next: str | None
 
 
-class Wrong(ValueError):
-    """A question that cannot be answered as it is; `field` says what is wrong with it."""
-
-    def __init__(self, field: str, words: str) -> None:
-        super().__init__(words)
-        self.field = field
-
-
 @router.post("/route", response=RouteOut, summary="Who should get this work, and why")
 def post_route(request: Asked, wanted: RouteIn) -> dict[str, Any]:
     """The same key gets the same answer again. Nobody is chosen who is stopped, whose circuit is open, whose work was
     moved, or whom a policy would deny it; and nobody for a run that is cancelled, or whose workflow is paused."""
     key_id = request.auth.bearer.key_id if request.auth.bearer else 0
-    try:
-        return answer(request.auth.workspace_id, key_id, wanted, request.headers.get("Idempotency-Key", ""))
-    except Wrong as error:
-        fault = {"loc": ("body", "wanted", error.field), "msg": str(error), "type": "value_error"}
-        raise ValidationError([fault]) from error
+    return answer(request.auth.workspace_id, key_id, wanted, request.headers.get("Idempotency-Key", ""))
 
 
 def answer(workspace_id: int, key_id: int, wanted: RouteIn, said: str) -> dict[str, Any]:
     """`said`: the idempotency key of the header. Raises Wrong. `route_door`, which is before `post_route`, asks it."""
     if not (wanted.task or wanted.system or wanted.candidates):
-        raise Wrong("task", "Say what work it is: a task, a system or candidates.")
+        raise wrong("task", "Say what work it is: a task, a system or candidates.")
     said = said or wanted.key
     if len(said) > 255 or "\0" in said:
-        raise Wrong("key", "An idempotency key is a text of at most 255 characters.")
+        raise wrong("key", "An idempotency key is a text of at most 255 characters.")
     key = f"{key_id}:{_hash(said)}" if said else None
     work = Work(
         wanted.task,
@@ -124,9 +112,9 @@ def answer(workspace_id: int, key_id: int, wanted: RouteIn, said: str) -> dict[s
     try:
         return routes.route(workspace_id, work, key, timezone.now())
     except Unknown as error:
-        raise Wrong(error.field, str(error)) from error
+        raise wrong(error.field, str(error)) from error
     except KeyUsed as error:
-        raise Wrong("key", str(error)) from error
+        raise wrong("key", str(error)) from error
 
 
 @router.get("/reliability", response=ReliabilityOut, auth=KeyAuth("read"), summary="Success by agent and system")

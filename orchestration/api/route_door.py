@@ -3,58 +3,38 @@ What is asked and answered is described in `route`."""
 
 from __future__ import annotations
 
-import orjson
-from pydantic import ValidationError as Invalid
+from pydantic import ValidationError
 
-from orchestration.api.answers import Answer, serve
+from orchestration.api.answers import Answer, tell
 from orchestration.api.bodies import Receive, Scope, Send
-from orchestration.api.calls import JSON, Call
+from orchestration.api.calls import Call
+from orchestration.api.calls import answer as serve
 from orchestration.api.coordination import threads
-from orchestration.api.pool import Unavailable
-from orchestration.api.refusals import Refused, problem, unavailable
-from orchestration.api.route import RouteIn, Wrong, answer
-from orchestration.handoffs.given import Wrong as Unfit
+from orchestration.api.refusals import Refused
+from orchestration.api.route import RouteIn, answer
+from orchestration.handoffs.given import Fault, Wrong
 
 ADDRESS = "/api/v1/route"
-PROBLEM = "application/problem+json"
 
 
 async def application(scope: Scope, receive: Receive, send: Send) -> None:
-    async def handle() -> Answer:
-        if scope["method"] != "POST":
-            raise Refused(405, "method", "This address answers POST.", allow="POST")
-        call = Call(scope, receive)
-        try:
-            return await _answered(call)
-        finally:
-            call.close()
-
-    await serve("route", send, handle, _error)
+    await serve("route", scope, receive, send, _answered)
 
 
 async def _answered(call: Call) -> Answer:
+    if call.scope["method"] != "POST":
+        raise Refused(405, "method", "This address answers POST.", allow="POST")
     await call.admit("decide")
+    call.only()
+    await call.listen()
+    wanted = _read(call)
+    space, key_id, key = call.bearer.workspace_id, call.bearer.key_id, call.key()
+    return tell(await threads.run(lambda: answer(space, key_id, wanted, key)))
+
+
+def _read(call: Call) -> RouteIn:
     try:
-        await call.listen()
-        wanted = RouteIn.model_validate(call.given)
-        space, key_id = call.speaker.workspace_id, call.speaker.key_id
-        found = await threads.run(lambda: answer(space, key_id, wanted, call.key))
-    except Invalid as error:
-        return _wrong([(".".join(map(str, each["loc"])), each["msg"]) for each in error.errors()])
-    except Unfit as error:
-        return _wrong([(each.field, each.message) for each in error.faults])
-    except Wrong as error:
-        return _wrong([(error.field, str(error))])
-    except Unavailable:
-        raise unavailable() from None
-    return Answer(200, JSON, orjson.dumps(found))
-
-
-def _wrong(faults: list[tuple[str, str]]) -> Answer:
-    errors = [{"field": field, "detail": detail} for field, detail in faults]
-    words = "; ".join(f"{field}: {detail}" for field, detail in faults)
-    return Answer(422, PROBLEM, orjson.dumps(problem(422, words, errors=errors)))
-
-
-def _error(refused: Refused) -> Answer:
-    return Answer(refused.status, PROBLEM, orjson.dumps(problem(refused.status, refused.detail)), refused.headers)
+        return RouteIn.model_validate(call.given)
+    except ValidationError as error:
+        faults = error.errors()
+    raise Wrong(Fault(".".join(map(str, each["loc"])), "invalid", each["msg"]) for each in faults)

@@ -94,7 +94,8 @@ class SplitOut(Schema):
 
 
 class ProblemOut(Schema):
-    """An error as RFC 9457 has it; `errors` names the fields of a request that were wrong."""
+    """An error as RFC 9457 has it. `errors` names the fields of a request that were wrong: of each `field` (as in
+    `action.amount` or `items[2].agent`), `type` (a word for programs) and `message`; its `detail` is the same again."""
 
     type: str
     title: str

@@ -10,10 +10,9 @@ from uuid import UUID
 
 from django.http import Http404
 from ninja import Field, Schema
-from ninja.errors import ValidationError
 
 from orchestration.api.auth import KeyAuth
-from orchestration.api.refusals import Refused
+from orchestration.api.refusals import Refused, wrong
 from orchestration.api.runs import router
 from orchestration.api.shapes import Asked, Text
 from orchestration.autonomy import ordering, work
@@ -214,8 +213,3 @@ def _none() -> Http404:
 
 def actor(request: Asked) -> str:
     return f"key:{request.auth.bearer.key_id}" if request.auth.bearer else ""
-
-
-def wrong(field: str, words: str) -> ValidationError:
-    """A fault that only the engine could find, told like those of the schema."""
-    return ValidationError([{"type": "value_error", "loc": ("body", "wanted", field), "msg": words}])

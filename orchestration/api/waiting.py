@@ -15,6 +15,7 @@ from uuid import UUID
 import structlog
 
 from orchestration.api.pool import Connection, Pool, Unavailable
+from orchestration.api.refusals import Full
 from orchestration.holds.told import SHOWN
 
 PAUSE_S = 0.4
@@ -30,10 +31,6 @@ _ENDED = (
     f"select ({_DUE}) is true, {COLUMNS} from holds_hold "
     f"where id = any(%s) and (state not in ('open', 'decided') or ({_DUE}))"
 )
-
-
-class Full(Exception):
-    """No more may wait here."""
 
 
 class WaitingRoom:

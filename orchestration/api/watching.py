@@ -11,6 +11,7 @@ from typing import Any, Generic, TypeVar
 import structlog
 
 from orchestration.api.pool import Connection, Pool, Unavailable
+from orchestration.api.refusals import Full
 
 PAUSE_S = 0.3
 MOST = 5_000  # of one process
@@ -18,10 +19,6 @@ MOST_OF_KEY = 1_000  # so that nobody takes all places
 
 K = TypeVar("K", bound=Hashable)
 log = structlog.get_logger(__name__)
-
-
-class Full(Exception):
-    """No more may wait here."""
 
 
 class Watch(Generic[K]):

@@ -40,7 +40,7 @@ class Wrong(ValueError):
 
     def __init__(self, faults: Iterable[Fault]) -> None:
         self.faults = list(faults)
-        super().__init__("; ".join(f"{fault.field}: {fault.message}" for fault in self.faults))
+        super().__init__("; ".join(f"{each.field}: {each.message}".removeprefix(": ") for each in self.faults))
 
 
 class Given:
