@@ -115,7 +115,8 @@ class OverviewPage:
     def lines(self) -> list[WorkflowLine]:
         """Every workflow; a region alone reads these and no other figures."""
         if wanted(self.request) in REGIONS or "answers" in self.failed:
-            return stats.workflows(self.request.workspace.pk, self.period.since, self.period.until)
+            here, period = self.request.workspace.pk, self.period
+            return stats.workflows(here, period.since, period.until, times=False)
         return self.figures.workflows
 
     @cached_property

@@ -94,7 +94,7 @@ def in_motion(lines: Iterable[WorkflowLine]) -> list[WorkflowLine]:
 @needs(MEMBER)
 def listing(request: Here) -> HttpResponse:
     period, q = period_of(request, "7d"), request.GET.get("q", "")[:200]
-    lines = stats.workflows(request.workspace.pk, period.since, period.until, q)
+    lines = stats.workflows(request.workspace.pk, period.since, period.until, q, times=False)
     rows = flow_rows(in_motion(lines))
     still = [line for line in lines if not line.runs and not line.in_progress]
     known = {} if q else stats.in_progress(request.workspace.pk)

@@ -7,15 +7,16 @@ part and taken away from that one. So a month opens a quarter of the rows that i
 from __future__ import annotations
 
 from bisect import bisect_right
-from collections import Counter, defaultdict
-from collections.abc import Iterator, Sequence
-from datetime import datetime, timedelta
+from collections import defaultdict
+from collections.abc import Sequence
+from datetime import datetime
 from typing import Any
 
 from orchestration.telemetry.rollups import DAY, HOUR, Table
 from orchestration.telemetry.sums import Between, Row, Stretch, grouped, part_of, pieces
 
 NONE = -1
+DAY_HOURS = DAY // HOUR
 Tile = tuple[datetime, int, int]  # start of an hour or a day, its part, and the part to take it away from, or NONE
 
 
@@ -48,7 +49,7 @@ def summed(
 ) -> list[Row]:
     """`values` (SQL sums) of what `in_parts` found and fits, by part (0 to points - 1) and `keys`; a sum is None where
     no row has any. As for `grouped`, all but `params` is ours."""
-    found: dict[Row, list[Any]] = {}
+    found: dict[Row, Sequence[Any]] = {}
     for part, other, *row in grouped(rows, ("part", "other", *keys), ", ".join(values), where, params):
         key, sums = tuple(row[: len(keys)]), row[len(keys) :]
         _add(found, (part, *key), sums, 1)
@@ -57,11 +58,12 @@ def summed(
     return [(*key, *sums) for key, sums in found.items()]
 
 
-def _add(found: dict[Row, list[Any]], key: Row, sums: Sequence[Any], sign: int) -> None:
-    known = found.setdefault(key, [None] * len(sums))
-    for i, value in enumerate(sums):
-        if value is not None:
-            known[i] = (known[i] or 0) + sign * value
+def _add(found: dict[Row, Sequence[Any]], key: Row, sums: Sequence[Any], sign: int) -> None:
+    known = found.get(key)
+    if known is None:
+        found[key] = sums if sign > 0 else [value and -value for value in sums]
+    else:
+        found[key] = [n if value is None else (n or 0) + sign * value for n, value in zip(known, sums, strict=True)]
 
 
 _HERE = "workspace_id = %s"
@@ -70,18 +72,27 @@ _TILES = "%s::timestamptz[], %s::int[], %s::int[]"
 
 def _lay(tiles: dict[str, list[Tile]], table: Table, days: Between, bounds: Sequence[datetime]) -> None:
     """The tiles of whole days, by table."""
-    for day in _steps(days, DAY):
-        places = {hour: bisect_right(bounds, hour) for hour in _steps((day, day + DAY), HOUR)}
-        ((most, hours),) = Counter(places.values()).most_common(1)
-        if hours <= len(places) / 2:  # nothing to gain
-            tiles[table.hour] += [(hour, place, NONE) for hour, place in places.items()]
-            continue
-        tiles[table.day].append((day, most, NONE))
-        tiles[table.hour] += [(hour, place, most) for hour, place in places.items() if place != most]
+    day = days[0]
+    while day < days[1]:
+        shares = _shares(day, bounds)
+        most, (since, until) = max(shares.items(), key=lambda share: share[1][1] - share[1][0])
+        if until - since > DAY_HOURS / 2:  # else there is nothing to gain
+            tiles[table.day].append((day, most, NONE))
+            del shares[most]
+        else:
+            most = NONE
+        for place, hours in shares.items():
+            tiles[table.hour] += [(day + hour * HOUR, place, most) for hour in range(*hours)]
+        day += DAY
 
 
-def _steps(between: Between, size: timedelta) -> Iterator[datetime]:
-    at, until = between
-    while at < until:
-        yield at
-        at += size
+def _shares(day: datetime, bounds: Sequence[datetime]) -> dict[int, tuple[int, int]]:
+    """The parts that a day lies in, each with its first hour and the one after its last."""
+    place, begin, found = bisect_right(bounds, day), 0, {}
+    while begin < DAY_HOURS:
+        # the first hour that begins at the next bound or later
+        end = min(DAY_HOURS, -((day - bounds[place]) // HOUR)) if place < len(bounds) else DAY_HOURS
+        if end > begin:
+            found[place] = begin, end
+        place, begin = place + 1, end
+    return found

@@ -36,6 +36,7 @@ PAGES = (
     *(f"/?range={range_}" for range_ in RANGES),
     "/runs/",
     "/runs/?state=failed",
+    "/runs/?range=30d&sort=took",
     "/agents/",
     *(f"/workflows/?range={range_}" for range_ in RANGES),
     "/inbox/",
@@ -100,7 +101,8 @@ def first_ones(client: httpx.Client) -> Sequence[str]:
         re.search(rf'href="(/{kind}s/(?!new)[\w-]{{3,}}/)', client.get(f"/{kind}s/").text)
         for kind in ("workflow", "agent", "run")
     ]
-    return [one[1] for one in found if one]
+    paths = [one[1] for one in found if one]
+    return [*paths, *(f"{path}?range=30d" for path in paths if not path.startswith("/runs/"))]
 
 
 def times(ask: Ask, tries: int) -> tuple[float, float]:

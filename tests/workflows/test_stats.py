@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
@@ -48,6 +49,19 @@ def test_longer_windows_reach_further_back(workspace: Workspace) -> None:
         make.ended(flow, 10, at=timezone.now() - timedelta(hours=hours))
 
     assert [listed(workspace, hours)[0].runs for hours in (1, 24, 720)] == [1, 2, 3]
+
+
+def test_a_line_without_times_tells_the_same_but_for_them(workspace: Workspace) -> None:
+    flow = make.workflow(workspace)
+    make.ended(flow, 1000, 3000, failed=1, asked=1)
+    make.stepped(flow, "search", "crm", n=5, failed=2, work_ms=100, wait_ms=400)
+
+    (whole,), (short,) = listed(workspace), listed(workspace, times=False)
+
+    (step,) = whole.steps
+    assert step.work_p95_ms
+    bare = replace(step, work_p50_ms=None, work_p95_ms=None, wait_p50_ms=None, wait_p95_ms=None)
+    assert short == replace(whole, steps=[bare], slowest=bare)
 
 
 def test_shares_of_elapsed_time_make_a_whole(workspace: Workspace) -> None:
