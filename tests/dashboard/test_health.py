@@ -65,8 +65,8 @@ def test_a_ledger_that_was_cut_off_comes_first(
     settings.LEDGER_CHECKPOINTS = tmp_path
     for n in range(3):
         entries.record(workspace.pk, "decision", ("decision", str(n)), "agent:bot", {}, timezone.now())
-    chain.link()
-    checkpoints.sign()
+    assert chain.link() >= 3  # and what a request of another test wrote that was answered before it was done
+    size = checkpoints.sign().size
     with connection.cursor() as cursor:
         cursor.execute("alter table ledger_link disable trigger all")
         cursor.execute("delete from ledger_link where seq > 1")
@@ -74,5 +74,5 @@ def test_a_ledger_that_was_cut_off_comes_first(
     text = as_operator.get("/settings/health/").content.decode()
 
     assert "The ledger is not signed any more" in text
-    assert "covers 3 entries, and only 1 are left" in text
+    assert f"covers {size} entries, and only 1 are left" in text
     assert "manage.py verify_ledger" in text
