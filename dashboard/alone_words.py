@@ -6,8 +6,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from orchestration.control.alone import ENOUGH, Alone
+from orchestration.control.alone import Alone
 from orchestration.control.human_load import DAYS
+from orchestration.lib.stats import ENOUGH
 from orchestration.lib.templatetags.baton import interval, number, percent, plural
 
 MOST = 4  # workflows in the overview's panel

@@ -9,7 +9,8 @@ from dashboard.finding import Part, foreign, say
 from dashboard.headline import worst_of
 from dashboard.links import Links
 from orchestration.control.overview import Overview
-from orchestration.lib.templatetags.baton import ENOUGH, NO_VALUE, duration, interval, number, percent, plural, rate
+from orchestration.lib.stats import ENOUGH
+from orchestration.lib.templatetags.baton import NO_VALUE, duration, interval, number, percent, plural, rate
 from orchestration.workflows.fold_times import PEOPLE
 from orchestration.workflows.stats import Bottleneck
 

@@ -6,7 +6,8 @@ from dataclasses import dataclass
 from uuid import UUID
 
 from dashboard.finding import Finding, foreign, say
-from orchestration.control.mess_figures import ENOUGH, Compared, Coordinated, Side
+from orchestration.control.mess_figures import Compared, Coordinated, Side
+from orchestration.lib.stats import ENOUGH
 from orchestration.lib.templatetags.baton import day_and_clock, duration, number, plural
 
 _NOUNS = {

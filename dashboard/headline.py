@@ -12,8 +12,8 @@ from dashboard.links import Links
 from dashboard.period import Period, day_words, range_over
 from orchestration.control.human_load import HumanLoad
 from orchestration.control.overview import FailingAgent, Overview
-from orchestration.lib.stats import wilson
-from orchestration.lib.templatetags.baton import ENOUGH, duration, number, percent, plural
+from orchestration.lib.stats import ENOUGH, wilson
+from orchestration.lib.templatetags.baton import duration, number, percent, plural
 from orchestration.workflows.extent import Extent
 from orchestration.workflows.stats import WorkflowLine
 

@@ -7,7 +7,8 @@ from django.utils import timezone
 
 from dashboard.finding import Finding, Part, foreign, say
 from orchestration.control.route_figures import Figures, MovedWork, Record
-from orchestration.lib.templatetags.baton import ENOUGH, number, plural
+from orchestration.lib.stats import ENOUGH
+from orchestration.lib.templatetags.baton import number, plural
 from orchestration.routing.models import Breaker, Circuit, Slice
 
 TONES = {Circuit.OPEN.value: "crit", Circuit.HALF.value: "human", Circuit.CLOSED.value: "ok"}

@@ -11,8 +11,8 @@ from django.db import connection
 
 from escalations import odds
 from escalations.models import Batch, Escalation, Odds
-from escalations.odds import ENOUGH, Expected
-from orchestration.lib.stats import wilson
+from escalations.odds import Expected
+from orchestration.lib.stats import ENOUGH, wilson
 
 DAYS = 90
 SAME_KEY = """

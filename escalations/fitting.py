@@ -11,8 +11,9 @@ from math import asinh, log
 from statistics import quantiles
 from typing import TYPE_CHECKING, Any
 
-from escalations.odds import ENOUGH, chance, scaled, word
+from escalations.odds import chance, scaled, word
 from orchestration.holds.likeness import Plain
+from orchestration.lib.stats import ENOUGH
 
 if TYPE_CHECKING:
     from numpy import ndarray

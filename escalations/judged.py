@@ -17,8 +17,8 @@ from django.utils import timezone
 
 from escalations import fitting
 from escalations.models import Odds
-from escalations.odds import ENOUGH
 from orchestration.holds.likeness import Plain, fields_of
+from orchestration.lib.stats import ENOUGH
 from orchestration.policies.replay_report import BAD
 
 TASK = "escalations.tasks.learn"

@@ -15,9 +15,8 @@ from math import asinh, exp
 from typing import Any
 
 from orchestration.holds.likeness import Plain
-from orchestration.lib.stats import wilson
+from orchestration.lib.stats import ENOUGH, wilson
 
-ENOUGH = 30
 Model = Mapping[str, Any]
 
 

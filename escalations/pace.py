@@ -12,12 +12,11 @@ from uuid import UUID
 import orjson
 from django.db import connection
 
-from orchestration.lib.stats import wilson
+from orchestration.lib.stats import ENOUGH, wilson
 from orchestration.policies.replay_report import BAD
 
 PRIOR_S, WEIGHT = 60.0, 10  # what a case is thought to take, as if so many had been measured
 LATELY = timedelta(days=90)
-ENOUGH = 30
 MOST = 20_000
 PEERS = 5  # other people's verdicts on the same shape of case before they speak for a majority
 PASSING = ("approve", "amend")

@@ -15,7 +15,7 @@ from django.db import connection
 from django.utils import timezone
 
 from escalations.models import Found, Sample
-from orchestration.lib.stats import wilson
+from orchestration.lib.stats import ENOUGH, wilson
 from orchestration.policies.effects import Kind
 from orchestration.workspaces.models import Workspace
 
@@ -23,7 +23,6 @@ A_DAY = 30
 MOST = 120  # a day, however many strata there are
 DAY = timedelta(days=1)
 LATELY = timedelta(days=90)
-ENOUGH = 30
 Z = 1.959964
 BANDS = ((100, "below 100", 1.0), (1_000, "100 to 1,000", 2.0), (10_000, "1,000 to 10,000", 4.0))
 DEAREST = ("10,000 and more", 8.0)

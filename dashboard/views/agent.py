@@ -20,7 +20,8 @@ from orchestration.control.fleet import AgentLine
 from orchestration.control.route_figures import Record
 from orchestration.control.usage import CALLS, Use
 from orchestration.lib.fragments import render_page_or_fragment, wanted
-from orchestration.lib.templatetags.baton import ENOUGH, NO_VALUE, ago, number, percent, plural
+from orchestration.lib.stats import ENOUGH
+from orchestration.lib.templatetags.baton import NO_VALUE, ago, number, percent, plural
 from orchestration.registry.models import Agent, System
 from orchestration.telemetry.spans import Kind
 from orchestration.workflows import runs

@@ -32,7 +32,8 @@ from orchestration.control import fleet, usage
 from orchestration.control.fleet import AGENT_SORTS, AgentLine
 from orchestration.lib.fragments import render_page_or_fragment
 from orchestration.lib.paging import BadCursor, cut, to_cursor
-from orchestration.lib.templatetags.baton import ENOUGH, ago, number, percent, plural
+from orchestration.lib.stats import ENOUGH
+from orchestration.lib.templatetags.baton import ago, number, percent, plural
 from orchestration.workflows import runs
 from orchestration.workspaces.current import MEMBER, Here, needs
 

@@ -34,7 +34,8 @@ from orchestration.ledger import reading
 from orchestration.lib.fragments import render_page_or_fragment
 from orchestration.lib.names import same_agent
 from orchestration.lib.paging import BadCursor
-from orchestration.lib.templatetags.baton import ENOUGH, plural, short
+from orchestration.lib.stats import ENOUGH
+from orchestration.lib.templatetags.baton import plural, short
 from orchestration.workspaces.current import MEMBER, Here, may_read_content, needs, nothing_here
 
 LIMIT = 25

@@ -24,7 +24,8 @@ from orchestration.autonomy.ordering import Refused, Wish
 from orchestration.control import route_figures
 from orchestration.control.route_figures import Figures, MovedWork, Record
 from orchestration.lib.fragments import render_page_or_fragment
-from orchestration.lib.templatetags.baton import ENOUGH, NO_VALUE, number
+from orchestration.lib.stats import ENOUGH
+from orchestration.lib.templatetags.baton import NO_VALUE, number
 from orchestration.routing import limits
 from orchestration.routing.models import Breaker, Choice, Slice
 from orchestration.workspaces.current import MEMBER, Here, needs

@@ -14,8 +14,8 @@ from dashboard.charts.bars import Piece, stacked
 from dashboard.finding import Finding, foreign, say
 from dashboard.period import Period, period_of
 from dashboard.workflow_declared import DeclaredPage, declared_page
-from orchestration.lib.stats import wilson
-from orchestration.lib.templatetags.baton import ENOUGH, interval, number, percent, plural
+from orchestration.lib.stats import ENOUGH, wilson
+from orchestration.lib.templatetags.baton import interval, number, percent, plural
 from orchestration.workflows.conformance import Conformance, Judged, Share, Verdict, of_workflow
 from orchestration.workflows.kept_trails import SoFar, so_far
 from orchestration.workspaces.current import MEMBER, Here, needs

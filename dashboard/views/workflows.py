@@ -13,8 +13,8 @@ from dashboard.finding import Finding, Part, foreign, say
 from dashboard.links import Links
 from dashboard.period import Period, period_of
 from orchestration.lib.fragments import render_page_or_fragment
-from orchestration.lib.stats import wilson
-from orchestration.lib.templatetags.baton import ENOUGH, duration, interval, number, percent, plural
+from orchestration.lib.stats import ENOUGH, wilson
+from orchestration.lib.templatetags.baton import duration, interval, number, percent, plural
 from orchestration.workflows import stats
 from orchestration.workflows.stats import Shares, WorkflowLine
 from orchestration.workspaces.current import MEMBER, Here, needs

@@ -21,6 +21,7 @@ from escalations.pace import Measure
 from escalations.sorting import reviewers
 from escalations.words import person as named
 from orchestration.ledger import entries
+from orchestration.lib.stats import ENOUGH
 from orchestration.workspaces.current import Here, NotAllowed, needs
 from orchestration.workspaces.models import Membership, User
 
@@ -92,7 +93,7 @@ def shown(request: Here, member: Membership, form: HoursForm, status: int = 200)
         "all": len(lines),
         "zone": request.workspace.zone,
         "days": pace.LATELY.days,
-        "enough": pace.ENOUGH,
+        "enough": ENOUGH,
     }
     return render(request, "escalations/capacity.html", context, status=status)
 

@@ -14,6 +14,7 @@ from django.views.decorators.http import require_POST, require_safe
 
 from escalations import samples, sampling
 from escalations.models import Found, Sample
+from orchestration.lib.stats import ENOUGH
 from orchestration.workspaces.current import MEMBER, Here, may_read_content, needs
 
 
@@ -26,7 +27,7 @@ def page(request: Here) -> HttpResponse:
         "lines": samples.waiting(place, reads=reads),
         "reads": reads,
         "decides": request.is_reviewer,
-        "needed": sampling.ENOUGH,
+        "needed": ENOUGH,
         "days": sampling.LATELY.days,
         "choices": Found.choices,
     }

@@ -6,11 +6,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime
 
-from orchestration.lib.stats import wilson
+from orchestration.lib.stats import ENOUGH, wilson
 from orchestration.workflows import paces
 from orchestration.workflows.models import Measure, Workflow
-
-ENOUGH = 30  # runs before a share is told
 
 
 @dataclass(frozen=True, slots=True)

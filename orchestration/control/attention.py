@@ -20,7 +20,7 @@ from orchestration.autonomy.models import State as Acted
 from orchestration.control import health_figures, held, usage
 from orchestration.control.states import Signs, signs_of, state_of
 from orchestration.control.usage import Use
-from orchestration.lib.stats import wilson
+from orchestration.lib.stats import ENOUGH, wilson
 from orchestration.registry.models import Agent, System
 from orchestration.workflows import paces
 from orchestration.workflows.models import Measure, Run, RunStatus, Workflow
@@ -29,7 +29,6 @@ from orchestration.workflows.stats import WorkflowLine
 LATELY = timedelta(hours=1)  # failures of this time are failures now
 DAY = timedelta(days=1)  # what has been still for longer is no news
 LATE_S = 30.0  # data that waits longer to be shown is late
-ENOUGH = 30  # calls or runs; below it a rate says more than is known
 SURELY = 0.1  # a lower bound of the failure rate above this needs somebody
 MINUTES = 60  # of an hour, in each of which who goes in circles calls as often again
 MOST_ACTS = 100

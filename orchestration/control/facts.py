@@ -16,14 +16,13 @@ from django.db import connection
 
 from orchestration.control import usage
 from orchestration.lib.names import normal
-from orchestration.lib.stats import wilson
+from orchestration.lib.stats import ENOUGH, wilson
 from orchestration.registry.models import Agent
 from orchestration.workflows.models import Run
 from orchestration.workflows.run_search import find_run
 
 FRESH_S = 10.0
 REMEMBERED = 5_000
-RATED = 30  # calls or verdicts below which no rate is told
 CALLS_DAYS, VERDICT_DAYS = 30, 90
 
 
@@ -113,13 +112,13 @@ def _record(workspace_id: int, agent_id: int) -> dict[str, Any]:
     where = f"{usage.IS_CALL} and agent_id = %s"
     used = usage.by(rows, ("agent_id",), where, [agent_id]).get((agent_id,), usage.NONE)
     facts: dict[str, Any] = {"agent.calls": float(used.n)}
-    if used.n >= RATED:
+    if used.n >= ENOUGH:
         good = wilson(used.n - used.failures, used.n)
         facts["agent.failure_rate"] = used.failures / used.n
         facts["agent.reliability"] = good[0] if good else 0.0
     approved, reviewed = _verdicts(workspace_id, agent_id, now - timedelta(days=VERDICT_DAYS))
     facts["agent.reviewed"] = float(reviewed)
-    if reviewed >= RATED:
+    if reviewed >= ENOUGH:
         trusted = wilson(approved, reviewed)
         facts["agent.trust"] = trusted[0] if trusted else 0.0
     return facts

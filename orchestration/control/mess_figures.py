@@ -15,10 +15,9 @@ from django.utils import timezone
 
 from orchestration.handoffs.mess import KINDS
 from orchestration.handoffs.mess_models import Coordination, Mess
-from orchestration.lib.stats import wilson
+from orchestration.lib.stats import ENOUGH, wilson
 from orchestration.workflows.models import Workflow
 
-ENOUGH = 30  # runs before a rate is told
 EXAMPLES = 5
 COUNTS = """
 select at >= %(since)s as later, count(*), sum(lost_ms), {columns}

@@ -12,6 +12,7 @@ from orchestration.control.points import Points, points
 from orchestration.control.states import Census, census
 from orchestration.control.usage import Course, Interval, Use
 from orchestration.control.yesterday import Before, before
+from orchestration.lib.stats import ENOUGH
 from orchestration.lib.window import window_text
 from orchestration.registry.models import Agent
 from orchestration.workflows import paces, stats
@@ -20,7 +21,6 @@ from orchestration.workflows.paces import NOTHING, Pace
 from orchestration.workflows.stats import Bottleneck, Durations, WorkflowLine
 
 MOST_FAILING = 5
-ENOUGH = 30  # calls before a rate is told
 
 
 @dataclass(frozen=True, slots=True)

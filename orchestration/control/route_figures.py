@@ -12,9 +12,10 @@ from django.db.models import QuerySet
 from django.utils import timezone
 
 from orchestration.autonomy.models import Action, Kind, State
+from orchestration.lib.stats import ENOUGH
 from orchestration.policies.models import Decision
 from orchestration.registry.models import Agent
-from orchestration.routing.choose import RATED, interval, pooled
+from orchestration.routing.choose import interval, pooled
 from orchestration.routing.models import Breaker, Cell, Choice, Circuit, Move, Slice
 
 LATELY = timedelta(hours=24)  # how long a circuit that closed again is shown
@@ -66,7 +67,7 @@ class MovedWork:
     def saved(self) -> tuple[float, float, float] | None:
         """About how many failures there were fewer by it, and from how many to how many (95 %, both shares taken as
         normal); None where it is not known what either is worth."""
-        if not (self.sent and self.before and self.after) or min(self.before.n, self.after.n) < RATED:
+        if not (self.sent and self.before and self.after) or min(self.before.n, self.after.n) < ENOUGH:
             return None
         gain = self.after.success - self.before.success
         spread = hypot(self.after.high - self.after.low, self.before.high - self.before.low) / 2

@@ -8,13 +8,13 @@ from datetime import datetime, timedelta
 
 from orchestration.control import usage
 from orchestration.control.usage import NONE, Use
+from orchestration.lib.stats import ENOUGH
 from orchestration.workflows import paces
 from orchestration.workflows.models import Measure, Run
 from orchestration.workflows.paces import NOTHING, Booked
 from orchestration.workflows.stats import WorkflowLine
 
 DAY = timedelta(days=1)
-ENOUGH = 30  # runs on both sides, else two percentiles are not compared
 DOUBLED = 2.0
 
 

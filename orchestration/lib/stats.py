@@ -6,6 +6,7 @@ from bisect import bisect_left
 from collections.abc import Sequence
 from math import sqrt
 
+ENOUGH = 30  # cases below which a rate says more than is known
 BUCKETS = 96
 # Upper bounds in microseconds: 2^(i/3) ms. 64 reach 1.6 h, 96 reach 39 days. A percentile is off by at most 12 %.
 BOUNDS_US: tuple[int, ...] = tuple(round(1000 * 2 ** (i / 3)) for i in range(BUCKETS))

@@ -15,7 +15,8 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from math import erf, exp, log, sqrt
 
-RATED = 30  # calls below which no share is told as measured
+from orchestration.lib.stats import ENOUGH
+
 LIKELY = 0.9  # that another one is better, before work goes to it
 PROBE_SHARE = 0.1
 Z = 1.96
@@ -44,7 +45,7 @@ class Candidate:
     @property
     def words(self) -> str:
         sure = f"{self.low:.0%} to {self.high:.0%}, n={self.n}"
-        if self.n < RATED:
+        if self.n < ENOUGH:
             return f"too few calls to tell, taken for {self.mean:.0%} ({sure})"
         return f"{self.mean:.0%} ({sure})"
 

@@ -16,11 +16,11 @@ from django.template.loader import render_to_string
 from django.utils import timezone
 
 from orchestration.lib.money import Money
+from orchestration.lib.stats import ENOUGH
 
 register = template.Library()
 
 NO_VALUE = "\N{EN DASH}"
-ENOUGH = 30  # below this many cases a rate says more than is known
 LONGEST_NAME = 200
 LITTLE = Decimal("0.0001")
 SEEN_BY = {
