@@ -28,6 +28,7 @@ from dashboard.views.workflows import FlowRow, flow_rows, in_motion
 from orchestration.control.attention import asks_most, attention
 from orchestration.control.human_load import HumanLoad, human_load
 from orchestration.control.overview import Overview, overview
+from orchestration.control.states import Signs, signs_of
 from orchestration.holds.capacity import strength
 from orchestration.lib.fragments import render_page_or_fragment, wanted
 from orchestration.workflows import stats
@@ -52,8 +53,12 @@ class OverviewPage:
     failed: dict[str, str] = field(default_factory=dict)
 
     @cached_property
+    def signs(self) -> dict[int, Signs]:
+        return signs_of(self.request.workspace.pk)
+
+    @cached_property
     def figures(self) -> Overview:
-        return overview(self.request.workspace.pk, self.period.window, self.period.until)
+        return overview(self.request.workspace.pk, self.period.window, self.period.until, self.signs)
 
     @cached_property
     def finding(self) -> Finding:
@@ -107,7 +112,7 @@ class OverviewPage:
     @cached_property
     def attention(self) -> Needs:
         role = role_of(self.request.membership)
-        items = attention(self.request.workspace.pk, self.period.until)
+        items = attention(self.request.workspace.pk, self.period.until, self.signs)
         most = asks_most(self.lines) if role == "admin" else None
         return needs_of([*items, most] if most else items, role, self.period.until, Links(self.period.text))
 

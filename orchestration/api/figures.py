@@ -17,6 +17,7 @@ from orchestration.control import fleet, systems
 from orchestration.control.attention import NeedKind, attention
 from orchestration.control.human_load import human_load
 from orchestration.control.overview import overview
+from orchestration.control.states import signs_of
 from orchestration.lib.paging import Page, cut
 
 router = Router(auth=KeyAuth("read"), tags=["Figures"])
@@ -337,8 +338,9 @@ def get_overview(request: Asked, wanted: Query[WindowIn]) -> dict[str, Any]:
     and what was asked of people in the last thirty days."""
     place, now = request.auth.workspace_id, timezone.now()
     load = human_load(place, now)
-    return values(overview(place, wanted.window, now)) | {
-        "attention": attention(place, now),
+    signs = signs_of(place)
+    return values(overview(place, wanted.window, now, signs)) | {
+        "attention": attention(place, now, signs),
         "human_load": load.days,
         "load": load,
     }

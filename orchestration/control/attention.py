@@ -57,14 +57,15 @@ class Item:
     state: str = ""
 
 
-def attention(workspace_id: int, now: datetime) -> list[Item]:
-    """Everything that needs somebody, dearest first, then what has waited longest."""
+def attention(workspace_id: int, now: datetime, signs: Mapping[int, Signs] | None = None) -> list[Item]:
+    """Everything that needs somebody, dearest first, then what has waited longest; of `signs_of` where they are
+    known."""
     found = [
         *_late(workspace_id, now),
         *_overdue(workspace_id, now),
         *_acts(workspace_id),
         *_still(workspace_id, now),
-        *_silent(workspace_id, now),
+        *_silent(workspace_id, now, signs_of(workspace_id) if signs is None else signs),
         *_failing_calls(workspace_id, now),
         *_failing_runs(workspace_id, now),
     ]
@@ -126,9 +127,8 @@ def _workflows(workspace_id: int, ids: list[int]) -> dict[int, tuple[str, str]]:
     return {row[0]: (row[1], row[2]) for row in rows}
 
 
-def _silent(workspace_id: int, now: datetime) -> Iterator[Item]:
+def _silent(workspace_id: int, now: datetime, signs: Mapping[int, Signs]) -> Iterator[Item]:
     """Agents that fell silent within the last day."""
-    signs = signs_of(workspace_id)
     quiet = {
         i: each for i, each in signs.items() if each.heard_at and not each.process and state_of(each, now) == "silent"
     }

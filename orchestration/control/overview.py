@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 from orchestration.control import health_figures, held, usage
 from orchestration.control.health_figures import SpanFlow
 from orchestration.control.points import Points, points
-from orchestration.control.states import Census, census
+from orchestration.control.states import Census, Signs, census
 from orchestration.control.usage import Course, Interval, Use
 from orchestration.control.yesterday import Before, before
 from orchestration.lib.stats import ENOUGH
@@ -62,10 +62,10 @@ class Overview:
     before: Before | None
 
 
-def overview(workspace_id: int, window: timedelta, now: datetime) -> Overview:
-    """The five answers for `window` until `now`."""
+def overview(workspace_id: int, window: timedelta, now: datetime, signs: Mapping[int, Signs] | None = None) -> Overview:
+    """The five answers for `window` until `now`; of `signs_of` where they are known."""
     since = now - window
-    states = census(workspace_id, now)
+    states = census(workspace_id, now, signs)
     progress = stats.in_progress(workspace_id)
     waiting = sum(n for (_, status), n in progress.items() if status == RunStatus.WAITING)
     rows = paces.rows_between(workspace_id, since, now)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any
@@ -143,9 +143,9 @@ def _signs(row: tuple[Any, ...], latest: dict[UUID, datetime], open_step: bool, 
     )
 
 
-def census(workspace_id: int, now: datetime) -> Census:
-    """Counts of agents by state."""
-    signs = signs_of(workspace_id)
+def census(workspace_id: int, now: datetime, signs: Mapping[int, Signs] | None = None) -> Census:
+    """Counts of agents by state, of `signs_of` where they are known."""
+    signs = signs_of(workspace_id) if signs is None else signs
     with connection.cursor() as cursor:
         cursor.execute("select id from registry_agent where workspace_id = %s", [workspace_id])
         known = [signs.get(row[0], NO_SIGNS) for row in cursor]

@@ -174,6 +174,7 @@ class Run(models.Model):
                 condition=Q(conversation__isnull=False),
             ),
             models.Index(fields=["workspace", "started_at"], name="run_late", condition=Q(late=True)),
+            models.Index(fields=["workspace", "started_at"], name="run_stalled", condition=Q(status="stalled")),
             GinIndex(fields=["agents"], name="run_agents"),
         ]
 

@@ -1,4 +1,5 @@
-"""Lists of runs by how long they took, how many steps they had and how many failed, without reading the month."""
+"""Lists of runs by how long they took, how many steps they had and how many failed, without reading the month; and the
+few that have stalled, without reading the day."""
 
 from django.contrib.postgres.operations import AddIndexConcurrently
 from django.db import migrations, models
@@ -16,5 +17,9 @@ class Migration(migrations.Migration):
         AddIndexConcurrently(
             "run",
             models.Index(fields=["workspace", "workflow_id", "-duration_ms", "-id"], name="run_workflow_took"),
+        ),
+        AddIndexConcurrently(
+            "run",
+            models.Index(fields=["workspace", "started_at"], name="run_stalled", condition=models.Q(status="stalled")),
         ),
     ]
