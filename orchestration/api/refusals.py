@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
 from http import HTTPStatus
+from time import monotonic
 from typing import Any
 
 from orchestration.handoffs.given import Fault, Wrong
@@ -47,7 +48,15 @@ def busy(detail: str, retry_after: int = 1) -> Refused:
     return Refused(503, "busy", detail, retry_after=retry_after)
 
 
+class Away:
+    """When somebody was last told that the database does not answer: from then on nobody is told that all is well
+    before it was tried anew."""
+
+    told_at = 0.0
+
+
 def unavailable() -> Refused:
+    Away.told_at = monotonic()
     return Refused(503, "database", "The database does not answer.", retry_after=2)
 
 

@@ -1,10 +1,13 @@
 from __future__ import annotations
 
+import psycopg
+import pytest
 import redis
 from django.test import Client
 from pytest_django import Settings
 
 from orchestration.api import health
+from orchestration.api.refusals import unavailable
 from orchestration.workspaces.models import Workspace
 from tests.api.door import Door, good, request, span
 from tests.api.test_intake import waiting
@@ -38,6 +41,25 @@ def test_a_broker_that_is_away_is_named(client: Client, tenant: Workspace, setti
     assert reply.status_code == 503
     assert reply.json()["broker"] == f"does not answer ({redis.ConnectionError.__name__})"
     assert reply.json()["database"] == "ok"
+
+
+def test_once_somebody_was_told_that_the_database_is_away_nobody_is_told_that_all_is_well(
+    client: Client, tenant: Workspace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    fresh()
+    assert client.get("/readyz").status_code == 200
+
+    monkeypatch.setattr(health, "parameters", lambda: {"host": "127.0.0.1", "port": 1})
+    unavailable()
+    reply = client.get("/readyz")
+
+    assert (reply.status_code, reply["Retry-After"]) == (503, "2")
+    assert reply.json() == {
+        "status": "not ready",
+        "database": f"does not answer ({psycopg.OperationalError.__name__})",
+        "broker": "ok",
+        "backlog": "unknown",
+    }
 
 
 def test_too_much_waiting_is_not_ready(client: Client, tenant: Workspace, settings: Settings) -> None:
