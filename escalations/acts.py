@@ -8,7 +8,7 @@ somebody from another side nevertheless is tried again.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -31,6 +31,7 @@ from orchestration.ledger import entries
 from orchestration.lib.pulse import publish
 from orchestration.workspaces.models import User, Workspace
 
+STANDS_OUT = "it stands out by now, which it did not when you opened this: look at it"
 HASTE = (15, 5.0)  # more cases than that, sooner than so many seconds after opening, is asked about once
 TRIES = 4
 VERDICTS = (Verb.APPROVE, Verb.REJECT, Verb.AMEND, Verb.MORE)
@@ -60,6 +61,11 @@ class Done:
     @property
     def count(self) -> int:
         return len(self.act.results) - len(self.lost)
+
+    @property
+    def unlooked(self) -> set[UUID]:
+        """What is to be looked at before it is decided."""
+        return {UUID(each["hold"]) for each in self.lost if each["why"] == STANDS_OUT}
 
 
 class Hasty(Exception):
@@ -91,7 +97,7 @@ def decide(by: By, batch: Batch, form: ActForm) -> Done:
             raise Hasty(len(asked), seconds)
 
     def do(act: Act) -> None:
-        _decide(by, act, asked, verdict)
+        _decide(by, act, asked, verdict, form.offered if asked is form.asked else ())
         spent = seconds / len(asked) if seconds is not None and asked else None
         _close(act, now, spent, unneeded=bool(said["unneeded"]))
 
@@ -141,11 +147,15 @@ def once(by: By, verb: Verb, batch: Batch, do: Callable[[Act], None]) -> Done:
     raise AssertionError("unreachable")
 
 
-def _decide(by: By, act: Act, asked: Mapping[UUID, int], verdict: Verdict) -> None:
+def _decide(by: By, act: Act, asked: Mapping[UUID, int], verdict: Verdict, offered: Collection[UUID]) -> None:
+    """`offered`: what started as a yes on the page. What stands out by now, since verdicts have taught more or others
+    came, takes a look: the page that is shown again leaves it unticked."""
     cases = _locked(by.workspace, asked)
     mine = {pk: revision for pk, revision in asked.items() if pk in cases}
     holds = Hold.objects.in_bulk(list(mine))
     barred = {pk: why for pk, hold in holds.items() if (why := _barred(cases[pk], hold, by.person))}
+    if verdict.answer == Answered.APPROVE:
+        barred |= {pk: STANDS_OUT for pk in offered if pk in mine and cases[pk].open and not cases[pk].selected}
     barred |= kept_from(by.workspace.pk, by.person, {pk: hold.people for pk, hold in holds.items()})
     free = {pk: revision for pk, revision in mine.items() if pk not in barred}
     outcomes = verdicts.decide_many(by.workspace.pk, free, verdict, by.person)

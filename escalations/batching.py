@@ -26,7 +26,7 @@ MOST_DIFFERING = 5  # in a batch, and never more than half as many as are alike
 MOST_FIELDS = 4  # in which one may differ that stays with the others
 SMALL, LARGER = 2, 3
 BEYOND = 0.6  # of the range of the others and of the usual spread, by which a number stands out
-LOOKED_AT = 60  # batches of one key that are tried
+LOOKED_AT = 60  # batches of one key that are tried, and cases of one to compare with
 
 
 @dataclass(slots=True)
@@ -79,12 +79,21 @@ def places(measure: Measure, group: Group) -> dict[UUID, Place]:
         marks = _marks(measure, case, group.core)
         found[case.id] = Place(Standing.DIFFERS, list(marks), _far(marks), False, measure.risk(case))
     for case in group.core:
-        marks = _standing_out(measure, case, group.core)
-        standing = Standing.DIFFERS if marks else alone
         risk = measure.risk(case)
-        sure = not marks and _sure(case) and odds.may_start_selected(measure.model, risk)
+        passes = odds.may_start_selected(measure.model, risk)
+        marks = _standing_out(measure, case, group.core)
+        if not marks and not passes:  # it came when nobody knew yet what verdicts have taught since
+            marks = _marks(measure, case, group.core[:LOOKED_AT])
+        standing = Standing.DIFFERS if marks else alone
+        sure = not marks and passes and _sure(case)
         found[case.id] = Place(standing, list(marks), _far(marks), sure, risk)
     return found
+
+
+def doubtful(measure: Measure, group: Group) -> dict[UUID, Place]:
+    """Of a group that stays together those which people have said no to too often to start selected."""
+    found = places(measure, group)
+    return {pk: place for pk, place in found.items() if not odds.may_start_selected(measure.model, place.risk)}
 
 
 def _order(case: Case) -> tuple[object, UUID]:

@@ -62,6 +62,7 @@ class ActForm(forms.Form):
         super().__init__(data)
         self.given = data
         self.asked: dict[UUID, int] = {}
+        self.offered: set[UUID] = set()  # those of them that stood ticked before anybody looked
 
     def clean(self) -> dict[str, Any]:
         said = super().clean() or self.cleaned_data
@@ -112,12 +113,15 @@ class ActForm(forms.Form):
             self.add_error("snooze", "Choose for how long.")
 
     def _cases(self) -> dict[UUID, int]:
-        """Each as `<hold>:<revision>`."""
+        """Each as `<hold>:<revision>`, with `:offered` where Baton itself had ticked it."""
         found: dict[UUID, int] = {}
         for told in self.given.getlist("case")[:MOST_CASES]:
-            name, _, revision = told.partition(":")
+            name, _, rest = told.partition(":")
+            revision, _, how = rest.partition(":")
             try:
                 found[UUID(name)] = int(revision)
+                if how == "offered":
+                    self.offered.add(UUID(name))
             except ValueError:
                 self.add_error(None, "A case that was sent is none.")
         return found

@@ -4,13 +4,15 @@ deeply (`grouping`), and those that are about the same become one. Whole batches
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 from django.db import connection, transaction
 
 from escalations import drawers, intake
-from escalations.batching import arrange, places
+from escalations.batching import Group, arrange, doubtful, places
 from escalations.closeness import Case, Measure, measure
 from escalations.counting import recount
-from escalations.models import Batch, Escalation
+from escalations.models import Batch, Escalation, Standing
 from orchestration.holds import placing
 from orchestration.holds.placing import Placed
 from orchestration.lib.pulse import publish
@@ -55,13 +57,16 @@ def regroup_key(workspace_id: int, key: str) -> int:
 def relearnt(workspace_id: int, agent: str, action_type: str) -> int:
     """Arrange anew what is open of an act of which something was learnt: batches that nobody has ever opened from
     scratch, in the others how each case stands. Returns how many batches were emptied."""
-    keys = (
+    keys = list(
         Escalation.objects.filter(workspace_id=workspace_id, open=True, agent=agent, action_type=action_type)
         .order_by()
         .values_list("key", flat=True)
         .distinct()[:MOST_KEYS]
     )
-    return sum(_relearn_key(workspace_id, key) for key in keys)
+    emptied = sum(_relearn_key(workspace_id, key) for key in keys)
+    for key in keys:
+        _single_out(workspace_id, key)
+    return emptied
 
 
 def _relearn_key(workspace_id: int, key: str) -> int:
@@ -76,6 +81,40 @@ def _relearn_key(workspace_id: int, key: str) -> int:
         emptied = _rearrange(drawer, measure(drawer.usual, model=model), loose)
         transaction.on_commit(lambda: publish(workspace_id, "batch"))
     return emptied
+
+
+def _single_out(workspace_id: int, key: str) -> int:
+    """Batches that are not arranged (somebody has them open, they are put off, split off or full) stay as they are, and
+    yet what verdicts speak against no longer starts as a yes in them. Returns how many cases that are."""
+    with transaction.atomic():
+        held = Batch.objects.filter(workspace_id=workspace_id, key=key, closed_at=None).order_by("pk")
+        batches = list(held.select_for_update(no_key=True))
+        rows = list(Escalation.objects.filter(batch__in=batches, open=True).order_by("number"))
+        model = drawers.models_of(workspace_id, rows[:1]).get((rows[0].agent, rows[0].action_type)) if rows else None
+        if model is None:
+            return 0
+        scale = measure([drawers.case_of(row) for row in rows[: drawers.USUAL]], model=model)
+        found = [
+            row for batch in batches for row in _doubtful(scale, [row for row in rows if row.batch_id == batch.pk])
+        ]
+        Escalation.objects.bulk_update(found, ["standing", "differs", "distance", "selected", "risk"])
+        recount({row.batch_id for row in found if row.batch_id})
+        if found:
+            transaction.on_commit(lambda: publish(workspace_id, "batch"))
+    return len(found)
+
+
+def _doubtful(scale: Measure, rows: list[Escalation]) -> Iterator[Escalation]:
+    group = Group()
+    for row in rows:
+        (group.differing if row.standing == Standing.DIFFERS else group.core).append(drawers.case_of(row))
+    found = doubtful(scale, group)
+    for row in rows:
+        place = found.get(row.pk)
+        if place and row.selected:
+            row.standing, row.differs, row.distance = place.standing, place.differs, place.distance
+            row.selected, row.risk = False, place.risk
+            yield row
 
 
 def _loosened(drawer: drawers.Drawer) -> list[Case]:

@@ -49,7 +49,8 @@ def decide(request: Here, batch_id: UUID) -> HttpResponse:
         form.add_error(None, str(error))
         return _refused(request, batch, form)
     if done.lost:
-        return _refused(request, batch, form, {"lost": done}, status=409)
+        kept = frozenset(form.asked) - done.unlooked
+        return _refused(request, batch, form, {"lost": done, "kept": kept}, status=409)
     return _onward(request, batch, form)
 
 

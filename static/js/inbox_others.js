@@ -3,6 +3,8 @@ import { $, LOOK, WIDE, batch, again, count, headers, links, mark, open, parse, 
 
 const body = document.body, said = $("said");
 
+const OFFERED = ":offered";
+
 // What comes sooner than that after a look is looked at when it is over: the last word of a burst counts.
 const PACE = 1500;
 let noted = -PACE, later;
@@ -15,12 +17,19 @@ const note = async () => {
   const text = await told(there.dataset.address, headers("batch", LOOK));
   if (!text || $("batch") !== there) return;  // what was shown since is not what was asked about
   const dom = parse(text);
-  let gone = 0;
+  let gone = 0, odd = 0;
   for (const row of rows()) {
     const now = dom.getElementById(row.id);
     if (now && !("gone" in now.dataset)) {
       const box = row.querySelector("input[name=case]"), fresh = now.querySelector("input[name=case]");
-      if (box && fresh) box.value = fresh.value;
+      if (!box || !fresh) continue;
+      if (box.value.endsWith(OFFERED) && !fresh.value.endsWith(OFFERED)) {  // it began as a yes, and stands out by now
+        if (box.checked) odd += 1;
+        box.checked = false;
+        row.className = now.className;
+        [...row.cells].slice(2).forEach((cell, at) => { cell.innerHTML = now.cells[at + 2]?.innerHTML ?? cell.innerHTML; });
+      }
+      box.value = fresh.value;
     } else if (!("gone" in row.dataset)) {
       gone += 1;
       row.dataset.gone = "";
@@ -31,7 +40,7 @@ const note = async () => {
   }
   const here = new Set(rows().map((row) => row.id)), fresh = [...dom.querySelectorAll("tbody tr[data-number]")].filter((row) => !here.has(row.id)).length;
   news(fresh);
-  if (gone) { count(); said.textContent = `${gone} decided by somebody else`; }
+  if (gone || odd) { count(); said.textContent = [gone && `${gone} decided by somebody else`, odd && `${odd} stand out by now`].filter(Boolean).join(", "); }
 };
 const pill = (words) => Object.assign(document.createElement("span"), { className: "pill line", textContent: words });
 const news = (fresh) => {

@@ -38,7 +38,10 @@ export const count = () => {
   const total = [...sums].sort().map(([currency, cents]) => `${money(cents / 100)} ${currency}`.trim()).join(", ");
   const wrong = chosen.reduce((sum, box) => sum + Number(box.closest("tr").dataset.wrong ?? 0), 0);
   for (const each of document.querySelectorAll("#batch [data-expected]")) each.textContent = (total && ", ") + (!chosen.length ? each.dataset.none : wrong < 0.05 ? "fewer than 0.1 wrong expected" : `${wrong.toFixed(1)} wrong expected`);
-  for (const each of document.querySelectorAll("#batch [data-count], #batch [data-n]")) each.textContent = chosen.length;
+  for (const each of document.querySelectorAll("#batch [data-count], #batch [data-n]")) {
+    each.textContent = chosen.length;
+    each.closest("button")?.setAttribute("aria-disabled", String(!chosen.length));  // pressed all the same, it says why
+  }
   for (const each of document.querySelectorAll("#batch [data-total]")) each.textContent = total && `Total ${total}`;
   for (const each of document.querySelectorAll("#batch [data-of]")) each.textContent = all.length;
   for (const each of document.querySelectorAll("#batch [data-all]")) {

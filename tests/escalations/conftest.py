@@ -65,7 +65,7 @@ def chosen(batch: Batch, *, everything: bool = False) -> list[str]:
     cases = Escalation.objects.filter(batch=batch, open=True).order_by("number")
     picked = cases if everything else cases.filter(selected=True)
     seen = dict(Hold.objects.filter(pk__in=picked.values("pk")).values_list("pk", "revision"))
-    return [f"{case.pk}:{seen[case.pk]}" for case in picked]
+    return [f"{case.pk}:{seen[case.pk]}{':offered' * case.selected}" for case in picked]
 
 
 def press(client: Client, batch: Batch, cases: list[str], act: str = "approve", **said: Any) -> Any:

@@ -6,6 +6,7 @@ import random
 import re
 
 import pytest
+from django.test import Client
 from django.utils import timezone
 
 from escalations import about, fitting, intake, judged, odds, opened, regrouping
@@ -15,6 +16,7 @@ from orchestration.holds.models import Hold
 from orchestration.policies.models import Decision
 from orchestration.workspaces.models import User, Workspace
 from tests.escalations import held
+from tests.escalations.conftest import press
 
 
 def told(n: int, share: float = 0.02) -> list[tuple[dict[str, Plain], bool]]:
@@ -97,6 +99,33 @@ def test_verdicts_of_the_past_are_learnt_once_and_used(workspace: Workspace, rev
     page = opened.opened(refused, reviewer, timezone.now(), reads=True)
     assert (page.chosen, page.expected_words) == ([], "")
     assert re.fullmatch(r"of all 5, [345]\.\d wrong expected", page.none_words)
+
+
+@pytest.mark.django_db
+def test_what_began_as_a_yes_and_stands_out_by_now_takes_a_look(as_reviewer: Client, workspace: Workspace) -> None:
+    """A batch that somebody has open stays together; what verdicts teach meanwhile shows in it all the same."""
+    held.holds(workspace, [{"amount": 400 + n, "context": {"item_back": n != 7}} for n in range(8)])
+    intake.take_in()
+    Escalation.objects.update(standing="alike", differs=[], selected=True)  # as long as nothing told them apart
+    batch = Batch.objects.get()
+    seen = as_reviewer.get(f"/inbox/{batch.pk}/").content.decode()
+    ticked = re.findall(r'name="case" value="([^"]+)" aria-label="[^"]+" checked', seen)
+    assert len(ticked) == 8
+    judge(workspace, told(200))
+    for act in judged.learn():
+        regrouping.relearnt(*act)
+
+    answer = press(as_reviewer, batch, ticked)
+
+    (odd,) = Escalation.objects.filter(batch=batch, open=True)
+    assert (odd.fields["context.item_back"], odd.standing, odd.differs) == (False, "differs", ["context.item_back"])
+    text = answer.content.decode()
+    assert (answer.status_code, "1 case was not decided" in text, "stands out by now" in text) == (409, True, True)
+    assert f'value="{odd.pk}:0" aria-label="Case {odd.number}">' in text
+
+    press(as_reviewer, batch, [f"{odd.pk}:0"])
+
+    assert not Escalation.objects.filter(batch=batch, open=True).exists()
 
 
 @pytest.mark.django_db
