@@ -22,7 +22,7 @@ from orchestration.workflows.models import Workflow
 router = Router(auth=KeyAuth("read"), tags=["Figures"])
 
 
-class JudgedOut(Schema):
+class JudgedRunOut(Schema):
     run: UUID
     verdict: Verdict
     step: str
@@ -41,7 +41,7 @@ class DayOut(Schema):
     conforming: int
 
 
-class VersionOut(Schema):
+class AtVersionOut(Schema):
     """Runs in which an agent took part at one version; `interval`: 95 % of the share that conformed."""
 
     agent: str
@@ -68,8 +68,8 @@ class ConformanceOut(Schema):
     ended: int
     deviations: list[DeviationOut]
     days: list[DayOut]
-    by_version: list[VersionOut]
-    items: list[JudgedOut]
+    by_version: list[AtVersionOut]
+    items: list[JudgedRunOut]
 
 
 class QueueOut(Schema):

@@ -60,7 +60,7 @@ class RequestOut(Schema):
     by: Literal["claim", "decision", "step"]
 
 
-class PolicyOut(Schema):
+class PolicyInForceOut(Schema):
     slug: str
     name: str
     version: int
@@ -87,7 +87,7 @@ class ContextOut(Schema):
     facts: list[FactOut] = Field(description="Fetched already: no need to do it again")
     in_hand: list[InHandOut] = Field(description="Work that somebody is at: claim it to get its result")
     requests: list[RequestOut] = Field(description="To the customer, unanswered; claim `ask:…` before you ask")
-    policies: list[PolicyOut]
+    policies: list[PolicyInForceOut]
     holds: list[OpenHoldOut]
     handoffs: list[HandoffOut]
     coordination: bool = Field(

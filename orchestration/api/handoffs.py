@@ -25,7 +25,7 @@ router = Router(auth=KeyAuth("read"), tags=["Coordination"])
 StateName = Literal["sent", "accepted", "rejected", "completed", "expired"]
 
 
-class ProblemOut(Schema):
+class ReturnedOut(Schema):
     type: Literal["silent", "late"]
     message: str
     at: datetime
@@ -58,7 +58,7 @@ class HandoffOut(Schema):
     due_at: datetime | None = Field(description="Taken: until when its receiver shows life, or asks for more time")
     returned: int = Field(description="How often whoever took it was given up")
     fence: int = Field(description="Grows each time that it is taken, and taken back")
-    problem: ProblemOut | None = Field(description="Why it came back last, or expired though it was taken")
+    problem: ReturnedOut | None = Field(description="Why it came back last, or expired though it was taken")
 
 
 class HandoffsOut(Schema):
@@ -76,7 +76,7 @@ class HandoffsIn(PageIn):
     )
 
 
-class FactOut(Schema):
+class DemandedOut(Schema):
     name: str
     kind: Literal["text", "number", "whole", "flag", "time", "list", "object"]
     needed: bool
@@ -86,7 +86,7 @@ class DemandsOut(Schema):
     sender: str | None = Field(alias="from")
     receiver: str | None = Field(alias="to")
     version: int | None = Field(description="Null: nothing beyond the common shape")
-    facts: list[FactOut]
+    facts: list[DemandedOut]
     least: dict[str, int] = Field(description="How many items of a list there have to be")
     classes: list[str] | None = Field(description="The only kinds of data that may go along; null: any")
     again: bool = Field(description="Whether what one has begun goes to the next, once the first was given up")

@@ -102,7 +102,7 @@ class ToolCallOut(Schema):
     step: str
 
 
-class HandoffOut(Schema):
+class RunHandoffOut(Schema):
     from_: str | None = Field(alias="from")
     to: str | None
     at: datetime
@@ -137,7 +137,7 @@ class RunAloneOut(RunOut):
     step_count: int
     next_steps: str | None = Field(description="`cursor` that goes on with the steps")
     tool_call_list: list[ToolCallOut]
-    handoff_list: list[HandoffOut]
+    handoff_list: list[RunHandoffOut]
     escalation_list: list[EscalationOut]
     guardrail_hits: list[GuardrailHitOut]
     joins: list[JoinOut]

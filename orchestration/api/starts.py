@@ -45,7 +45,7 @@ class WhyIn(Schema):
     reason: Text = ""
 
 
-class AgainIn(Schema):
+class TryAgainIn(Schema):
     """Without `failed_at`, whatever failed last is meant."""
 
     reason: Text = ""
@@ -153,7 +153,7 @@ def roll_back(request: Asked, run_id: UUID, wanted: WhyIn) -> Execution:
     summary="Try one step again that failed for good",
     openapi_extra=TOO_LATE,
 )
-def retry_step(request: Asked, run_id: UUID, step: Text, wanted: AgainIn) -> Execution:
+def retry_step(request: Asked, run_id: UUID, step: Text, wanted: TryAgainIn) -> Execution:
     """Steps that are done stay done, and what waited for this one goes on. Twice is once, while it is being tried."""
 
     return _again(request, run_id, wanted, lambda m, by, why: anew.step(m, step, by, why, wanted.failed_at))
@@ -166,13 +166,13 @@ def retry_step(request: Asked, run_id: UUID, step: Text, wanted: AgainIn) -> Exe
     summary="Try again to take an effect back",
     openapi_extra=TOO_LATE,
 )
-def retry_undo(request: Asked, run_id: UUID, effect_id: UUID, wanted: AgainIn) -> Execution:
+def retry_undo(request: Asked, run_id: UUID, effect_id: UUID, wanted: TryAgainIn) -> Execution:
     """Of an effect that could not be taken back. It is asked for by the same key, so that it is never undone twice."""
 
     return _again(request, run_id, wanted, lambda m, by, why: anew.undo(m, effect_id, by, why, wanted.failed_at))
 
 
-def _again(request: Asked, run_id: UUID, wanted: AgainIn, go: Callable[[Moving, str, str], bool]) -> Execution:
+def _again(request: Asked, run_id: UUID, wanted: TryAgainIn, go: Callable[[Moving, str, str], bool]) -> Execution:
     def turn(place: int, run: UUID, by: str, why: str) -> DeclaredRun | None:
         return driving.try_again(place, run, lambda m: go(m, by, why))
 

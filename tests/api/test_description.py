@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import re
+from collections import Counter
 from typing import Any
 
 import pytest
 from django.test import Client
+from ninja import Schema
 
 from tests.api.test_figures import Api, refund
 
@@ -43,6 +45,18 @@ def test_answers_hold_the_fields_that_are_described(api: Api, client: Client, wo
     assert set(api.get("overview").json()) == set(schemas["OverviewOut"]["properties"])
     assert set(api.get("agents/desk-refund").json()) == set(schemas["AgentAloneOut"]["properties"])
     assert set(api.get("runs").json()["items"][0]) == set(schemas["RunOut"]["properties"])
+
+
+def test_no_two_shapes_are_described_under_one_name() -> None:
+    """Of two the description has one, and says of the other's answers what they are not."""
+    shapes = [each for each in shapes_of(Schema) if each.__module__.startswith("orchestration.api")]
+
+    assert len(shapes) > 50
+    assert [name for name, n in Counter(each.__name__ for each in shapes).items() if n > 1] == []
+
+
+def shapes_of(kind: type) -> set[type]:
+    return {each for below in kind.__subclasses__() for each in (below, *shapes_of(below))}
 
 
 def test_the_page_for_people_lists_all_and_loads_nothing_from_elsewhere(client: Client) -> None:
