@@ -23,7 +23,6 @@ LONGEST = (
     "tests/journeys/",
     "tests/config/test_supervise.py",
     "tests/demo/",
-    "tests/api/test_nonsense.py",
     "tests/config/test_foreign.py",
     "tests/control/",
     "tests/config/test_grants.py",
