@@ -80,7 +80,8 @@ LEAN = (
     "AvoidUnnecessaryBeforeUnloadCheckSync,HttpsUpgrades,MediaRouter,OptimizationHints,PaintHolding,PreconnectToSearch"
 )
 # JavaScript's collector and compiler hand work to threads, which is quicker only while a processor has nothing to do.
-ALONE = "--js-flags=--single-threaded"
+# And no page of a test lives long enough for what the optimizing compilers take: a third of axe's own time.
+ALONE = "--js-flags=--single-threaded,--no-opt,--no-maglev"
 
 
 @dataclass(frozen=True, slots=True)
@@ -171,6 +172,7 @@ def ask(space: Workspace, person: User) -> None:
         )
 
 
+BARE = "/healthz"  # a few bytes and no script, of the same origin: for another one Chromium starts a process
 IDLE: list[Page] = []  # in the one browser of the journeys
 OPEN: list[Watched] = []
 
@@ -208,7 +210,7 @@ class Watched:
     def _clean(self) -> bool:
         try:
             self.page.evaluate("() => { localStorage.clear(); sessionStorage.clear(); }")
-            self.page.goto("about:blank")
+            self.page.goto(f"{self.origin}{BARE}")
             self.page.context.clear_cookies()
         except PlaywrightError:
             return False

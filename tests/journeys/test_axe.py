@@ -17,12 +17,16 @@ PAGE = """<!doctype html><html lang="en"><head><title>A page</title><style>
     </style></head><body><main><h1>A heading</h1>%s</main></body></html>"""
 
 
-@pytest.fixture
-def page(window: Browser, monkeypatch: pytest.MonkeyPatch) -> Iterator[Page]:
-    monkeypatch.setattr(axe, "_read", set())
+@pytest.fixture(scope="module")
+def page(window: Browser) -> Iterator[Page]:
     context = window.new_context()
     yield context.new_page()
     context.close()
+
+
+@pytest.fixture(autouse=True)
+def nothing_read(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(axe, "_read", set())
 
 
 def told(page: Page, inside: str) -> list[str]:
