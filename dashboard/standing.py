@@ -23,6 +23,7 @@ from orchestration.workflows.runs import IN_PROGRESS, UNENDED, RunLine, Wanted
 from orchestration.workspaces.current import Here
 
 MOST = 1000  # runs that are counted
+RUN_FILTERS = ("q", "workflow", "status", "agent", "conversation", "trace", "since", "until")
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,12 +121,18 @@ def cancel_all(request: Here, wanted: Wanted) -> Ask | None:
     """Of the runs in progress that a list shows; none where nothing narrows it to something, or nobody may."""
     if not request.is_operator or wanted.status not in ("", *UNENDED, IN_PROGRESS):
         return None
-    going = runs.count(request.workspace.pk, Wanted(wanted.workflow, IN_PROGRESS, wanted.agent, q=wanted.q), MOST)
+    going = runs.count(request.workspace.pk, unended(wanted), MOST)
     if not going:
         return None
     many = f"more than {number(MOST)} runs" if going > MOST else plural(going, "run,runs")
-    words = f"All {many} in progress that the filter finds, counted anew. Agents that ask for them are told to stop."
+    those = "that the filter finds" if wanted.status else "in progress that the filter finds"
+    words = f"All {many} {those}, counted anew. Agents that ask for them are told to stop."
     return Ask("cancel-all", f"Cancel {many}?", words, reverse("dashboard:cancel_runs"), f"Cancel {many}", True)
+
+
+def unended(wanted: Wanted) -> Wanted:
+    """The same runs, of those that go on."""
+    return wanted if wanted.status else replace(wanted, status=IN_PROGRESS)
 
 
 def _ask(kind: Kind, words: str, view: str, key: object, what: str) -> Ask:

@@ -16,6 +16,7 @@ from django.views.decorators.http import require_POST
 
 from dashboard.action_forms import ActForm, LimitsForm
 from dashboard.action_words import DOING, effect
+from dashboard.standing import RUN_FILTERS
 from dashboard.views.actions import action_of, ask, listed
 from orchestration.autonomy import again, limits, lists, ordering, work
 from orchestration.autonomy.aims import FITS, Aim, aims
@@ -26,9 +27,8 @@ from orchestration.lib.pulse import publish
 from orchestration.lib.templatetags.baton import named, plural
 from orchestration.registry.models import Agent
 from orchestration.workflows.models import Run, Workflow
+from orchestration.workflows.runs import IN_PROGRESS, UNENDED
 from orchestration.workspaces.current import Here, needs, nothing_here
-
-RUN_FILTERS = ("q", "workflow", "status", "agent")
 
 
 @require_POST
@@ -64,7 +64,8 @@ def on_run(request: Here, run_id: UUID, act: str) -> HttpResponse:
 def on_runs(request: Here) -> HttpResponse:
     """Cancel all that the list's filter finds: counted anew, and only those that go on."""
     narrowed = {name: request.POST.get(name, "").strip()[:300] for name in RUN_FILTERS}
-    narrowed["status"] = "in_progress"
+    if narrowed["status"] not in UNENDED:
+        narrowed["status"] = IN_PROGRESS
     form = _form(request)
     wish = Wish(Kind.CANCEL, _actor(request), _key(request, form, "runs"), form.cleaned_data["reason"])
     try:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import secrets
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from django.core.exceptions import BadRequest
 from django.http import HttpResponse, HttpResponseRedirect
@@ -29,7 +29,7 @@ from dashboard.narrowing import (
     text_of,
 )
 from dashboard.period import Period, period_of
-from dashboard.standing import cancel_all
+from dashboard.standing import RUN_FILTERS, cancel_all
 from dashboard.views.errors import NoRun
 from orchestration.lib.fragments import render_page_or_fragment
 from orchestration.lib.fragments import wanted as wanted_region
@@ -106,9 +106,13 @@ def listing(request: Here) -> HttpResponse:
         said = asked.wanted
         context["ask"] = cancel_all(request, said) if asked.narrowed else None
         context["press"] = secrets.token_urlsafe(16)
-        context["kept"] = [("q", said.q), ("workflow", said.workflow), ("agent", said.agent)]
+        context["kept"] = [(name, told) for name in RUN_FILTERS if (told := _told(getattr(said, name)))]
     fragments = {"rows": "dashboard/_runs_rows.html", "first-steps": "parts/exporter.html"}
     return render_page_or_fragment(request, "dashboard/runs.html", fragments, context)
+
+
+def _told(value: str | datetime | None) -> str:
+    return value.isoformat() if isinstance(value, datetime) else value or ""
 
 
 def ask(request: Here) -> Asked:

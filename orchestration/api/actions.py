@@ -12,10 +12,11 @@ from uuid import UUID
 
 from django.http import Http404
 from ninja import Field, Query, Router, Schema
+from pydantic import ConfigDict
 
 from orchestration.api.auth import KeyAuth
 from orchestration.api.refusals import Refused as Problem
-from orchestration.api.shapes import Asked, PageIn, Text
+from orchestration.api.shapes import Asked, Instant, PageIn, Text
 from orchestration.autonomy import again, aims, lists, ordering, verifying
 from orchestration.autonomy.models import Action, Kind, Order, Target
 from orchestration.autonomy.ordering import KeyUsed, Refused, Wish
@@ -50,7 +51,10 @@ class TargetIn(Schema):
 
 
 class FilterIn(Schema):
-    """The filters of the list of that kind of thing; what is left out narrows nothing."""
+    """The filters of the list of that kind of thing; what is left out narrows nothing, so a name that is none is
+    refused."""
+
+    model_config = ConfigDict(extra="forbid")
 
     q: Text = ""
     state: Text = Field("", description="Of agents")
@@ -58,6 +62,10 @@ class FilterIn(Schema):
     status: Text = Field("", description="Of runs; in_progress is running and waiting")
     workflow: Text = Field("", description="Of runs")
     agent: Text = Field("", description="Of runs")
+    conversation: Text = Field("", description="Of runs")
+    trace: Text = Field("", description="Of runs: a trace id or the beginning of one")
+    since: Instant | None = Field(None, description="Of runs: started then or later")
+    until: Instant | None = Field(None, description="Of runs: started before")
 
 
 class ActionIn(Schema):
@@ -172,7 +180,8 @@ def post_action(request: Asked, wanted: ActionIn) -> dict[str, Any]:
         if target is None:
             raise Http404(f"There is no such {kind.label.lower()} in this workspace, or several are called so.")
         return {"action": told(_ordered(lambda: ordering.order(workspace_id, wish, target)))}
-    narrowed = {name: value for name, value in wanted.filter.dict().items() if value}
+    given = wanted.filter.dict().items()
+    narrowed = {name: each.isoformat() if isinstance(each, datetime) else each for name, each in given if each}
     before = Order.objects.filter(workspace_id=workspace_id, key=wish.key).first()
     found = [] if before else _ordered(lambda: choosing.chosen(workspace_id, kind, narrowed))
     made = before or _ordered(lambda: ordering.order_all(workspace_id, wish, found, narrowed))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 
 from django.utils import timezone
 
@@ -18,12 +18,20 @@ from orchestration.workflows.runs import STATUSES, Wanted
 
 LATELY = timedelta(hours=1)
 PAGE = 500
+NARROWS: Mapping[Target, tuple[str, ...]] = {
+    Target.AGENT: ("q", "state", "application"),
+    Target.RUN: ("q", "status", "workflow", "agent", "conversation", "trace", "since", "until"),
+    Target.WORKFLOW: ("q",),
+}
 
 
 def chosen(workspace_id: int, kind: Target, narrowed: Mapping[str, str]) -> list[Aim]:
     """Raises Refused when nothing narrows it, or it is too many."""
     if not any(narrowed.values()):
         raise Refused("Say which: a filter that takes everything is none.")
+    strange = [name for name, value in narrowed.items() if value and name not in NARROWS.get(kind, narrowed)]
+    if strange:  # left out it would take far more than was meant
+        raise Refused(f"{strange[0]} narrows no {kind.label.lower()}s.")
     if kind == Target.AGENT:
         ids = _agents(workspace_id, narrowed)
     elif kind == Target.RUN:
@@ -41,6 +49,15 @@ def chosen(workspace_id: int, kind: Target, narrowed: Mapping[str, str]) -> list
     return aims(workspace_id, kind, ids)
 
 
+def _instant(text: str) -> datetime | None:
+    """Raises Refused."""
+    try:
+        found = datetime.fromisoformat(text) if text else None
+    except ValueError:
+        raise Refused("A time is written as RFC 3339 has it.") from None
+    return found.replace(tzinfo=UTC) if found and found.tzinfo is None else found
+
+
 def _agents(workspace_id: int, narrowed: Mapping[str, str]) -> list[str]:
     lines = fleet.agents(workspace_id, LATELY, timezone.now(), narrowed.get("q", ""), narrowed.get("state", ""))
     application = narrowed.get("application", "").casefold()
@@ -51,12 +68,9 @@ def _runs(workspace_id: int, narrowed: Mapping[str, str]) -> list[str]:
     status = narrowed.get("status", "").lower()
     if status and status not in STATUSES:
         return []
-    wanted = Wanted(
-        workflow=narrowed.get("workflow", ""),
-        status=status,
-        agent=narrowed.get("agent", ""),
-        q=narrowed.get("q", ""),
-    )
+    texts = {name: narrowed.get(name, "") for name in ("workflow", "agent", "conversation", "trace", "q")}
+    since, until = (_instant(narrowed.get(name, "")) for name in ("since", "until"))
+    wanted = Wanted(status=status, since=since, until=until, **texts)
     ids: list[str] = []
     cursor = None
     while len(ids) <= MOST:

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import secrets
+from datetime import timedelta
 from typing import Any
 
 import orjson
 import pytest
+from django.utils import timezone
 from uuid_utils.compat import uuid7
 
 from orchestration.autonomy import work
@@ -17,6 +19,7 @@ from orchestration.holds.models import Hold
 from orchestration.ledger.models import Entry
 from orchestration.policies.models import Decision
 from orchestration.registry.models import Agent
+from orchestration.workflows.models import Run
 from orchestration.workspaces.keys import create_key
 from orchestration.workspaces.models import Workspace
 from tests import make
@@ -168,6 +171,23 @@ def test_it_is_carried_out_shown_and_taken_back(acts: Door, tenant: Workspace, b
     assert not Stop.objects.filter(workspace=tenant).exists()
 
 
+def test_a_filter_takes_what_the_list_of_the_same_filter_shows(acts: Door, tenant: Workspace) -> None:
+    flow = make.workflow(tenant, "Refund")
+    one = make.run(tenant, flow, status="running", conversation="c-1")
+    other = make.run(tenant, flow, status="running", started_at=timezone.now() - timedelta(hours=2))
+    wanted = {"kind": "cancel", "target": {"kind": "run", "id": ""}, "reason": "x"}
+
+    told = post(acts, "actions", wanted | {"filter": {"conversation": "c-1"}}, "one")[1]
+    recent = {"since": (timezone.now() - timedelta(hours=1)).isoformat(), "status": "running"}
+    again = post(acts, "actions", wanted | {"filter": recent}, "recent")[1]
+    work.carry_out()
+
+    assert (told["order"]["total"], again["order"]["total"]) == (1, 1)
+    assert set(Run.objects.filter(pk__in=[one.pk, other.pk], status="running").values_list("pk", flat=True)) == {
+        other.pk
+    }
+
+
 def test_a_filtered_set_is_done_with_a_result_for_each(acts: Door, tenant: Workspace) -> None:
     flow = make.workflow(tenant, "Refund")
     for _ in range(3):
@@ -195,6 +215,10 @@ def test_a_filtered_set_is_done_with_a_result_for_each(acts: Door, tenant: Works
         ({"minutes": 0}, 422),
         ({"filter": {}}, 422),
         ({"filter": {"state": "held"}}, 422),
+        ({"filter": {"q": "a", "status": "running"}}, 422),
+        ({"filter": {"name": "bot"}}, 422),
+        ({"kind": "cancel", "target": {"kind": "run"}, "filter": {"state": "held"}}, 422),
+        ({"kind": "cancel", "target": {"kind": "run"}, "filter": {"status": "running", "title": "A"}}, 422),
     ],
 )
 def test_a_bad_order_is_told_what_is_wrong(acts: Door, bot: Agent, change: dict[str, Any], status: int) -> None:

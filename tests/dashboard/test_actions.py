@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -13,6 +15,8 @@ from orchestration.autonomy import ordering, work
 from orchestration.autonomy.limits import Allowed, allowed, forget
 from orchestration.autonomy.models import Action, Cause, Kind, State, Stop
 from orchestration.ledger.models import Entry
+from orchestration.lib.templatetags.baton import plural
+from orchestration.workflows.models import Run
 from orchestration.workspaces.keys import create_key
 from orchestration.workspaces.models import User, Workspace
 from tests import make
@@ -109,6 +113,42 @@ def test_all_runs_that_a_filter_finds_are_cancelled_and_the_page_says_how_far(
     page = text(as_operator, there["Location"])
     assert "Cancelled 3 runs" in page
     assert "3 of 3 ended, 3 done" in page
+
+
+@pytest.mark.parametrize(
+    ("query", "many"),
+    [
+        ("status=waiting", "1 run"),
+        ("status=running", "3 runs"),
+        ("status=stalled", "1 run"),
+        ("status=in_progress", "4 runs"),
+        ("conversation=c-1", "1 run"),
+        ("workflow=refund&range=1h", "2 runs"),
+        ("q=workflow:refund status:running", "2 runs"),
+    ],
+)
+def test_what_a_list_shows_is_cancelled_and_nothing_else(
+    as_operator: Client, scene: Scene, query: str, many: str
+) -> None:
+    space, flow, long_ago = scene.workspace, scene.flow, timezone.now() - timedelta(hours=5)
+    made = [
+        make.run(space, flow, status="running", conversation="c-1"),
+        make.run(space, flow, status="waiting"),
+        make.run(space, flow, status="running", started_at=long_ago),
+        make.run(space, flow, status="stalled"),
+        make.run(space, make.workflow(space, "Loan"), status="running"),
+        make.run(space, flow, status="completed", conversation="c-1"),
+    ]
+    page = text(as_operator, f"/runs/?{query}")
+    assert f"Cancel {many}?" in page
+    form = page.partition('id="cancel-all"')[2].partition("</form>")[0]
+    sent = dict(re.findall(r'<input type="hidden" name="(\w+)" value="([^"]*)"', form))
+
+    as_operator.post("/runs/cancel/", {**sent, "reason": "Stop"})
+    work.carry_out()
+
+    told = Run.objects.filter(pk__in=[run.pk for run in made], status="cancelled").count()
+    assert f"Cancel {plural(told, 'run,runs')}?" == f"Cancel {many}?"
 
 
 def test_the_page_opens_with_what_waits_for_a_word(as_operator: Client, scene: Scene) -> None:
