@@ -17,6 +17,7 @@ from django.db import connection
 
 from orchestration.autonomy.models import Kind, Stop, Target
 from orchestration.lib.names import normal
+from orchestration.lib.prepared import Prepared
 from orchestration.policies import live
 from orchestration.registry.models import Agent
 
@@ -100,14 +101,16 @@ def stops(workspace_id: int) -> Stops:
         return stops_of(cursor.fetchall())
 
 
+AGENTS_STOPPED = Prepared(
+    "agents_stopped",
+    "select target from autonomy_stop "
+    f"where workspace_id = %(workspace)s and kind = %(stopped)s and target_kind = '{Target.AGENT}'",
+)
+
+
 def agents_stopped(workspace_id: int, kind: Kind) -> set[int]:
     """Ids of the agents that are quarantined, or paused, now."""
-    with connection.cursor() as cursor:
-        cursor.execute(
-            "select target from autonomy_stop where workspace_id = %s and kind = %s and target_kind = %s",
-            [workspace_id, kind, Target.AGENT],
-        )
-        return {int(row[0]) for row in cursor}
+    return {int(target) for (target,) in AGENTS_STOPPED.rows({"workspace": workspace_id, "stopped": kind})}
 
 
 def agents_by_kind(workspace_id: int) -> dict[int, set[str]]:

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import NamedTuple
-
-from django.db import connection
 
 from orchestration.autonomy.lists import ATTENTION
 from orchestration.holds.models import State
+from orchestration.lib.prepared import Prepared
 from orchestration.workflows.stats import OPEN
 
 
@@ -19,14 +19,20 @@ class Counts(NamedTuple):
     cases: int  # in the inbox
 
 
+def _of(states: Iterable[str]) -> str:
+    return ", ".join(f"'{state}'" for state in states)
+
+
+COUNTS = Prepared(
+    "counts_of_places",
+    "select "
+    f"(select count(*) from autonomy_action where workspace_id = %(workspace)s and state in ({_of(ATTENTION)})), "
+    f"(select count(*) from workflows_run where workspace_id = %(workspace)s and status in ({_of(OPEN)}) "
+    "and merged_into is null), "
+    f"(select count(*) from holds_hold where workspace_id = %(workspace)s and state = '{State.OPEN}')",
+)
+
+
 def counts(workspace_id: int) -> Counts:
-    with connection.cursor() as cursor:
-        cursor.execute(
-            "select "
-            "(select count(*) from autonomy_action where workspace_id = %(workspace)s and state = any(%(acts)s)), "
-            "(select count(*) from workflows_run where workspace_id = %(workspace)s and status = any(%(runs)s) "
-            "and merged_into is null), "
-            "(select count(*) from holds_hold where workspace_id = %(workspace)s and state = %(case)s)",
-            {"workspace": workspace_id, "acts": list(ATTENTION), "runs": list(OPEN), "case": State.OPEN},
-        )
-        return Counts(*cursor.fetchone())
+    (found,) = COUNTS.rows({"workspace": workspace_id})
+    return Counts(*found)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -11,6 +11,7 @@ from django.db.models import Min
 
 from orchestration.holds.models import PENDING, Hold
 from orchestration.lib.names import normal
+from orchestration.lib.prepared import Prepared
 from orchestration.registry.models import Agent
 
 
@@ -20,15 +21,19 @@ class Late:
     since: datetime
 
 
-def held_agents(workspace_id: int) -> set[int]:
-    """Agents with an open hold of their own. A bare name that fits several agents stands for none of them."""
-    with connection.cursor() as cursor:
-        cursor.execute(
-            "select distinct agent, application from holds_hold where workspace_id = %s and state = any(%s)",
-            [workspace_id, list(PENDING)],
-        )
-        asked = set(cursor)
-    return _known(workspace_id, asked) if asked else set()
+ASKING = Prepared(
+    "agents_asking",
+    "select distinct agent, application from holds_hold where workspace_id = %(workspace)s and state in ({})".format(
+        ", ".join(f"'{state}'" for state in PENDING)
+    ),
+)
+
+
+def held_agents(workspace_id: int, asking: Collection[tuple[str, str]] | None = None) -> set[int]:
+    """Agents with an open hold of their own, of `ASKING` where that is known. A bare name that fits several agents
+    stands for none of them."""
+    asked = ASKING.rows({"workspace": workspace_id}) if asking is None else asking
+    return _known(workspace_id, set(asked)) if asked else set()
 
 
 def _known(workspace_id: int, asked: Iterable[tuple[str, str]]) -> set[int]:

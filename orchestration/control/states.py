@@ -9,17 +9,17 @@ from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
-from django.db import connection
-
 from orchestration.autonomy.models import Kind as StopKind
-from orchestration.autonomy.stops import agents_stopped
-from orchestration.control.held import held_agents
+from orchestration.autonomy.stops import AGENTS_STOPPED
+from orchestration.control.held import ASKING, held_agents
 from orchestration.lib.names import normal
+from orchestration.lib.prepared import Prepared, together
 from orchestration.registry.models import Agent
 from orchestration.telemetry.liveness import usual_gap_s
 from orchestration.workflows.models import RunStatus, Workflow
 
 STATES = ("working", "waiting", "idle", "held", "silent", "quarantined")
+Rows = list[tuple[Any, ...]]
 FRESH = timedelta(seconds=60)  # heard within this time: at work
 UNUSUAL = timedelta(minutes=10)  # quiet for longer inside an unfinished run, where what is usual is not known
 OPEN = (RunStatus.RUNNING, RunStatus.WAITING, RunStatus.STALLED)
@@ -104,20 +104,52 @@ def state_of(signs: Signs, now: datetime) -> str:
     return "silent" if inside and quiet > UNUSUAL else "idle"
 
 
+_IN_NO_RUN = (
+    "not exists (select 1 from workflows_run o where o.workspace_id = p.workspace_id and o.agents @> array[p.agent_id])"
+)
+HEARD = Prepared(
+    "agents_heard",
+    "select p.agent_id, p.heard_at, p.step, p.step_at, r.id, r.status, p.gaps, "
+    f"not r.agents @> array[p.agent_id] and {_IN_NO_RUN} from telemetry_pulse p "
+    "left join workflows_trace t on t.workspace_id = p.workspace_id and t.trace_id = p.trace_id "
+    "left join workflows_run r on r.workspace_id = t.workspace_id and r.id = t.run_id "
+    "where p.workspace_id = %(workspace)s",
+)
+# Agents with a step that was started and not finished, in a run that is not over. That the run itself is open says
+# nothing of who is at work: it may wait for a person for days.
+AT_WORK = Prepared(
+    "agents_at_work",
+    "select distinct s.agent_id from workflows_run r "
+    "join workflows_trace t on t.workspace_id = r.workspace_id and t.run_id = r.id "
+    "join workflows_step s on s.workspace_id = t.workspace_id and s.trace_id = t.trace_id "
+    "where r.workspace_id = %(workspace)s and r.status in ('running', 'waiting') "
+    "and s.agent_id > 0 and s.key <> '' and s.started_at is not null and s.ended_at is null",
+)
+KNOWN = Prepared("agents_known", "select id from registry_agent where workspace_id = %(workspace)s")
+SIGNS = (HEARD, AT_WORK, ASKING, AGENTS_STOPPED)
+
+
+def asked(workspace_id: int) -> dict[str, Any]:
+    """What these statements are given."""
+    return {"workspace": workspace_id, "stopped": StopKind.QUARANTINE}
+
+
 def signs_of(workspace_id: int) -> dict[int, Signs]:
     """Signs of all agents ever heard of, held or quarantined, by agent id."""
-    signs = _signs_heard(workspace_id)
-    for agent_id in held_agents(workspace_id):
+    return _signs_of(workspace_id, *together(SIGNS, asked(workspace_id)))
+
+
+def _signs_of(workspace_id: int, heard: Rows, at_work: Rows, asking: Rows, stopped: Rows) -> dict[int, Signs]:
+    signs = _signs_heard(workspace_id, heard, {agent_id for (agent_id,) in at_work})
+    for agent_id in held_agents(workspace_id, asking):
         signs[agent_id] = replace(signs.get(agent_id, NO_SIGNS), held=True)
-    for agent_id in agents_stopped(workspace_id, StopKind.QUARANTINE):
-        signs[agent_id] = replace(signs.get(agent_id, NO_SIGNS), quarantined=True)
+    for (agent,) in stopped:
+        signs[int(agent)] = replace(signs.get(int(agent), NO_SIGNS), quarantined=True)
     return signs
 
 
-def _signs_heard(workspace_id: int) -> dict[int, Signs]:
-    heard = _heard(workspace_id)
+def _signs_heard(workspace_id: int, heard: Rows, at_work: set[int]) -> dict[int, Signs]:
     processes = _processes(workspace_id, [row[0] for row in heard if row[7]])
-    at_work = _open_steps(workspace_id)
     latest: dict[UUID, datetime] = {}
     for row in heard:
         if row[4] and row[3]:
@@ -145,34 +177,20 @@ def _signs(row: tuple[Any, ...], latest: dict[UUID, datetime], open_step: bool, 
 
 def census(workspace_id: int, now: datetime, signs: Mapping[int, Signs] | None = None) -> Census:
     """Counts of agents by state, of `signs_of` where they are known."""
-    signs = signs_of(workspace_id) if signs is None else signs
-    with connection.cursor() as cursor:
-        cursor.execute("select id from registry_agent where workspace_id = %s", [workspace_id])
-        known = [signs.get(row[0], NO_SIGNS) for row in cursor]
-    return census_of(state_of(each, now) for each in known if not each.process)
+    if signs is not None:
+        return _census(KNOWN.rows(asked(workspace_id)), signs, now)
+    known, *rows = together((KNOWN, *SIGNS), asked(workspace_id))
+    return _census(known, _signs_of(workspace_id, *rows), now)
+
+
+def _census(known: Rows, signs: Mapping[int, Signs], now: datetime) -> Census:
+    found = (signs.get(agent_id, NO_SIGNS) for (agent_id,) in known)
+    return census_of(state_of(each, now) for each in found if not each.process)
 
 
 def census_of(states: Iterable[str]) -> Census:
     counts = Counter(states)
     return Census(**{state: counts[state] for state in STATES})
-
-
-def _heard(workspace_id: int) -> list[tuple[Any, ...]]:
-    with connection.cursor() as cursor:
-        cursor.execute(
-            "select p.agent_id, p.heard_at, p.step, p.step_at, r.id, r.status, p.gaps, "
-            f"not r.agents @> array[p.agent_id] and {_IN_NO_RUN} from telemetry_pulse p "
-            "left join workflows_trace t on t.workspace_id = p.workspace_id and t.trace_id = p.trace_id "
-            "left join workflows_run r on r.workspace_id = t.workspace_id and r.id = t.run_id "
-            "where p.workspace_id = %s",
-            [workspace_id],
-        )
-        return list(cursor)
-
-
-_IN_NO_RUN = (
-    "not exists (select 1 from workflows_run o where o.workspace_id = p.workspace_id and o.agents @> array[p.agent_id])"
-)
 
 
 def _processes(workspace_id: int, suspects: list[int]) -> set[int]:
@@ -183,18 +201,3 @@ def _processes(workspace_id: int, suspects: list[int]) -> set[int]:
     keys = {normal(name) for name in names}
     rows = Agent.objects.filter(workspace_id=workspace_id, id__in=suspects).values_list("id", "key")
     return {agent_id for agent_id, key in rows if key in keys}
-
-
-def _open_steps(workspace_id: int) -> set[int]:
-    """Agents with a step that was started and not finished, in a run that is not over. That the run itself is open says
-    nothing of who is at work: it may wait for a person for days."""
-    with connection.cursor() as cursor:
-        cursor.execute(
-            "select distinct s.agent_id from workflows_run r "
-            "join workflows_trace t on t.workspace_id = r.workspace_id and t.run_id = r.id "
-            "join workflows_step s on s.workspace_id = t.workspace_id and s.trace_id = t.trace_id "
-            "where r.workspace_id = %s and r.status in ('running', 'waiting') "
-            "and s.agent_id > 0 and s.key <> '' and s.started_at is not null and s.ended_at is null",
-            [workspace_id],
-        )
-        return {row[0] for row in cursor}

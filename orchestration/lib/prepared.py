@@ -4,7 +4,7 @@ planner together cost several times what the work does."""
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 from weakref import WeakKeyDictionary
 
@@ -26,10 +26,7 @@ class Prepared:
     def rows(self, values: Mapping[str, Any]) -> list[tuple[Any, ...]]:
         """What the statement returns. JSON comes as text."""
         with connection.cursor() as cursor:
-            known = _ready.setdefault(connection.connection, set())
-            if self._name not in known:
-                cursor.execute(self._prepare)
-                known.add(self._name)
+            _make_ready(cursor, [self])
             cursor.execute(self._execute, values)
             while cursor.nextset():
                 pass
@@ -39,3 +36,24 @@ class Prepared:
         if found[1] not in self._places:
             self._places.append(found[1])
         return f"${self._places.index(found[1]) + 1}"
+
+
+def together(statements: Sequence[Prepared], values: Mapping[str, Any]) -> list[list[tuple[Any, ...]]]:
+    """What each of several statements returns, in one round trip. None of them has a `first`."""
+    with connection.cursor() as cursor:
+        _make_ready(cursor, statements)
+        cursor.execute("; ".join(each._execute for each in statements), values)
+        found = [list(cursor.fetchall())]
+        while cursor.nextset():
+            found.append(list(cursor.fetchall()))
+        return found
+
+
+def _make_ready(cursor: Any, statements: Sequence[Prepared]) -> None:
+    """Where one could not be made, those before it stand nevertheless: then, as on a new connection, all begin anew."""
+    known = _ready.pop(connection.connection, None)
+    new = [each for each in statements if known is None or each._name not in known]
+    if new:
+        first = ["deallocate all"] if known is None else []
+        cursor.execute("; ".join([*first, *(each._prepare for each in new)]))
+    _ready[connection.connection] = (known or set()) | {each._name for each in new}

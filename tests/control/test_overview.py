@@ -166,7 +166,7 @@ def test_the_answers_cost_a_fixed_number_of_queries(workspace: Workspace, django
         make.ended(flow, 10)
         make.stepped(flow, "pay", "payments", wait_ms=5)
 
-    with django_assert_max_num_queries(24):
+    with django_assert_max_num_queries(22):
         found = answers(workspace, hours=24)
 
     assert len(found.durations) == 6

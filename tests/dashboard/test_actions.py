@@ -249,7 +249,7 @@ def test_thirty_acts_cost_no_more_queries_than_one(
     for place in range(30):
         done(scene.workspace, Kind.PAUSE, aimed(make.agent(scene.workspace, f"bot {place}")))
 
-    with django_assert_max_num_queries(18):
+    with django_assert_max_num_queries(16):
         as_operator.get("/actions/", headers=region("acts"))
 
 

@@ -228,5 +228,5 @@ def test_many_agents_cost_no_more_questions_than_few(
     for n in range(40):
         make.calls(workspace, make.agent(workspace, f"agent-{n:02}"), n=3)
 
-    with django_assert_max_num_queries(25):
+    with django_assert_max_num_queries(23):
         as_operator.get("/agents/")

@@ -197,5 +197,5 @@ def test_a_range_that_is_none_is_answered_with_a_sentence(as_operator: Client) -
 def test_the_page_asks_the_database_a_fixed_number_of_times(
     as_operator: Client, scene: Scene, django_assert_max_num_queries: Any
 ) -> None:
-    with django_assert_max_num_queries(62):
+    with django_assert_max_num_queries(60):
         as_operator.get("/")

@@ -181,7 +181,7 @@ def test_a_hundred_policies_take_few_queries(
     for place in range(12):
         published(workspace, admin, f"Policy {place}", scope={"types": [f"act-{place}"]})
 
-    with django_assert_max_num_queries(20):
+    with django_assert_max_num_queries(18):
         as_admin.get(LIST)
 
 

@@ -363,5 +363,5 @@ def test_a_run_asks_the_database_the_same_few_questions_however_long_it_is(
     make.spans(workspace, trace, began, *(Made(f"step {n}", Kind.TOOL, who, at_ms=n) for n in range(600)))
     run = make.run(workspace, started_at=began, traces=[trace])
 
-    with django_assert_max_num_queries(34):
+    with django_assert_max_num_queries(32):
         as_operator.get(f"/runs/{run.id}/?span={bytes(8).hex()}")

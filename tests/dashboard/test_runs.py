@@ -172,5 +172,5 @@ def test_fifty_runs_cost_no_more_questions_than_one(
     for _ in range(50):
         make.run(workspace, agents=agents)
 
-    with django_assert_max_num_queries(23):  # type: ignore[operator]
+    with django_assert_max_num_queries(21):  # type: ignore[operator]
         as_operator.get("/runs/")

@@ -274,7 +274,7 @@ def test_a_workflow_of_many_steps_asks_no_more_questions(
     for n in range(30):
         make.stepped(scene.flow, f"step {n}", "desk", n=40, work_ms=20)
 
-    with django_assert_max_num_queries(51):
+    with django_assert_max_num_queries(49):
         as_operator.get("/workflows/refund/")
 
 

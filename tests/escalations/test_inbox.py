@@ -273,7 +273,7 @@ def test_the_page_costs_few_queries(
     for _ in range(5):
         alone(workspace)
 
-    with django_assert_max_num_queries(36):
+    with django_assert_max_num_queries(34):
         as_reviewer.get(f"/inbox/{batch.pk}/")
 
 
