@@ -43,7 +43,7 @@ from orchestration.registry import labels, prices, resolve
 from orchestration.routing import limits as routing_limits
 from orchestration.telemetry import recent, retention
 from orchestration.workspaces.models import Membership, User, Workspace
-from tests import lean, prepared, sharing
+from tests import lean, make, prepared, sharing
 from tests.api.door import Server
 from tests.emptying import empty, lost
 
@@ -105,7 +105,7 @@ def plain_pages(django_test_environment: None) -> None:
     lean.draw_templates_plainly()
     lean.look_for_static_files_once()
     lean.log_in_by_one_row()
-    lean.look_at_constraints_unasked()
+    lean.look_at_constraints_once()
 
 
 @pytest.fixture(scope="session")
@@ -159,7 +159,7 @@ def served(django_db_setup: None) -> Iterator[int]:
 
 @pytest.fixture
 def workspace(db: None) -> Workspace:
-    return Workspace.objects.get_or_create(slug="default", defaults={"name": "Default"})[0]
+    return make.workspace()
 
 
 def person(workspace: Workspace, name: str, *roles: str) -> User:
@@ -187,8 +187,7 @@ def admin(workspace: Workspace) -> User:
 @pytest.fixture
 def stranger(db: None) -> User:
     """Somebody with an account, and with a workspace of another tenant."""
-    other = Workspace.objects.get_or_create(slug="elsewhere", defaults={"name": "Elsewhere"})[0]
-    return person(other, "stranger", "admin")
+    return person(make.workspace("elsewhere"), "stranger", "admin")
 
 
 @pytest.fixture

@@ -12,6 +12,7 @@ import pytest
 from django.conf import settings
 from django.contrib import auth
 from django.db.backends.base.base import BaseDatabaseWrapper
+from django.db.backends.postgresql.base import DatabaseWrapper
 from django.template import Template
 from django.test import Client, TestCase
 from django.utils import timezone
@@ -56,13 +57,19 @@ def log_in_by_one_row() -> None:
     Client.force_login = log_in  # type: ignore[assignment, method-assign]
 
 
-def look_at_constraints_unasked() -> None:
-    """Django asks the server whether it is there, after each test, before it has it check the constraints."""
+def look_at_constraints_once() -> None:
+    """Django asks the server whether it is there, after each test, before it has it check the constraints; and has it
+    put them off again, in a transaction that ends there."""
 
     def there(test: TestCase, connection: BaseDatabaseWrapper) -> bool:
         return connection.connection is not None and not connection.connection.closed and not connection.needs_rollback
 
+    def check(connection: BaseDatabaseWrapper, table_names: object = None) -> None:
+        with connection.cursor() as cursor:
+            cursor.execute("set constraints all immediate")
+
     TestCase._should_check_constraints = there  # type: ignore[attr-defined]
+    DatabaseWrapper.check_constraints = check  # type: ignore[method-assign, assignment]
 
 
 def say_how_each_test_ended(config: pytest.Config) -> None:

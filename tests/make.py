@@ -6,9 +6,10 @@ import secrets
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, TypeVar
 from uuid import UUID
 
+from django.db.models import Model, QuerySet
 from django.utils import timezone
 from django.utils.text import slugify
 from uuid_utils.compat import uuid7
@@ -26,28 +27,36 @@ from orchestration.workflows.booking import WORKFLOWS
 from orchestration.workflows.models import Measure, Run, StepName, Trace, Workflow
 from orchestration.workspaces.models import User, Workspace
 
+T = TypeVar("T", bound=Model)
+
+
+def found(rows: QuerySet[T], **new: Any) -> T:
+    """The first of them, or one made. Nobody else makes one meanwhile, for which Django would set two savepoints."""
+    return rows.first() or rows.model.objects.create(**new)  # type: ignore[attr-defined]
+
 
 def workspace(slug: str = "default") -> Workspace:
-    return Workspace.objects.get_or_create(slug=slug, defaults={"name": slug.title()})[0]
+    return found(Workspace.objects.filter(slug=slug), slug=slug, name=slug.title())
 
 
 def agent(space: Workspace, name: str = "refund", application: str = "desk", environment: str = "") -> Agent:
-    app, _ = Application.objects.get_or_create(workspace=space, name=application, environment=environment)
-    key = normal(name)
+    place = {"workspace": space, "name": application, "environment": environment}
+    whose = {
+        "workspace": space,
+        "application": found(Application.objects.filter(**place), **place),
+        "key": normal(name),
+    }
     slug = slugify(f"{application} {name} {environment}")
-    return Agent.objects.get_or_create(
-        workspace=space, application=app, key=key, defaults={"name": name, "slug": slug}
-    )[0]
+    return found(Agent.objects.filter(**whose), **whose, name=name, slug=slug)
 
 
 def system(space: Workspace, name: str = "payments", kind: str = SystemKind.SYSTEM) -> System:
-    return System.objects.get_or_create(
-        workspace=space, kind=kind, key=normal(name), defaults={"name": name, "slug": slugify(name)}
-    )[0]
+    what = {"workspace": space, "kind": kind, "key": normal(name)}
+    return found(System.objects.filter(**what), **what, name=name, slug=slugify(name))
 
 
 def workflow(space: Workspace, name: str = "Refund") -> Workflow:
-    return Workflow.objects.get_or_create(workspace=space, name=name, defaults={"slug": slugify(name)})[0]
+    return found(Workflow.objects.filter(workspace=space, name=name), workspace=space, name=name, slug=slugify(name))
 
 
 def calls(
@@ -114,7 +123,8 @@ def stepped(
     at: datetime | None = None,
 ) -> StepName:
     """Figures of one kind of step in runs that ended in the minute of `at` (now)."""
-    step, _ = StepName.objects.get_or_create(workspace=flow.workspace, workflow=flow, name=name, owner=owner)
+    which = {"workspace": flow.workspace, "workflow": flow, "name": name, "owner": owner}
+    step = found(StepName.objects.filter(**which), **which)
     tally = Tally(WORKFLOWS)
     for measure, ms in ((Measure.WORK, work_ms), *([(Measure.WAIT, wait_ms)] if wait_ms else [])):
         key = (_minute(at), flow.pk, step.pk, int(measure))
@@ -249,6 +259,7 @@ def _minute(at: datetime | None) -> int:
 
 def policy(space: Workspace, name: str = "Refund limit") -> Policy:
     """A policy of which nothing is live yet."""
-    author = User.objects.get_or_create(username=f"author-{space.slug}")[0]
+    who = {"username": f"author-{space.slug}"}
+    author = found(User.objects.filter(**who), **who)
     body = {"condition": "action.amount <= 500", "then": {"kind": "allow"}, "otherwise": {"kind": "hold"}}
     return lifecycle.create(space, name, author, body).policy
