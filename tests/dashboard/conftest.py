@@ -33,6 +33,9 @@ class Scene:
     policy: Policy
 
 
+FAILED = b"failed.."
+
+
 def play(space: Workspace) -> Scene:
     began = timezone.now() - timedelta(minutes=2, seconds=20)  # no minute ends while a test looks
     triage, billing = make.agent(space, "triage"), make.agent(space, "billing")
@@ -42,7 +45,7 @@ def play(space: Workspace) -> Scene:
     asked = Made("chat gpt-4.1", Kind.LLM, triage, parent=root, ms=200, values={"tokens_in": 120, "tokens_out": 30})
     child = Made("invoke_agent billing", Kind.AGENT, billing, parent=root, at_ms=250, ms=600)
     wrong = {"error": "Timeout: no answer from payments", "subject": "charge"}
-    failed = Made("execute_tool charge", Kind.TOOL, billing, payments, child, 260, 90, Outcome.ERROR, wrong)
+    failed = Made("execute_tool charge", Kind.TOOL, billing, payments, child, 260, 90, Outcome.ERROR, wrong, FAILED)
     again = Made("execute_tool charge", Kind.TOOL, billing, payments, child, 360, 80, values={"subject": "charge"})
     make.spans(space, trace, began, root, asked, child, failed, again)
     run = make.run(space, flow, started_at=began, traces=[trace], agents=[triage.pk, billing.pk], spans=5, errors=1)
@@ -52,6 +55,15 @@ def play(space: Workspace) -> Scene:
     make.stepped(flow, "charge", "billing", n=40, failed=3, work_ms=200, wait_ms=500)
     make.pulse(billing, timezone.now(), trace_id=trace)
     return Scene(space, triage, billing, flow, run, failed, make.policy(space))
+
+
+def played(space: Workspace) -> Scene:
+    """What `play` left, for the tests of a file that begin with it."""
+    triage, billing = Agent.objects.filter(workspace=space).order_by("pk")
+    run = Run.objects.get(workspace=space)
+    flow, policy = Workflow.objects.get(pk=run.workflow_id), Policy.objects.get(workspace=space)
+    failed = Made("execute_tool charge", Kind.TOOL, billing, id=FAILED)
+    return Scene(space, triage, billing, flow, run, failed, policy)
 
 
 @pytest.fixture(autouse=True)

@@ -19,9 +19,17 @@ from orchestration.lib.templatetags.baton import plural
 from orchestration.workflows.models import Run
 from orchestration.workspaces.keys import create_key
 from orchestration.workspaces.models import User, Workspace
-from tests import make
+from tests import make, scenes
 from tests.autonomy.ordered import aimed, at_run, done, wish
-from tests.dashboard.conftest import Scene, region
+from tests.dashboard.conftest import Scene, play, played, region
+
+one_run = scenes.scene(lambda: play(make.workspace()))
+
+
+@pytest.fixture
+def scene(workspace: Workspace) -> Scene:
+    return played(workspace)
+
 
 AGENT = "/agents/desk-billing/"
 

@@ -17,9 +17,17 @@ from dashboard.views.run import rows, tone
 from orchestration.telemetry.spans import Kind, Outcome
 from orchestration.workflows.account_lines import StepLine
 from orchestration.workspaces.models import Membership, User, Workspace
-from tests import make
-from tests.dashboard.conftest import Scene, region
+from tests import make, scenes
+from tests.dashboard.conftest import Scene, play, played, region
 from tests.make import Made
+
+one_run = scenes.scene(lambda: play(make.workspace()))
+
+
+@pytest.fixture
+def scene(workspace: Workspace) -> Scene:
+    return played(workspace)
+
 
 STEP = StepLine(
     id="00" * 8,

@@ -10,8 +10,15 @@ import pytest
 from django.test import Client
 
 from orchestration.workspaces.models import Membership, User, Workspace
-from tests import make
-from tests.dashboard.conftest import Scene, region
+from tests import make, scenes
+from tests.dashboard.conftest import Scene, play, played, region
+
+one_run = scenes.scene(lambda: play(make.workspace()))
+
+
+@pytest.fixture
+def scene(workspace: Workspace) -> Scene:
+    return played(workspace)
 
 
 def found(client: Client, q: str) -> list[str]:
