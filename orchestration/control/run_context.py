@@ -248,8 +248,9 @@ class _Gathered:
         finished = [row for row in self.claims if row.state == Holding.DONE and not row.key.startswith(ASKS)]
         found = [Fact(row.key, row.agent, row.ended_at or row.since, "claim", result=row.result) for row in finished]
         together: dict[tuple[str, str], list[ToolCall]] = {}
+        asking = {each.span_id for each in self.detail.story.escalations} if self.detail else set()
         for call in self.calls:
-            if call.ok:
+            if call.ok and call.span_id not in asking:  # that a person was asked tells nobody anything
                 together.setdefault((call.tool, call.system), []).append(call)
         for (tool, system), calls in together.items():
             who, last = len({call.agent for call in calls}), calls[-1]

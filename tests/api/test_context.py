@@ -14,11 +14,14 @@ from orchestration.handoffs import claims, sending
 from orchestration.handoffs.given import Speaker
 from orchestration.handoffs.models import Claim
 from orchestration.holds.models import Hold
+from orchestration.telemetry.spans import Kind
 from orchestration.workflows.models import Run
 from orchestration.workspaces.keys import create_key
 from orchestration.workspaces.models import User, Workspace
+from tests import make
 from tests.dashboard.conftest import Scene, play
 from tests.handoffs.spoken import envelope, work
+from tests.make import Made
 
 pytestmark = pytest.mark.django_db
 
@@ -81,6 +84,18 @@ def test_a_run_that_was_cancelled_is_not_said_to_have_failed(scene: Scene) -> No
 
     assert found
     assert found.text == "It was cancelled before it ended. Nobody waits."
+
+
+def test_asking_a_person_is_no_fact_that_was_fetched(scene: Scene) -> None:
+    asked = Made(
+        "execute_tool request_approval", Kind.TOOL, scene.billing, at_ms=950, values={"subject": "request_approval"}
+    )
+    make.spans(scene.workspace, bytes(range(16)), scene.run.started_at, asked)
+
+    found = context(scene.workspace.pk, str(scene.run.id))
+
+    assert found
+    assert [each.key for each in found.facts] == ["charge"]
 
 
 def test_a_request_that_was_answered_is_open_no_more(all_of: Speaker, workspace: Workspace) -> None:
