@@ -105,6 +105,7 @@ def plain_pages(django_test_environment: None) -> None:
     lean.draw_templates_plainly()
     lean.look_for_static_files_once()
     lean.log_in_by_one_row()
+    lean.send_forms_as_browsers_do()
     lean.look_at_constraints_once()
 
 

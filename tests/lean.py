@@ -15,7 +15,9 @@ from django.db.backends.base.base import BaseDatabaseWrapper
 from django.db.backends.postgresql.base import DatabaseWrapper
 from django.template import Template
 from django.test import Client, TestCase
+from django.test.client import MULTIPART_CONTENT
 from django.utils import timezone
+from django.utils.http import urlencode
 from whitenoise.middleware import WhiteNoiseMiddleware
 
 
@@ -55,6 +57,19 @@ def log_in_by_one_row() -> None:
         client.cookies[settings.SESSION_COOKIE_NAME] = key
 
     Client.force_login = log_in  # type: ignore[assignment, method-assign]
+
+
+def send_forms_as_browsers_do() -> None:
+    """Whose forms are plain pairs where no file is among them, as in all of ours. Django writes and reads each field as a
+    part with a head of its own, in a tenth of the time of what is asked."""
+
+    def post(client: Client, path: str, data: Any = None, content_type: str = MULTIPART_CONTENT, **more: Any) -> Any:
+        if content_type == MULTIPART_CONTENT:
+            data, content_type = urlencode(data or {}, doseq=True), "application/x-www-form-urlencoded"
+        return send(client, path, data, content_type, **more)
+
+    send = Client.post
+    Client.post = post  # type: ignore[assignment, method-assign]
 
 
 def look_at_constraints_once() -> None:

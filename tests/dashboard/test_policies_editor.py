@@ -346,8 +346,9 @@ def test_nothing_is_lost_when_something_is_wrong(as_admin: Client, version: Poli
 def test_nonsense_is_told_and_never_a_fault_of_ours(
     as_admin: Client, version: PolicyVersion, more: dict[str, Any]
 ) -> None:
-    for do in ("save", "show", "form", "cel"):
-        assert as_admin.post(EDIT, sent(do=do, seen=version.digest, **more)).status_code in (200, 422)
+    for do, target in (("save", ""), ("show", "check"), ("form", "rule"), ("cel", "rule")):
+        form, part = sent(do=do, seen=version.digest, **more), region(target) if target else {}
+        assert as_admin.post(EDIT, form, headers=part).status_code in (200, 422)
 
 
 def test_who_was_slower_sees_both_and_may_go_on(as_admin: Client, workspace: Workspace, version: PolicyVersion) -> None:

@@ -322,24 +322,23 @@ def test_a_circle_has_no_picture_and_says_so() -> None:
     assert "circle" in picture(drawn, {"a": ["b"], "b": ["a"]}).lacks
 
 
-@pytest.mark.parametrize(
-    ("path", "sent"),
-    [
-        ("edit/", {"steps": "\u00b2", "do": "drop-\u00b2"}),
-        ("edit/", {"steps": "99999", "do": "add-99999", "name": "\0"}),
-        ("edit/", {"steps": "1", "s0-name": "\0", "s0-id": "\x01", "do": "save", "reason": "\0"}),
-        ("edit/", {"do": "import", "json": "[" * 5000}),
-        ("edit/", {"do": "import", "json": '{"name": "\\u0000", "steps": [{"id": "a", "after": {}}]}'}),
-        ("edit/", form(steps("hear"), do="save", reason="\0why")),
-        ("publish/", {"version": "\u00b2", "reason": "x"}),
-        ("publish/", {"version": "1", "digest": "\0", "reason": "\0x"}),
-        ("revert/", {"version": "1", "live": "\u00b2"}),
-        ("learn/", {"share": "\u00b2", "level": "\0"}),
-    ],
-)
-def test_nonsense_is_refused_and_never_breaks_a_page(
-    proven: Client, workspace: Workspace, path: str, sent: dict[str, Any]
-) -> None:
+NONSENSE: list[tuple[str, dict[str, Any]]] = [
+    ("edit/", {"steps": "\u00b2", "do": "drop-\u00b2"}),
+    ("edit/", {"steps": "99999", "do": "add-99999", "name": "\0"}),
+    ("edit/", {"steps": "1", "s0-name": "\0", "s0-id": "\x01", "do": "save", "reason": "\0"}),
+    ("edit/", {"do": "import", "json": "[" * 5000}),
+    ("edit/", {"do": "import", "json": '{"name": "\\u0000", "steps": [{"id": "a", "after": {}}]}'}),
+    ("edit/", form(steps("hear"), do="save", reason="\0why")),
+    ("publish/", {"version": "\u00b2", "reason": "x"}),
+    ("publish/", {"version": "1", "digest": "\0", "reason": "\0x"}),
+    ("revert/", {"version": "1", "live": "\u00b2"}),
+    ("learn/", {"share": "\u00b2", "level": "\0"}),
+]
+
+
+def test_nonsense_is_refused_and_never_breaks_a_page(proven: Client, workspace: Workspace) -> None:
     drafted(workspace)
 
-    assert proven.post(f"/workflows/refund/{path}", sent).status_code in (200, 302, 404, 409, 422)
+    found = [(path, sent, proven.post(f"/workflows/refund/{path}", sent).status_code) for path, sent in NONSENSE]
+
+    assert [each for each in found if each[-1] not in (200, 302, 404, 409, 422)] == []
