@@ -60,7 +60,7 @@ def log_in_by_one_row() -> None:
 
 
 def send_forms_as_browsers_do() -> None:
-    """Whose forms are plain pairs where no file is among them, as in all of ours. Django writes and reads each field as a
+    """Whose forms are plain pairs where no file is among them, as in all of ours. Django writes and reads a field as a
     part with a head of its own, in a tenth of the time of what is asked."""
 
     def post(client: Client, path: str, data: Any = None, content_type: str = MULTIPART_CONTENT, **more: Any) -> Any:
