@@ -40,7 +40,7 @@ const note = async () => {
   }
   const here = new Set(rows().map((row) => row.id)), fresh = [...dom.querySelectorAll("tbody tr[data-number]")].filter((row) => !here.has(row.id)).length;
   news(fresh);
-  if (gone || odd) { count(); said.textContent = [gone && `${gone} decided by somebody else`, odd && `${odd} stand out by now`].filter(Boolean).join(", "); }
+  if (gone || odd) { count(); said.textContent = [gone && `${gone} decided by somebody else`, odd && `${odd} ${odd === 1 ? "stands" : "stand"} out by now`].filter(Boolean).join(", "); }
 };
 const pill = (words) => Object.assign(document.createElement("span"), { className: "pill line", textContent: words });
 const news = (fresh) => {

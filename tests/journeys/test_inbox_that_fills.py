@@ -38,6 +38,11 @@ def comes(text: str) -> None:
     committed(ask)
 
 
+def learnt_otherwise() -> None:
+    Escalation.objects.update(selected=False)
+    pulse.publish(Workspace.objects.get(slug="default").pk, "batch")
+
+
 def test_what_comes_stands_open_where_nothing_was(browser: Browser, place: Place) -> None:
     seen = look(browser, place)
     seen.open("/inbox/")
@@ -52,4 +57,12 @@ def test_what_comes_stands_open_where_nothing_was(browser: Browser, place: Place
     comes("May I fly to the moon?")  # and what stands open stays
     expect(seen.page.locator("#batches")).to_contain_text("2")
     expect(seen.page.locator("#batch h1")).to_contain_text("Questions of front-desk")
+
+    box, approve = seen.page.locator("#batch tbody input[name=case]"), seen.page.locator(".actbar .btn.primary")
+    expect(box).to_be_checked()
+    expect(approve).to_have_attribute("aria-disabled", "false")
+    committed(learnt_otherwise)
+    expect(box).not_to_be_checked()  # nor is it approved with a press that meant something else
+    expect(approve).to_have_attribute("aria-disabled", "true")
+    expect(seen.page.locator("#said")).to_have_text("1 stands out by now")
     seen.close()
