@@ -10,6 +10,7 @@ import pytest
 from django.test import Client
 from ninja import Schema
 
+from orchestration.api import root
 from tests.api.test_figures import Api, refund
 
 pytestmark = pytest.mark.django_db
@@ -45,6 +46,11 @@ def test_answers_hold_the_fields_that_are_described(api: Api, client: Client, wo
     assert set(api.get("overview").json()) == set(schemas["OverviewOut"]["properties"])
     assert set(api.get("agents/desk-refund").json()) == set(schemas["AgentAloneOut"]["properties"])
     assert set(api.get("runs").json()["items"][0]) == set(schemas["RunOut"]["properties"])
+
+
+def test_the_description_is_made_once(client: Client) -> None:
+    assert described(client) == described(client)
+    assert root.api.get_openapi_schema() is root.api.get_openapi_schema()
 
 
 def test_no_two_shapes_are_described_under_one_name() -> None:

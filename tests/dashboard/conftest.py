@@ -59,9 +59,10 @@ def play(space: Workspace) -> Scene:
 
 def played(space: Workspace) -> Scene:
     """What `play` left, for the tests of a file that begin with it."""
-    triage, billing = Agent.objects.filter(workspace=space).order_by("pk")
-    run = Run.objects.get(workspace=space)
-    flow, policy = Workflow.objects.get(pk=run.workflow_id), Policy.objects.get(workspace=space)
+    triage, billing = (Agent.objects.get(workspace=space, slug=f"desk-{name}") for name in ("triage", "billing"))
+    flow = Workflow.objects.get(workspace=space, slug="refund")
+    policy = Policy.objects.get(workspace=space, slug="refund-limit")
+    run = Run.objects.get(workspace=space, workflow_id=flow.pk)
     failed = Made("execute_tool charge", Kind.TOOL, billing, id=FAILED)
     return Scene(space, triage, billing, flow, run, failed, policy)
 

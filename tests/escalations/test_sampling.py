@@ -88,9 +88,10 @@ def test_the_interval_covers_the_true_rate_in_93_of_100_populations(scale: float
         looked, wrong = [], 0
         sizes = {band: size for band, (size, _) in STRATA.items()}
         for band, n in allotted(sizes, 400).items():
-            truth = rng.random(sizes[band]) < STRATA[band][1] * scale
-            wrong += int(truth.sum())
-            looked += [Looked(n / sizes[band], bool(each)) for each in rng.choice(truth, n, replace=False)]
+            bad = int(rng.binomial(sizes[band], STRATA[band][1] * scale))
+            found = int(rng.hypergeometric(bad, sizes[band] - bad, n))  # of those that are drawn, none twice
+            wrong += bad
+            looked += [Looked(n / sizes[band], place < found) for place in range(n)]
         rate, interval = weighed(looked)
         assert rate is not None
         assert interval is not None
