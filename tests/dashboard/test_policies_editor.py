@@ -14,16 +14,30 @@ from orchestration.policies import lifecycle, live, standing
 from orchestration.policies.effects import Kind
 from orchestration.policies.models import Policy, PolicyVersion
 from orchestration.workspaces.models import Membership, User, Workspace
-from tests import make
+from tests import make, scenes
+from tests.conftest import person
 from tests.dashboard.conftest import region
 from tests.dashboard.policy_scene import BODY, decided, draft, published, sent
 
 EDIT = "/policies/refund-limit/edit/"
 
 
+def begin() -> None:
+    space = make.workspace()
+    draft(space, person(space, "admin", "admin"))
+
+
+one_draft = scenes.scene(begin)
+
+
 @pytest.fixture
-def version(workspace: Workspace, admin: User) -> PolicyVersion:
-    return draft(workspace, admin)
+def admin(workspace: Workspace) -> User:
+    return User.objects.get(username="admin")
+
+
+@pytest.fixture
+def version(workspace: Workspace) -> PolicyVersion:
+    return PolicyVersion.objects.get()
 
 
 def text(answer: Any) -> str:
@@ -237,6 +251,7 @@ def test_fewer_than_thirty_cases_prove_nothing(as_admin: Client, workspace: Work
 def test_the_difference_from_what_is_live_follows_what_is_typed(
     as_admin: Client, workspace: Workspace, admin: User
 ) -> None:
+    Policy.objects.all().delete()
     published(workspace, admin)
 
     seen = asked(as_admin, "check", **{"limit-value": ["900", ""]})

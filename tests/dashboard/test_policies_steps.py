@@ -15,14 +15,29 @@ from orchestration.ledger.models import Entry
 from orchestration.policies import lifecycle, live, rulebook, versions
 from orchestration.policies.models import Decision, Policy, PolicyVersion, Progress, ReplayRun, State
 from orchestration.workspaces.models import User, Workspace
+from tests import make, scenes
+from tests.conftest import person
 from tests.dashboard.conftest import region
 from tests.dashboard.policy_scene import BODY, decided, draft, published, ran, replayed, report, sent
 from tests.dashboard.test_policies_editor import EDIT, second_admin, text
 
 
+def begin() -> None:
+    space = make.workspace()
+    draft(space, person(space, "admin", "admin"))
+
+
+one_draft = scenes.scene(begin)
+
+
 @pytest.fixture
-def version(workspace: Workspace, admin: User) -> PolicyVersion:
-    return draft(workspace, admin)
+def admin(workspace: Workspace) -> User:
+    return User.objects.get(username="admin")
+
+
+@pytest.fixture
+def version(workspace: Workspace) -> PolicyVersion:
+    return PolicyVersion.objects.get()
 
 
 # ---- what it would have done
@@ -213,6 +228,7 @@ def test_a_shadow_is_replayed_and_published_where_it_is_read(
 
 
 def test_one_press_reverts_and_a_second_one_is_none(proven: Client, workspace: Workspace, admin: User) -> None:
+    Policy.objects.all().delete()
     policy = published(workspace, admin)
     replayed(lifecycle.save_draft(policy.pk, admin, BODY | {"limits": {"limit": 900}}))
     lifecycle.publish(policy.pk, 2, admin, "More")
@@ -226,6 +242,7 @@ def test_one_press_reverts_and_a_second_one_is_none(proven: Client, workspace: W
 
 
 def test_a_policy_is_retired_and_a_draft_discarded(proven: Client, workspace: Workspace, admin: User) -> None:
+    Policy.objects.all().delete()
     published(workspace, admin)
     proven.post("/policies/refund-limit/retire/", {"reason": "Gone"})
     assert live.book(workspace.pk).rules == ()
@@ -341,6 +358,7 @@ def proposed(client: Client) -> str:
 def test_a_revert_of_what_is_sensitive_is_no_way_around_a_second_admin(
     proven: Client, other: Client, workspace: Workspace, admin: User
 ) -> None:
+    Policy.objects.all().delete()
     policy = published(workspace, admin)
     replayed(lifecycle.save_draft(policy.pk, admin, BODY | {"limits": {"limit": 900}}))
     lifecycle.publish(policy.pk, 2, admin, "More")
