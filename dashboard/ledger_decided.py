@@ -15,6 +15,7 @@ import orjson
 from dashboard.policy_check import Token, tokens
 from dashboard.policy_words import fact_words, grouped, laid_out, lower
 from orchestration.ledger.reading import Line
+from orchestration.lib.told import dumps
 from orchestration.policies import cel
 from orchestration.policies.effects import WORDS, Kind
 from orchestration.policies.models import Decision, PolicyVersion
@@ -52,13 +53,13 @@ def why(workspace_id: int, line: Line) -> Why | None:
         return None
     told = decision.answer.get("reasons") or []
     versions = _versions(workspace_id, told)
-    kept = orjson.dumps(decision.facts, option=orjson.OPT_SORT_KEYS)
+    kept = dumps(decision.facts, option=orjson.OPT_SORT_KEYS)
     looked_at = {path: value for each in versions.values() for path, value in _read(each, decision.facts)}
     return Why(
         decision=decision,
         reasons=[_reason(each, versions.get((each["policy"], each["version"]))) for each in told],
         looked_at=[(fact_words(path), path, value) for path, value in sorted(looked_at.items())],
-        whole=orjson.dumps(decision.facts, option=orjson.OPT_INDENT_2 | orjson.OPT_SORT_KEYS).decode(),
+        whole=dumps(decision.facts, option=orjson.OPT_INDENT_2 | orjson.OPT_SORT_KEYS).decode(),
         same=hashlib.sha256(kept).hexdigest() == line.told.get("facts_sha256"),
     )
 
@@ -105,4 +106,4 @@ def _value(facts: Mapping[str, Any], path: str) -> str:
         value = facts.get(head)
         for part in path[len(head) + 1 :].split("."):
             value = value.get(part) if isinstance(value, Mapping) else None
-    return "not known" if value is None else orjson.dumps(value).decode()[:VALUE_CHARS]
+    return "not known" if value is None else dumps(value).decode()[:VALUE_CHARS]

@@ -11,6 +11,7 @@ import orjson
 from django.http import QueryDict
 
 from orchestration.lib.templatetags.baton import visible
+from orchestration.lib.told import dumps
 from orchestration.policies import cel, form_reading, forms, versions
 from orchestration.policies.effects import PRECEDENTS, TIMEOUTS, WORDS, Kind
 from orchestration.policies.forms import Form, Row
@@ -178,7 +179,7 @@ def examples_sent(sent: QueryDict) -> list[Example]:
 
 def as_json(facts: Mapping[str, Any]) -> str:
     """To be read and edited: signs that hide or turn writing stand as their numbers, which JSON reads as the same."""
-    text = orjson.dumps(facts, option=orjson.OPT_INDENT_2).decode()
+    text = dumps(facts, option=orjson.OPT_INDENT_2).decode()
     return "".join(sign if sign in "\n" or visible(sign) == sign else _escaped(sign) for sign in text)
 
 

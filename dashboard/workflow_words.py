@@ -11,6 +11,7 @@ from dashboard.policy_words import Line, compared
 from dashboard.workflow_check import owner_words
 from dashboard.workflow_forms import long, plain
 from orchestration.lib.templatetags.baton import plural
+from orchestration.lib.told import dumps
 from orchestration.workflows.definition import BadDefinition, parse
 from orchestration.workflows.plans import Definition, Retry, StepPlan
 from orchestration.workflows.triggers import words
@@ -43,7 +44,7 @@ def as_lines(body: Mapping[str, Any]) -> list[str]:
     """A definition as text, a line for each thing that can be changed."""
     made = read(body)
     if made is None:
-        return orjson.dumps(body, option=orjson.OPT_INDENT_2 | orjson.OPT_SORT_KEYS).decode().splitlines()
+        return dumps(body, option=orjson.OPT_INDENT_2 | orjson.OPT_SORT_KEYS).decode().splitlines()
     lines = [f"a failure {'is rolled back' if made.if_fails == 'undo' else 'ends the run'}"]
     lines += [f"about: {made.words}"] if made.words else []
     lines.append(f"at most {plural(made.retry_budget, 'retry,retries')} in a run")

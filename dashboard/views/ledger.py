@@ -30,6 +30,7 @@ from orchestration.ledger.reading import Check, Line
 from orchestration.lib.fragments import render_page_or_fragment, wanted
 from orchestration.lib.paging import BadCursor
 from orchestration.lib.templatetags.baton import number, plural
+from orchestration.lib.told import dumps
 from orchestration.workspaces.current import MEMBER, Here, may_read_content, needs
 
 LIMIT = 50
@@ -101,7 +102,7 @@ def detail(request: Here, entry_id: UUID) -> HttpResponse:
         "row": _row(found, keys_among(request.workspace.pk, [found.actor])),
         "checks": checks,
         "proved": bool(checks) and all(check.good for check in checks or ()),
-        "told": orjson.dumps(found.told, option=orjson.OPT_INDENT_2 | orjson.OPT_SORT_KEYS).decode(),
+        "told": dumps(found.told, option=orjson.OPT_INDENT_2 | orjson.OPT_SORT_KEYS).decode(),
         "key": _key(),
         "why": why(request.workspace.pk, found),
         "readable": request.is_reviewer or may_read_content(request.membership),
@@ -188,7 +189,7 @@ def _file(request: Here, entry_ids: Sequence[UUID], name: str) -> HttpResponse:
     except Discontinued as broken:
         messages.error(request, f"Nothing is signed at the moment. {broken}", extra_tags="crit")
         return HttpResponseRedirect(reverse("dashboard:ledger"))
-    answer = HttpResponse(orjson.dumps(bundle, option=orjson.OPT_INDENT_2), content_type="application/json")
+    answer = HttpResponse(dumps(bundle, option=orjson.OPT_INDENT_2), content_type="application/json")
     answer["Content-Disposition"] = f'attachment; filename="{name}"'
     return answer
 

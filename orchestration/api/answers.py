@@ -16,6 +16,7 @@ from orchestration.api import counters
 from orchestration.api.bodies import Send
 from orchestration.api.refusals import Gone, Refused, invalid, problem
 from orchestration.handoffs.given import Wrong
+from orchestration.lib.told import dumps
 
 JSON, PROBLEM = "application/json", "application/problem+json"
 log = structlog.get_logger(__name__)
@@ -90,4 +91,4 @@ async def _send(send: Send, answer: Answer) -> None:
 
 
 def _json(value: Any) -> bytes:
-    return orjson.dumps(value, option=orjson.OPT_UTC_Z)
+    return dumps(value, option=orjson.OPT_UTC_Z)

@@ -21,7 +21,7 @@ from orchestration.api.answers import JSON, PROBLEM, Answer
 from orchestration.api.bodies import Receive, Scope, Send, header
 from orchestration.api.calls import Call, answer, checked_key
 from orchestration.api.lanes import Lanes
-from orchestration.api.parsed import Place
+from orchestration.api.parsed import Ill
 from orchestration.api.pool import Connection, Pool, Unavailable
 from orchestration.api.refusals import Refused, faults_of, invalid, problem, wrong
 from orchestration.autonomy.stops import STOPS_SQL, Stopped, Stops, stops_of
@@ -81,35 +81,33 @@ async def _answer(call: Call) -> Answer:
         raise Refused(405, "method", "Decisions are asked for by POST.", allow="POST")
     await call.admit("decide")
     call.only()
-    call.given, twice = parsed.read(await call.body(MOST_BYTES))
+    call.given, ills = parsed.read(await call.body(MOST_BYTES))
     if isinstance(call.given, dict) and "items" in call.given:
-        return await _all(call.bearer, call.given, twice)
-    status, told = await _one(
-        call.bearer, call.given, header(call.scope, b"idempotency-key") or call.inner or "", twice
-    )
+        return await _all(call.bearer, call.given, ills)
+    status, told = await _one(call.bearer, call.given, header(call.scope, b"idempotency-key") or call.inner or "", ills)
     later = {"Retry-After": str(told["retry_after_s"])} if told.get("retry_after_s") else {}
     return Answer(status, JSON if status == 200 else PROBLEM, orjson.dumps(told), later)
 
 
-async def _all(bearer: Bearer, given: dict[str, Any], twice: list[Place]) -> Answer:
+async def _all(bearer: Bearer, given: dict[str, Any], ills: list[Ill]) -> Answer:
     """Each for itself and in order: a bad one takes no other with it."""
     items = given["items"]
-    parsed.once([place for place in twice if len(place) < 3])
+    parsed.well([ill for ill in ills if len(ill.place) < 3])
     if not isinstance(items, list) or not items or len(items) > MOST_ITEMS or set(given) != {"items"}:
         raise wrong("items", f"A list of 1 to {MOST_ITEMS} asks, which stands alone.")
     answers = []
     for number, item in enumerate(items):
         key = item.get("key") if isinstance(item, dict) else None
-        own = [place[2:] for place in twice if place[1] == number]
+        own = [ill._replace(place=ill.place[2:]) for ill in ills if ill.place[1] == number]
         status, told = await _one(bearer, item, key or "", own)
         answers.append(told if status == 200 else {"error": told})
     return Answer(200, JSON, orjson.dumps({"items": answers}))
 
 
-async def _one(bearer: Bearer, given: Any, key: Any, twice: list[Place]) -> tuple[int, dict[str, Any]]:
+async def _one(bearer: Bearer, given: Any, key: Any, ills: list[Ill]) -> tuple[int, dict[str, Any]]:
     """Status and what the caller is told."""
     try:
-        parsed.once(twice)
+        parsed.well(ills)
         ask, key = asks.read(given), checked_key(key)
     except asks.BadAsk as bad:
         return 422, invalid(faults_of(bad), UNFIT)

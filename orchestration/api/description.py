@@ -26,6 +26,7 @@ FAULTS = {
     "500": "Baton failed to answer",
     "503": "Not now: try again after `Retry-After` seconds",
 }
+UNREAD = {"400": "The body is not JSON"}
 PROBLEM = {"application/problem+json": {"schema": {"$ref": "#/components/schemas/ProblemOut"}}}
 KEY = {"type": "http", "scheme": "bearer", "description": "An API key of the workspace, with the scope that is needed"}
 
@@ -61,7 +62,7 @@ def complete(schema: Any) -> Any:
     components.setdefault("securitySchemes", {})["key"] = KEY
     for operation in _operations(schema):
         operation["security"] = [{"key": []}]
-        for status, words in FAULTS.items():
+        for status, words in (FAULTS | UNREAD if "requestBody" in operation else FAULTS).items():
             operation["responses"].setdefault(status, {"description": words})
         for status, answer in operation["responses"].items():
             if int(status) >= 400:

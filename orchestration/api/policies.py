@@ -7,7 +7,6 @@ import hashlib
 from datetime import datetime
 from typing import Any, Literal
 
-import orjson
 import rfc8785
 from django.db.models import Prefetch, Q, QuerySet
 from django.http import Http404, HttpResponse
@@ -19,6 +18,7 @@ from orchestration.api.shapes import Asked, PageIn, Text
 from orchestration.autonomy import stops
 from orchestration.ledger import seals
 from orchestration.lib.paging import Page, cut
+from orchestration.lib.told import dumps
 from orchestration.policies import rulebook, standing
 from orchestration.policies.models import Policy, PolicyVersion, State, Subject
 from orchestration.policies.standing import Figures
@@ -110,7 +110,7 @@ def bundle(request: Asked) -> HttpResponse:
         "public_key": base64.b64encode(seals.public_key()).decode(),
         "key": seals.key_id(),
     }
-    return HttpResponse(orjson.dumps(told), content_type="application/json", headers={"ETag": etag})
+    return HttpResponse(dumps(told), content_type="application/json", headers={"ETag": etag})
 
 
 @router.get("/policies/{policy_id}", response=PolicyAloneOut, summary="One policy with its versions, by slug")

@@ -36,6 +36,7 @@ from orchestration.api.parsed import checked
 from orchestration.api.refusals import Refused, invalid, only, problem, unavailable, wrong
 from orchestration.handoffs.given import Fault, Wrong
 from orchestration.lib.paging import BadCursor
+from orchestration.lib.told import dumps
 
 log = structlog.get_logger(__name__)
 PROBLEM = "application/problem+json"
@@ -48,7 +49,7 @@ class Renderer(BaseRenderer):
     media_type = "application/json"
 
     def render(self, request: HttpRequest, data: Any, *, response_status: int) -> bytes:
-        return orjson.dumps(data, default=float, option=orjson.OPT_UTC_Z)
+        return dumps(data, default=float, option=orjson.OPT_UTC_Z)
 
 
 class Parser(PlainParser):

@@ -6,8 +6,7 @@ from collections.abc import Callable, Mapping
 from datetime import datetime
 from typing import Any
 
-import orjson
-
+from orchestration.lib.told import dumps
 from orchestration.policies.syntax import Node, resolve
 
 _BINARY = {"_&&_": ("&&", 2), "_||_": ("||", 1), "@in": ("in", 4)} | {
@@ -89,7 +88,7 @@ def shown(value: Any) -> str:
         return f"{value:,.2f}".rstrip("0").rstrip(".")
     if isinstance(value, datetime):
         return value.strftime("%Y-%m-%d %H:%M")
-    text = value if isinstance(value, str) else orjson.dumps(value, default=str).decode()
+    text = value if isinstance(value, str) else dumps(value, default=str).decode()
     return text if len(text) <= VALUE_CHARS else f"{text[: VALUE_CHARS - 1]}…"
 
 

@@ -82,7 +82,7 @@ def decode_events(body: bytes, received_ns: int, keep_days: int, history: Histor
     out = Events()
     for index, item in enumerate(_items(body)):
         try:
-            if isinstance(item, dict) and item.get("type") in HISTORY:
+            if isinstance(item, dict) and isinstance(kind := item.get("type"), str) and kind in HISTORY:
                 out.history.append(_past(item, received_ns, history))
             else:
                 out.items.append(_event(item, received_ns, when))

@@ -69,6 +69,16 @@ def test_it_tells_who_did_what_and_what_is_fetched(client: Client, scene: Scene,
     }
 
 
+def test_a_number_of_many_digits_that_was_stored_is_told(client: Client, scene: Scene, all_of: Speaker) -> None:
+    _, key = create_key(scene.workspace, "all", {"read"})
+    row, _ = claims.claim(all_of, work(run=str(scene.run.id)))
+    claims.finish(all_of, row.pk, {"result": {"amount": 1e30}})
+
+    found = told(client, key, scene.run.id)
+
+    assert {"amount": 1e30} in [each["result"] for each in found["facts"]]
+
+
 def test_a_policy_is_in_force_where_its_scope_reaches(client: Client, scene: Scene) -> None:
     found = context(scene.workspace.pk, str(scene.run.id))
 

@@ -22,6 +22,7 @@ from tests.bench import (
     latency,
     leases,
     ledger,
+    nonsense,
     overload,
     pages,
     replay,
@@ -82,6 +83,10 @@ BENCHES: dict[str, tuple[str, Bench]] = {
     "ledger": (
         "what changes history is refused or found; verifying it (P11)",
         lambda s, r, o: ledger.measure(s, r, 5_000 if o.quick else 100_000),
+    ),
+    "nonsense": (
+        "requests that fit the API's description and that do not: no 5xx (P3)",
+        lambda s, r, o: nonsense.measure(s, r, 5 if o.quick else 60),
     ),
     "idle": ("memory, and CPU at rest", lambda s, r, o: idle.measure(s, r)),
     "pages": (

@@ -30,6 +30,14 @@ def nested(levels: int) -> list[Any]:
     return value
 
 
+@pytest.mark.parametrize("kind", [{}, ["run.started"], 7, None, True])
+def test_a_type_that_is_no_text_is_refused_and_its_neighbours_are_kept(kind: Any) -> None:
+    found = decode({"type": kind}, STARTED)
+
+    assert [each.field for each in found.rejected] == ["type"]
+    assert [each.run for each in found.items] == ["invoice-17"]
+
+
 def test_an_event_is_told_whole() -> None:
     sent = {
         "type": "step.failed",
